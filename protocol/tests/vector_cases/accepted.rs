@@ -1,0 +1,176 @@
+//! One accepted sample of each message, roster entry and record.
+
+use inframe_protocol::fetch::{FetchReply, FetchRequest};
+use inframe_protocol::groups::GroupHasher;
+use inframe_protocol::invite::Invite;
+use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
+use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, Receipt, ReceiptState};
+use inframe_protocol::push::Push;
+use inframe_protocol::record::{RecordBody, Subject};
+use inframe_protocol::roster::{Role, SignedRosterEntry};
+use inframe_protocol::sync::{SyncReply, SyncRequest};
+use inframe_protocol::{ContentId, EventId, FindMeId, InviteId, NodeId, OfferId};
+
+use super::{Case, Hex, Input, case, frame};
+use crate::party::{Guest, HOUR, Party, START};
+
+pub(super) fn host() -> NodeId {
+    NodeId::new([1; 38]).unwrap()
+}
+
+pub(super) fn joiner() -> NodeId {
+    NodeId::new([2; 38]).unwrap()
+}
+
+pub(super) fn invite() -> Invite {
+    Invite {
+        event: EventId([7; 32]),
+        event_name: "Wedding of Ann and Ben".to_owned(),
+        host: host(),
+        addresses: vec!["/ip4/192.168.1.2/tcp/7412".to_owned()],
+        id: InviteId([3; 8]),
+        secret: [4; 32],
+        expires: START.plus(HOUR),
+    }
+}
+
+pub(super) fn join_request() -> JoinRequest {
+    let member = inframe_protocol::keys::MemberKeys::from_bytes([5; 64]).public();
+    JoinRequest::new(&invite(), &joiner(), &member, "Zoë", vec!["/ip4/192.168.1.3/tcp/7412".to_owned()])
+}
+
+pub(super) fn offer() -> Offer {
+    Offer {
+        offer: OfferId([1; 16]),
+        event: EventId([2; 32]),
+        find_me: FindMeId([3; 16]),
+        content: ContentId::of(b"a photo"),
+        size_bytes: 7,
+        media_type: "image/jpeg".to_owned(),
+        width: 4_000,
+        height: 3_000,
+        taken_at: Some(START),
+        score: 9.5,
+        groups: Vec::new(),
+    }
+}
+
+/// A roster entry as the second guest meets it.
+pub(super) fn entry(party: &Party, entry: &SignedRosterEntry) -> Input {
+    let guest = &party.guests[1];
+    Input::RosterEntry {
+        state: Hex(guest.state.to_bytes()),
+        keys: Hex(guest.keys.to_bytes().to_vec()),
+        entry: Hex(postcard::to_stdvec(entry).unwrap()),
+    }
+}
+
+/// A record as this guest meets it an hour after the start.
+pub(super) fn record(listener: &Guest, record: Vec<u8>) -> Input {
+    Input::Record {
+        state: Hex(listener.state.to_bytes()),
+        keys: Hex(listener.keys.to_bytes().to_vec()),
+        now: START.plus(HOUR).0,
+        record: Hex(record),
+    }
+}
+
+fn messages() -> Vec<(&'static str, Input)> {
+    let mut party = Party::of(2);
+    let entries = party.guests[0].state.roster().entries().to_vec();
+    let id = party.guests[0].fresh_id();
+    let (bytes, _) = party.host().announce(id, START, HOUR).unwrap();
+    let event = party.key.event_id();
+    let (host, guest) = (&party.guests[0].state, &party.guests[1].state);
+    let mut content = GroupHasher::new();
+    content.update(&vec![9; 600_000]);
+    let list = content.finish().unwrap();
+    let receipt = |state| Receipt { offer: OfferId([1; 16]), state };
+    vec![
+        ("join_request", frame("JoinRequest", &join_request())),
+        ("join_reply_waiting", frame("JoinReply", &JoinReply::Waiting)),
+        ("join_reply_admitted", frame("JoinReply", &JoinReply::admitted(&entries))),
+        ("join_reply_refused", frame("JoinReply", &JoinReply::Refused(JoinRefusal::UsedUp))),
+        ("sync_request", frame("SyncRequest", &SyncRequest { event, vector: host.vector() })),
+        (
+            "sync_reply_page",
+            frame("SyncReply", &SyncReply::Page { page: host.missing_for(&guest.vector()), vector: host.vector() }),
+        ),
+        ("sync_reply_not_found", frame("SyncReply", &SyncReply::NotFound)),
+        ("push_record", frame("Push", &Push::record(event, bytes))),
+        ("push_roster", frame("Push", &Push::roster(event, entries))),
+        ("offer", frame("Offer", &offer())),
+        ("offer_reply_accept", frame("OfferReply", &OfferReply::Accept)),
+        ("offer_reply_have", frame("OfferReply", &OfferReply::Have)),
+        ("offer_reply_decline", frame("OfferReply", &OfferReply::Decline(DeclineReason::NoSuchFindMe))),
+        ("offer_reply_not_now", frame("OfferReply", &OfferReply::NotNow)),
+        (
+            "fetch_request",
+            frame("FetchRequest", &FetchRequest { offer: OfferId([1; 16]), content: list.content(), from_group: 2 }),
+        ),
+        ("fetch_reply_ready", frame("FetchReply", &FetchReply::ready(&list))),
+        ("fetch_reply_not_found", frame("FetchReply", &FetchReply::NotFound)),
+        ("receipt_delivered", frame("Receipt", &receipt(ReceiptState::Delivered))),
+        ("receipt_rejected", frame("Receipt", &receipt(ReceiptState::Rejected))),
+        ("invite_link", Input::InviteLink { link: invite().to_link().unwrap(), now: START.0 }),
+        (
+            "groups",
+            Input::Groups {
+                content: list.content(),
+                size_bytes: list.size_bytes(),
+                groups: list.hashes().iter().map(|hash| Hex(hash.to_vec())).collect(),
+            },
+        ),
+    ]
+}
+
+fn entries() -> Vec<(&'static str, Input)> {
+    let mut party = Party::of(3);
+    let leaving = party.guests[2].id();
+    let grant = party.guests[0].state.current_grant().unwrap().clone();
+    let newcomer = Guest::new(party.key.event_id(), 9);
+    let joined = party.writer().admit(&grant, newcomer.joining(), START).unwrap();
+    let role = party.writer().change_role(&leaving, Role::CoHost, START).unwrap();
+    let epoch = party.writer().rotate(&grant, START).unwrap();
+    let changed = party.writer().change("Feast", Some(START), Some(START.plus(HOUR)), START).unwrap();
+    let [removed, _] = party.writer().remove_and_rotate(&leaving, START).unwrap();
+    let created = party.guests[0].state.roster().entries()[0].clone();
+    let mut cases = vec![
+        ("roster_joined", entry(&party, &joined)),
+        ("roster_role", entry(&party, &role)),
+        ("roster_epoch", entry(&party, &epoch)),
+        ("roster_changed", entry(&party, &changed)),
+        ("roster_removed", entry(&party, &removed)),
+    ];
+    party.guests[1].state = inframe_protocol::event::EventState::new(party.key.event_id());
+    cases.push(("roster_created", entry(&party, &created)));
+    cases
+}
+
+fn records() -> Vec<(&'static str, Input)> {
+    let mut party = Party::of(2);
+    let (listener, now) = (party.guests[0].clone(), START.plus(HOUR));
+    let guest = &mut party.guests[1];
+    let find_me = guest.find_me(guest.fresh_id(), 1, Subject::Me, now.plus(HOUR));
+    let id = find_me.id;
+    let (announced, _) = guest.state.write(RecordBody::FindMe(find_me), now).unwrap();
+    let (withdrawn, _) = guest.state.write(RecordBody::Withdraw { find_me: id }, now).unwrap();
+    let profile =
+        RecordBody::Profile { nickname: "Ben".to_owned(), addresses: vec!["/ip4/10.0.0.2/tcp/7412".to_owned()] };
+    let (told, _) = guest.state.write(profile, now).unwrap();
+    let mut knows = listener.clone();
+    knows.state.receive(&announced, now).unwrap();
+    vec![
+        ("record_find_me", record(&listener, announced)),
+        ("record_withdraw", record(&knows, withdrawn)),
+        ("record_profile", record(&listener, told)),
+    ]
+}
+
+pub(super) fn cases() -> Vec<(String, Case)> {
+    [messages(), entries(), records()]
+        .concat()
+        .into_iter()
+        .map(|(name, input)| (format!("accepted/{name}"), case(&name.replace('_', " "), None, input)))
+        .collect()
+}
