@@ -1,0 +1,72 @@
+//! What the engine says about a face.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Rect;
+
+/// A face found in a photo.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Face {
+    /// Where it is, within the photo.
+    pub rect: Rect,
+    /// How sure the detector is, 0..1.
+    pub score: f32,
+    /// The 68 points of the iBUG scheme in pixels of the photo: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67.
+    pub landmarks: Vec<[f32; 2]>,
+    /// How well it can be recognised.
+    pub quality: Quality,
+    /// What it looks like, as numbers.
+    pub embedding: Embedding,
+}
+
+/// How well a face can be recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Width of the box in pixels of the photo.
+    pub width_px: f32,
+    /// Variance of the Laplacian of the aligned chip's brightness (0..255 scale); below about 20 is blurred.
+    pub sharpness: f32,
+    /// 1 looks into the camera, 0 is a profile.
+    pub frontality: f32,
+    /// All of it together, 0..1.
+    pub score: f32,
+}
+
+/// What a face looks like, as a point: photos of one person lie close together. Biometric data: it never leaves the node (D5).
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Embedding(pub Vec<f32>);
+
+impl Embedding {
+    /// Euclidean distance. Infinite when the lengths differ, since embeddings of different packs never compare.
+    #[must_use]
+    pub fn distance(&self, other: &Self) -> f32 {
+        if self.0.len() != other.0.len() {
+            return f32::INFINITY;
+        }
+        self.0.iter().zip(&other.0).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
+    }
+}
+
+impl std::fmt::Debug for Embedding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Embedding({} numbers)", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_is_euclidean_and_infinite_across_lengths() {
+        let (a, b) = (Embedding(vec![0.0, 0.0]), Embedding(vec![3.0, 4.0]));
+        assert_eq!(a.distance(&b), 5.0);
+        assert_eq!(a.distance(&a), 0.0);
+        assert_eq!(a.distance(&Embedding(vec![0.0])), f32::INFINITY);
+    }
+
+    #[test]
+    fn d3_no_embedding_is_printed() {
+        assert_eq!(format!("{:?}", Embedding(vec![0.123_456; 128])), "Embedding(128 numbers)");
+    }
+}

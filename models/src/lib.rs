@@ -1,0 +1,28 @@
+//! An image in, faces out: model packs, conversion of weights to ONNX, detection, landmarks, alignment, embedding and quality.
+//!
+//! ```text
+//! RgbImage ─► detector ─► landmarks ─► similarity ─► chip 150x150 ─► recogniser ─► Face
+//!              boxes       68 points    33 of them                    embedding
+//! ```
+//!
+//! | module | job |
+//! |---|---|
+//! | [`pack`](Pack) | a folder or the built-in pack: networks, thresholds, provenance; every file checked against its hash |
+//! | [`engine`](Engine) | runs the networks on one image |
+//! | [`convert`] | makes the ONNX files of the built-in pack from the pinned npm package |
+//! | `geometry`, `pixels` | boxes, similarity transforms, resizing and warping |
+//!
+//! Deliberately absent: the network, any database, the clock, threads, and the opening of photos by name: whoever calls brings the bytes
+//! and may do so in a sandbox. Nothing here writes a file except [`convert`]. Embeddings of different packs never compare ([`Pack::id`]).
+
+pub mod convert;
+mod engine;
+mod geometry;
+pub mod limits;
+mod pack;
+pub mod photo;
+mod pixels;
+
+pub use engine::{Detection, Effort, Embedding, Engine, EngineError, Face, Quality};
+pub use geometry::{Rect, Similarity};
+pub use pack::{Pack, PackError, PackFacts, Thresholds, pinned_hash};

@@ -1,0 +1,22 @@
+//! Every bound of this crate with its unit and reason (D7).
+
+/// Faces reported of one photo. A group photo has a few dozen; above that the time per photo would be a stranger's to choose.
+pub const MAX_FACES: usize = 100;
+
+/// Boxes that enter the suppression of overlaps, best scores first. It compares in pairs, so this bounds it to half a million comparisons.
+pub const MAX_CANDIDATES: usize = 1000;
+
+/// Bytes of one network file of a pack. The largest that we know has 37 MB.
+pub const MAX_NETWORK_BYTES: u64 = 128 << 20;
+
+/// Bytes of `pack.toml`. Ours has about 6 KB.
+pub const MAX_MANIFEST_BYTES: u64 = 64 << 10;
+
+/// Bytes of the centre file. 128 numbers take about 2 KB.
+pub const MAX_CENTRE_BYTES: u64 = 64 << 10;
+
+/// Numbers in an embedding. The recognisers that we know give 128 or 512.
+pub const MAX_EMBEDDING: usize = 1024;
+
+/// Pixels along a side of a network's input. Beyond it a run takes seconds.
+pub const MAX_INPUT_SIDE: usize = 1280;
