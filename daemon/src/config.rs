@@ -1,0 +1,190 @@
+//! What the owner chose when starting the daemon: flags, environment variables and their defaults.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use libp2p::Multiaddr;
+
+/// Port of the dashboard when none is chosen.
+pub const DASHBOARD_PORT: u16 = 7410;
+
+/// Flags of `inframe run`. Each also has an environment variable, for containers and service files.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunFlags {
+    /// Key file that opens the vault; keep it on another disk than the data folder [default: inframe/key in the configuration folder]
+    #[arg(long, env = "INFRAME_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Address of the dashboard, loopback only; port 0 takes a free one
+    #[arg(long, env = "INFRAME_DASHBOARD", value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, DASHBOARD_PORT)))]
+    pub dashboard: SocketAddr,
+    /// Another name under which the dashboard answers, as behind a reverse proxy; may be repeated
+    #[arg(long = "host", env = "INFRAME_HOSTS", value_name = "NAME", value_delimiter = ',')]
+    pub hosts: Vec<String>,
+    /// Multiaddress to listen at for other nodes; may be repeated
+    #[arg(
+        long,
+        env = "INFRAME_P2P",
+        value_name = "MULTIADDR",
+        value_delimiter = ',',
+        default_value = "/ip4/0.0.0.0/tcp/7412"
+    )]
+    pub p2p: Vec<Multiaddr>,
+    /// Do not look for nodes on the local network
+    #[arg(long, env = "INFRAME_NO_MDNS")]
+    pub no_mdns: bool,
+    /// The name that others see; kept from then on
+    #[arg(long, env = "INFRAME_NICKNAME", value_name = "NAME")]
+    pub nickname: Option<String>,
+    /// Name of this device; kept from then on
+    #[arg(long, env = "INFRAME_DEVICE_NAME", value_name = "NAME")]
+    pub device_name: Option<String>,
+    /// Print one line of JSON once everything listens, for scripts
+    #[arg(long)]
+    pub ready_json: bool,
+    /// Open the dashboard in the browser
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// All that a daemon needs to know to start.
+#[derive(Clone, Debug)]
+pub struct RunConfig {
+    /// The data folder; need not exist.
+    pub data_dir: PathBuf,
+    /// The key file; need not exist at first start.
+    pub key_file: PathBuf,
+    /// Where to bind the dashboard.
+    pub dashboard: SocketAddr,
+    /// Names under which the dashboard answers besides the loopback ones.
+    pub hosts: Vec<String>,
+    /// Where to listen for other nodes.
+    pub p2p_listen: Vec<Multiaddr>,
+    /// Whether to look for nodes on the local network.
+    pub mdns: bool,
+    /// New nickname, if given.
+    pub nickname: Option<String>,
+    /// New device name, if given.
+    pub device_name: Option<String>,
+    /// Whether to print the line of JSON.
+    pub ready_json: bool,
+    /// Whether to open the browser.
+    pub open: bool,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Nothing says where the owner's files are.
+    #[error(
+        "cannot tell where to keep data: set HOME, or name a folder with --data-dir and a key file with --key-file"
+    )]
+    NoHome,
+}
+
+impl RunFlags {
+    /// Fills in what was not given; `variable` reads an environment variable.
+    ///
+    /// # Errors
+    /// When a default is needed and no home folder is known.
+    pub fn resolve(
+        self,
+        data_dir: Option<PathBuf>,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<RunConfig, ConfigError> {
+        Ok(RunConfig {
+            data_dir: data_dir_or_default(data_dir, &variable)?,
+            key_file: self
+                .key_file
+                .map_or_else(|| home_folder(&variable, "XDG_CONFIG_HOME", ".config").map(|f| f.join("key")), Ok)?,
+            dashboard: self.dashboard,
+            hosts: self.hosts,
+            p2p_listen: self.p2p,
+            mdns: !self.no_mdns,
+            nickname: self.nickname,
+            device_name: self.device_name,
+            ready_json: self.ready_json,
+            open: self.open,
+        })
+    }
+}
+
+/// The data folder that was named, else `inframe` in the folder where the desktop keeps data of programs.
+///
+/// # Errors
+/// When a default is needed and no home folder is known.
+pub fn data_dir_or_default(
+    named: Option<PathBuf>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<PathBuf, ConfigError> {
+    named.map_or_else(|| home_folder(variable, "XDG_DATA_HOME", ".local/share"), Ok)
+}
+
+fn home_folder(
+    variable: impl Fn(&str) -> Option<OsString>,
+    xdg: &str,
+    below_home: &str,
+) -> Result<PathBuf, ConfigError> {
+    // The XDG specification says that relative paths are to be ignored.
+    let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute(xdg).or_else(|| absolute("HOME").map(|home| home.join(below_home)));
+    base.map(|base| base.join("inframe")).ok_or(ConfigError::NoHome)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: RunFlags,
+    }
+
+    fn resolve(args: &[&str], home: Option<&str>) -> Result<RunConfig, ConfigError> {
+        let line = Line::try_parse_from([&["run"], args].concat()).unwrap();
+        line.flags.resolve(None, |name| (name == "HOME").then_some(home).flatten().map(OsString::from))
+    }
+
+    #[test]
+    fn defaults_keep_the_dashboard_on_loopback_and_the_key_outside_the_data_folder() {
+        let config = resolve(&[], Some("/h")).unwrap();
+        assert_eq!(config.dashboard.to_string(), "127.0.0.1:7410");
+        assert_eq!(config.p2p_listen, ["/ip4/0.0.0.0/tcp/7412".parse().unwrap()]);
+        assert_eq!(config.data_dir, Path::new("/h/.local/share/inframe"));
+        assert_eq!(config.key_file, Path::new("/h/.config/inframe/key"));
+        assert!(!config.key_file.starts_with(&config.data_dir));
+        assert!(config.mdns && !config.open && !config.ready_json);
+    }
+
+    #[test]
+    fn without_a_home_the_error_says_what_to_give() {
+        let error = resolve(&[], None).unwrap_err().to_string();
+        assert!(error.contains("--data-dir") && error.contains("--key-file"));
+    }
+
+    #[test]
+    fn flags_win_over_defaults() {
+        let args = [
+            "--dashboard",
+            "127.0.0.1:0",
+            "--no-mdns",
+            "--p2p",
+            "/ip4/127.0.0.1/tcp/0",
+            "--key-file",
+            "/k",
+            "--host",
+            "a,b",
+        ];
+        let config = resolve(&args, Some("/h")).unwrap();
+        assert_eq!(config.dashboard.port(), 0);
+        assert_eq!(config.p2p_listen, ["/ip4/127.0.0.1/tcp/0".parse().unwrap()]);
+        assert_eq!(config.key_file, Path::new("/k"));
+        assert_eq!(config.hosts, ["a", "b"]);
+        assert!(!config.mdns);
+    }
+}

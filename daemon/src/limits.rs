@@ -1,0 +1,71 @@
+//! Every bound of the daemon, with its unit and its reason (D7): what a peer, a guest or a file can make grow stops here.
+
+use std::time::Duration;
+
+// ---- vault: blobs ----
+
+/// Plain bytes in one chunk of a blob. 64 KiB to 1 MiB measure within 15 % of each other; 256 KiB costs 0.006 % in tags, equals the group in which
+/// photos travel between nodes, and is small enough to hold one per open reader.
+pub const BLOB_CHUNK_BYTES: usize = 256 * 1024;
+
+/// Largest plain size of one blob, in bytes: 64 GiB, an evening of camera video. A header that claims more is refused before anything is allocated.
+pub const MAX_BLOB_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+
+/// Largest metadata of one blob, in bytes: what rebuilds a catalog entry takes a few hundred.
+pub const MAX_BLOB_META_BYTES: usize = 16 * 1024;
+
+/// Metadata is padded to a multiple of this many bytes, so that its length tells nothing and so that it can still grow while a blob is written.
+pub const BLOB_META_STEP_BYTES: usize = 256;
+
+/// Largest blob that is read into memory in one call, in bytes: photos are far below it, videos are read through a reader.
+pub const MAX_BLOB_READ_WHOLE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Most blobs in one durable batch: a photo with its thumbnails is three or four; more than this holds too many open files.
+pub const MAX_BLOBS_PER_BATCH: usize = 256;
+
+// ---- vault: catalog ----
+
+/// Longest key of a record, in bytes: ids of 32 bytes, or two of them and a number.
+pub const MAX_CATALOG_KEY_BYTES: usize = 128;
+
+/// Largest value of a record, in bytes: the whole state of an event with some hundred members fits.
+pub const MAX_CATALOG_VALUE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Largest sum of keys and values in one batch, in bytes: it is held in memory three times while it is committed.
+pub const MAX_CATALOG_BATCH_BYTES: usize = 16 * 1024 * 1024;
+
+/// Most changes in one batch.
+pub const MAX_CATALOG_BATCH_CHANGES: usize = 50_000;
+
+/// Memory that the database may use as its cache, in bytes: a status page must not cost a NAS its memory.
+pub const CATALOG_CACHE_BYTES: u64 = 48 * 1024 * 1024;
+
+/// A snapshot is due after this many bytes of journal: replaying them takes about a second.
+pub const CATALOG_JOURNAL_DUE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A snapshot is due after this many commits even if they were small.
+pub const CATALOG_JOURNAL_DUE_COMMITS: u64 = 20_000;
+
+/// A commit writes the snapshot itself once the journal has this many bytes, so that it stays bounded when nobody asked for one.
+pub const CATALOG_JOURNAL_MAX_BYTES: u64 = 256 * 1024 * 1024;
+
+// ---- vault: keys ----
+
+/// Largest key-slots file that is read, in bytes: 16 slots take about 2 KiB.
+pub const MAX_KEY_SLOTS_BYTES: u64 = 64 * 1024;
+
+/// Most key slots: a key file, a passphrase, a recovery phrase, and room for replacing each.
+pub const MAX_KEY_SLOTS: usize = 16;
+
+/// Largest key file that is read, in bytes.
+pub const MAX_KEY_FILE_BYTES: u64 = 4 * 1024;
+
+// ---- data folder ----
+
+/// How long opening waits for a database lock that a just ended owner in this process still holds.
+pub const DATABASE_LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+// ---- tasks ----
+
+/// How long an orderly shutdown may take before the tasks that remain are cut off.
+pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);

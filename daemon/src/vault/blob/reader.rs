@@ -1,0 +1,206 @@
+//! Reading a blob: any range, chunk by chunk, and never a byte of a chunk that was not authenticated.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use zeroize::Zeroizing;
+
+use super::{
+    BlobEntry, BlobError, BlobId, BlobKind,
+    header::{OpenedHeader, WrappingKeys},
+    stream::{SEALED_CHUNK_BYTES, chunk_bytes, chunk_count},
+};
+use crate::{limits::BLOB_CHUNK_BYTES, vault::seal::TAG_BYTES};
+
+/// Reads one blob at any place. Holds one decrypted chunk. A blob that is removed meanwhile can be read to its end.
+#[derive(Debug)]
+pub struct BlobReader {
+    file: File,
+    header: OpenedHeader,
+    position: u64,
+    cache: Mutex<CachedChunk>,
+}
+
+#[derive(Default)]
+struct CachedChunk {
+    index: Option<u64>,
+    plain: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for CachedChunk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CachedChunk").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+impl BlobReader {
+    pub(in crate::vault) fn open(keys: &WrappingKeys, id: BlobId, path: &Path) -> Result<Self, BlobError> {
+        let file = File::open(path).map_err(BlobError::io(id, "open"))?;
+        let header = OpenedHeader::read(keys, id, &file)?;
+        header.check_length(&file)?;
+        Ok(Self { file, header, position: 0, cache: Mutex::default() })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> BlobId {
+        self.header.entry.id
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn kind(&self) -> BlobKind {
+        self.header.entry.kind
+    }
+
+    /// Plain bytes in it.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.header.entry.size_bytes
+    }
+
+    /// Whether it holds no byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Metadata that its writer gave.
+    #[must_use]
+    pub fn meta(&self) -> &[u8] {
+        &self.header.entry.meta
+    }
+
+    /// All that its header says.
+    #[must_use]
+    pub fn entry(&self) -> &BlobEntry {
+        &self.header.entry
+    }
+
+    /// Copies plain bytes from `offset` on into `out`; how many, which is 0 only at the end and may be less than asked for.
+    ///
+    /// # Errors
+    /// [`BlobError::ChunkDamaged`] and whatever the disk reports; `out` then holds nothing of the damaged chunk.
+    pub fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<usize, BlobError> {
+        if offset >= self.len() || out.is_empty() {
+            return Ok(0);
+        }
+        let chunk = BLOB_CHUNK_BYTES as u64;
+        let cache = self.cached(offset / chunk)?;
+        let plain = cache.plain.get((offset % chunk) as usize..).unwrap_or_default();
+        let count = plain.len().min(out.len());
+        out.iter_mut().zip(plain).for_each(|(to, from)| *to = *from);
+        Ok(count)
+    }
+
+    /// Fills `out` from `offset` on.
+    ///
+    /// # Errors
+    /// As [`BlobReader::read_at`], and [`BlobError::TooLarge`] if the range goes past the end.
+    pub fn read_exact_at(&self, mut offset: u64, mut out: &mut [u8]) -> Result<(), BlobError> {
+        let end = offset.saturating_add(out.len() as u64);
+        if end > self.len() {
+            return Err(BlobError::TooLarge { size: end, limit: self.len() });
+        }
+        while !out.is_empty() {
+            let count = self.read_at(offset, out)?;
+            offset += count as u64;
+            out = out.get_mut(count..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn cached(&self, index: u64) -> Result<MutexGuard<'_, CachedChunk>, BlobError> {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.index != Some(index) {
+            cache.index = None;
+            cache.plain.clear();
+            // The first chunk is the largest: reserved once, so that growing leaves no plain copy behind in freed memory.
+            cache.plain.reserve_exact(chunk_bytes(self.len(), 0) + TAG_BYTES);
+            self.append_chunk(index, &mut cache.plain)?;
+            cache.index = Some(index);
+        }
+        Ok(cache)
+    }
+
+    /// Appends the plain bytes of chunk `index` to `out`.
+    fn append_chunk(&self, index: u64, out: &mut Vec<u8>) -> Result<(), BlobError> {
+        let id = self.id();
+        let start = out.len();
+        let sealed = chunk_bytes(self.len(), index) + TAG_BYTES;
+        out.reserve_exact(sealed);
+        out.resize(start + sealed, 0);
+        let at = self.header.bytes + index * SEALED_CHUNK_BYTES as u64;
+        let read = self.file.read_exact_at(out.get_mut(start..).unwrap_or_default(), at);
+        if let Err(error) = read {
+            out.truncate(start);
+            return Err(match error.kind() {
+                // Cut short after it was opened.
+                io::ErrorKind::UnexpectedEof => BlobError::ChunkDamaged { id, chunk: index },
+                _ => BlobError::io(id, "read")(error),
+            });
+        }
+        let last = index + 1 == chunk_count(self.len());
+        if self.header.cipher.open(index, last, out, start) {
+            Ok(())
+        } else {
+            Err(BlobError::ChunkDamaged { id, chunk: index })
+        }
+    }
+
+    /// All plain bytes, if there are at most `limit`.
+    ///
+    /// # Errors
+    /// [`BlobError::TooLarge`], [`BlobError::ChunkDamaged`], and whatever the disk reports.
+    pub fn read_whole(&self, limit: u64) -> Result<Zeroizing<Vec<u8>>, BlobError> {
+        let size = self.len();
+        if size > limit {
+            return Err(BlobError::TooLarge { size, limit });
+        }
+        // Room for the tag of the last chunk too, so that the buffer never moves and leaves no copy.
+        let mut out = Zeroizing::new(Vec::with_capacity(size as usize + TAG_BYTES));
+        for index in 0..chunk_count(size) {
+            self.append_chunk(index, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// Reads and authenticates everything, for `verify`.
+    ///
+    /// # Errors
+    /// The first damage found.
+    pub fn verify(&self) -> Result<(), BlobError> {
+        let mut scratch = Zeroizing::new(Vec::with_capacity(SEALED_CHUNK_BYTES));
+        for index in 0..chunk_count(self.len()) {
+            scratch.clear();
+            self.append_chunk(index, &mut scratch)?;
+        }
+        Ok(())
+    }
+}
+
+impl Read for BlobReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.read_at(self.position, out)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for BlobReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(distance) => self.len().checked_add_signed(distance),
+            SeekFrom::Current(distance) => self.position.checked_add_signed(distance),
+        };
+        let target = target.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek before the start"))?;
+        self.position = target;
+        Ok(target)
+    }
+}

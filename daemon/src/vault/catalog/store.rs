@@ -1,0 +1,195 @@
+//! The database behind the catalog: the only file that names sled, behind the few operations that the catalog needs.
+//!
+//! sled 0.34 survives the death of the process well, but its `flush` is no fsync, and after a power cut it may refuse to open. So it is used as an
+//! index that can be made again at any time: the journal is what makes a commit durable. A panic inside sled counts as damage.
+
+use std::{
+    io,
+    ops::Bound,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    time::Instant,
+};
+
+use super::CatalogError;
+use crate::limits::{CATALOG_CACHE_BYTES, DATABASE_LOCK_PATIENCE};
+
+/// How often sled writes its buffers and fsyncs, in the background. Only the time to open after a crash depends on it.
+const FLUSH_EVERY_MS: u64 = 500;
+
+/// One sealed change: where, and the sealed value or `None` to remove it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct SealedChange {
+    pub(super) place: Vec<u8>,
+    pub(super) value: Option<Vec<u8>>,
+}
+
+/// A key of the database and the sealed value there.
+pub(super) type Entry = (Vec<u8>, Vec<u8>);
+
+pub(super) struct Store {
+    // One tree for all kinds, told apart by the first byte of the key, so that a batch over several kinds is atomic.
+    tree: sled::Tree,
+    db: sled::Db,
+}
+
+impl Store {
+    pub(super) fn open(folder: &Path) -> Result<Self, CatalogError> {
+        let began = Instant::now();
+        loop {
+            let config = sled::Config::new()
+                .path(folder)
+                .cache_capacity(CATALOG_CACHE_BYTES)
+                .flush_every_ms(Some(FLUSH_EVERY_MS));
+            let opened = guarded("open", || {
+                let db = config.open()?;
+                let tree = db.open_tree("records")?;
+                Ok(Self { tree, db })
+            });
+            match opened {
+                // A database that was closed a moment ago in this process may still be ending its threads.
+                Err(CatalogError::Io { source, .. })
+                    if is_lock_taken(&source) && began.elapsed() < DATABASE_LOCK_PATIENCE =>
+                {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    pub(super) fn get(&self, place: &[u8]) -> Result<Option<Vec<u8>>, CatalogError> {
+        guarded("read", || Ok(self.tree.get(place)?.map(|value| value.to_vec())))
+    }
+
+    pub(super) fn contains(&self, place: &[u8]) -> Result<bool, CatalogError> {
+        guarded("read", || self.tree.contains_key(place))
+    }
+
+    /// Makes all changes or none.
+    pub(super) fn apply(&self, changes: &[SealedChange]) -> Result<(), CatalogError> {
+        guarded("write", || {
+            let mut batch = sled::Batch::default();
+            for SealedChange { place, value } in changes {
+                match value {
+                    Some(value) => batch.insert(place.as_slice(), value.as_slice()),
+                    None => batch.remove(place.as_slice()),
+                }
+            }
+            self.tree.apply_batch(batch)
+        })
+    }
+
+    /// Entries whose key begins with `prefix` and lies within the bounds, first to last or last to first, at most `limit`.
+    pub(super) fn entries(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        before: Option<&[u8]>,
+        backwards: bool,
+        limit: usize,
+    ) -> Result<Vec<Entry>, CatalogError> {
+        let from = after.map_or(Bound::Included(prefix), Bound::Excluded);
+        let end = before.map(<[u8]>::to_vec).or_else(|| past(prefix));
+        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        if let (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to)) = (from, to)
+            && from >= to
+        {
+            return Ok(Vec::new());
+        }
+        let owned = |entry: sled::Result<(sled::IVec, sled::IVec)>| {
+            entry.map(|(place, value)| (place.to_vec(), value.to_vec()))
+        };
+        guarded("read", || {
+            let range = self.tree.range::<&[u8], _>((from, to));
+            if backwards {
+                range.rev().take(limit).map(owned).collect()
+            } else {
+                range.take(limit).map(owned).collect()
+            }
+        })
+    }
+
+    pub(super) fn count(&self, prefix: &[u8]) -> Result<usize, CatalogError> {
+        guarded("read", || self.tree.scan_prefix(prefix).try_fold(0, |count, entry| entry.map(|_| count + 1)))
+    }
+
+    /// Calls `each` with every entry, in order of the keys.
+    pub(super) fn for_each(
+        &self,
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<(), CatalogError>,
+    ) -> Result<(), CatalogError> {
+        let mut outcome = Ok(());
+        guarded("read", || {
+            for entry in self.tree.iter() {
+                let (place, value) = entry?;
+                outcome = each(&place, &value);
+                if outcome.is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })?;
+        outcome
+    }
+
+    /// Writes out what sled still buffers, so that the next start has less to recover.
+    pub(super) fn flush(&self) -> Result<(), CatalogError> {
+        guarded("flush", || self.db.flush().map(|_| ()))
+    }
+}
+
+/// The first key after all that begin with `prefix`; `None` if there is none.
+fn past(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
+fn guarded<T>(action: &'static str, work: impl FnOnce() -> sled::Result<T>) -> Result<T, CatalogError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(sled::Error::Io(source))) => match source.kind() {
+            // What a cut or mangled file gives, as against a disk that does not answer.
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                Err(CatalogError::Damaged { reason: source.to_string() })
+            }
+            // sled looks for files of its own that it has lost, or finds something else under their names.
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
+                Err(CatalogError::Damaged { reason: source.to_string() })
+            }
+            _ => Err(CatalogError::io(action)(source)),
+        },
+        Ok(Err(error)) => Err(CatalogError::Damaged { reason: error.to_string() }),
+        Err(_) => Err(CatalogError::Damaged { reason: format!("the database gave up while asked to {action}") }),
+    }
+}
+
+/// sled reports a taken lock only in words.
+fn is_lock_taken(error: &io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_prefix_carries_over() {
+        assert_eq!(past(&[1, 2]), Some(vec![1, 3]));
+        assert_eq!(past(&[1, 255]), Some(vec![2]));
+        assert_eq!(past(&[255, 255]), None);
+        assert_eq!(past(&[]), None);
+    }
+
+    #[test]
+    fn a_panic_in_the_database_is_damage() {
+        let failed: Result<(), _> = guarded("read", || panic!("assertion of sled"));
+        assert!(matches!(failed, Err(CatalogError::Damaged { .. })));
+    }
+}

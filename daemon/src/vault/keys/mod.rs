@@ -1,0 +1,177 @@
+//! The keys of the vault: one random master key, wrapped in key slots, and a sub-key for each use.
+//!
+//! Public names: [`KeyFile`], [`Subkey`], [`Keys`] and [`KeyError`]. What is absent on purpose: nothing here ever replaces a key file or key slots
+//! that exist, because a new key over an existing vault would lose every photo in it.
+
+mod key_file;
+mod slots;
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+pub use key_file::KeyFile;
+
+use super::{durable, seal::SealError, secret::Secret32};
+use crate::data_dir::DataDir;
+
+/// Why the vault cannot be unlocked.
+#[derive(Debug, Error)]
+pub enum KeyError {
+    /// The vault exists but the key file does not.
+    #[error("the key file {} is missing: restore it from your copy, or point to it with --key-file; without it the vault cannot be opened", path.display())]
+    KeyFileMissing {
+        /// Where it was expected.
+        path: PathBuf,
+    },
+    /// The key file is not one of ours, or a character of it was changed.
+    #[error("the key file {} is damaged or is not an inframe key file: restore it from your copy", path.display())]
+    KeyFileDamaged {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A sound key file, but of another vault.
+    #[error("the key file {} belongs to another vault: point to the right one with --key-file", path.display())]
+    WrongKeyFile {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Others may read the key file.
+    #[error("other users may read the key file {0}: run chmod 600 {0}", path.display())]
+    KeyFileExposed {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The key file would lie inside the data folder.
+    #[error("the key file {} lies inside the data folder, so whoever copies the folder could open it: keep it elsewhere with --key-file", path.display())]
+    KeyFileInsideDataFolder {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// There are photos or a catalog but no key slots.
+    #[error("{} is missing but the folder holds a vault: restore that file from a backup; no new key is made, as it could not open what is there", path.display())]
+    SlotsMissing {
+        /// Where they were expected.
+        path: PathBuf,
+    },
+    /// Both copies of the key slots are damaged.
+    #[error("{} and its copy are damaged: restore one of them from a backup", path.display())]
+    SlotsDamaged {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A later version wrote the key slots.
+    #[error("{} was written by a newer version of inframe (format {version}): install that version or a later one", path.display())]
+    NewerSlots {
+        /// Which file.
+        path: PathBuf,
+        /// Its format.
+        version: u16,
+    },
+    /// No randomness.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A file system error.
+    #[error("cannot {action} {}: check the disk and your permissions", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What a sub-key is for. Each has its own derivation context, so that no two uses share a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subkey {
+    /// Wraps the keys of photo blobs.
+    Blobs,
+    /// Seals the catalog, its journal and its snapshot.
+    Catalog,
+    /// Seals names of people.
+    Names,
+    /// Wraps and seals face data: selfies, stills, embeddings.
+    Biometrics,
+    /// The node's own network identity.
+    Identity,
+    /// Web sessions and launch links.
+    Sessions,
+    /// Tags by which equal content is found without storing its hash.
+    ContentTags,
+}
+
+impl Subkey {
+    fn context(self) -> &'static str {
+        match self {
+            Self::Blobs => "inframe 2026-11-25 vault: blobs",
+            Self::Catalog => "inframe 2026-11-25 vault: catalog",
+            Self::Names => "inframe 2026-11-25 vault: names",
+            Self::Biometrics => "inframe 2026-11-25 vault: biometrics",
+            Self::Identity => "inframe 2026-11-25 vault: identity",
+            Self::Sessions => "inframe 2026-11-25 vault: sessions",
+            Self::ContentTags => "inframe 2026-11-25 vault: content tags",
+        }
+    }
+}
+
+/// The unlocked keys of a vault.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    master: Secret32,
+}
+
+impl Keys {
+    /// Unlocks the key slots of `dir` with `key_file`; at the very first start makes both. The flag says whether they were made.
+    ///
+    /// # Errors
+    /// A [`KeyError`] that says what to do. Nothing that exists is ever overwritten with a new key.
+    pub fn open(dir: &DataDir, key_file: &KeyFile) -> Result<(Self, bool), KeyError> {
+        key_file.check_outside(dir)?;
+        if let Some(master) = slots::unlock(dir, key_file)? {
+            return Ok((Self { master }, false));
+        }
+        if holds_a_vault(dir)? {
+            return Err(KeyError::SlotsMissing { path: dir.key_slots.clone() });
+        }
+        // The key file comes first: a crash between the two leaves a key file without slots, which the next start takes over.
+        let secret = key_file.read_or_create()?;
+        let master = slots::create(dir, &secret)?;
+        Ok((Self { master }, true))
+    }
+
+    /// The sub-key for one use.
+    #[must_use]
+    pub fn subkey(&self, subkey: Subkey) -> Secret32 {
+        self.master.derive(subkey.context())
+    }
+
+    /// Destroys the key slots: nothing in the vault can be opened again, by anybody, whatever key file they hold.
+    ///
+    /// # Errors
+    /// If a slots file cannot be overwritten or removed.
+    pub fn destroy(dir: &DataDir) -> Result<(), KeyError> {
+        slots::destroy(dir)
+    }
+}
+
+/// Whether `dir` holds anything that a former key sealed.
+fn holds_a_vault(dir: &DataDir) -> Result<bool, KeyError> {
+    if dir.catalog.exists() || dir.catalog_snapshot.exists() {
+        return Ok(true);
+    }
+    for folder in [&dir.blobs, &dir.incoming, &dir.catalog_journal] {
+        let failed = |source| KeyError::Io { action: "list", path: folder.clone(), source };
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            if entry.map_err(failed)?.path() != dir.blobs_temporary {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! The vault: the encrypted store of one node.
+//!
+//! Public names: [`Vault`] opens it; [`Blobs`] holds files, one encrypted file each; [`Catalog`] holds records; [`Keys`] and [`KeyFile`] unlock both.
+//! The formats are described in `FORMAT.md` beside this file. Every call blocks: async callers use `spawn_blocking`. What is absent on purpose: nothing in
+//! here knows what a photo, a face or an event is, nothing touches the network, and nothing writes plaintext to the disk (D3).
+
+pub mod blob;
+pub mod catalog;
+mod durable;
+pub mod incoming;
+pub mod keys;
+mod seal;
+mod secret;
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+pub use blob::{BlobBatch, BlobEntry, BlobError, BlobId, BlobKind, BlobReader, BlobWriter, Blobs};
+pub use catalog::{Batch, Catalog, CatalogError, Kind, Opening};
+pub use incoming::Incoming;
+pub use keys::{KeyError, KeyFile, Keys, Subkey};
+pub use seal::SealError;
+pub use secret::Secret32;
+
+use crate::data_dir::DataDir;
+
+/// Why the vault cannot be opened.
+#[derive(Debug, Error)]
+pub enum VaultError {
+    /// It cannot be unlocked.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The folder of blobs cannot be used.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The catalog cannot be used.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// The vault of this node. Clones share the same one.
+#[derive(Clone, Debug)]
+pub struct Vault {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    keys: Keys,
+    content_tags: Secret32,
+    blobs: Blobs,
+    catalog: Catalog,
+}
+
+impl Vault {
+    /// Unlocks the vault in `dir` with `key_file`, and makes both at the very first start. Sweeps half-written blobs, and builds the catalog again
+    /// if it is damaged: see [`Catalog::opening`].
+    ///
+    /// # Errors
+    /// A [`VaultError`] that says what to do. A new key is never made over an existing vault.
+    pub fn open(dir: &DataDir, key_file: &KeyFile) -> Result<Self, VaultError> {
+        let (keys, _new) = Keys::open(dir, key_file)?;
+        let blobs = Blobs::at(dir, &keys)?;
+        let catalog = Catalog::open(dir, &keys)?;
+        let content_tags = keys.subkey(Subkey::ContentTags);
+        Ok(Self { parts: Arc::new(Parts { keys, content_tags, blobs, catalog }) })
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn blobs(&self) -> &Blobs {
+        &self.parts.blobs
+    }
+
+    /// The records.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.parts.catalog
+    }
+
+    /// The sub-key for one use.
+    #[must_use]
+    pub fn subkey(&self, subkey: Subkey) -> Secret32 {
+        self.parts.keys.subkey(subkey)
+    }
+
+    /// A tag of a content id by which duplicates are found, which tells a thief of the disk nothing: without the key nobody can test whether a known
+    /// photo is here.
+    #[must_use]
+    pub fn content_tag(&self, content: &[u8; 32]) -> [u8; 32] {
+        *blake3::keyed_hash(self.parts.content_tags.expose(), content).as_bytes()
+    }
+
+    /// For a clean shutdown: writes the snapshot of the catalog. The vault can still be used.
+    ///
+    /// # Errors
+    /// As [`Catalog::snapshot`]; nothing is lost then.
+    pub fn settle(&self) -> Result<(), CatalogError> {
+        self.parts.catalog.snapshot()
+    }
+}
+
+#[cfg(test)]
+mod place;
+#[cfg(test)]
+mod tests;
