@@ -1,0 +1,179 @@
+//! Faces of a photo, and the one face of a selfie.
+
+use image::RgbImage;
+use inframe_models::{Effort, Engine, Face, Pack};
+
+use super::decode::Checked;
+use super::{Outcome, still};
+use crate::sandbox::limits;
+use crate::sandbox::message::{Answer, FoundFaces};
+use crate::sandbox::refusal::{Refusal, tame};
+
+/// The face engine, loaded at the first job that needs it.
+#[derive(Default)]
+pub(super) struct LazyEngine {
+    engine: Option<Engine>,
+}
+
+/// Why the engine gave no faces: the file's fault, or its own.
+enum Trouble {
+    File(Refusal),
+    Engine(String),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self::File(refusal)
+    }
+}
+
+impl LazyEngine {
+    pub(super) fn faces(&mut self, file: &[u8]) -> Result<Outcome, Refusal> {
+        settle(self.look(file, Effort::Normal).map(|looked| {
+            let Looked { width, height, .. } = looked;
+            let faces = looked.faces.iter().map(|face| looked.in_full_size(face)).collect();
+            (Answer::Faces(FoundFaces { width, height, faces }), Vec::new())
+        }))
+    }
+
+    pub(super) fn enrol(&mut self, file: &[u8]) -> Result<Outcome, Refusal> {
+        settle(self.look(file, Effort::Thorough).and_then(|looked| {
+            let face = subject(&looked.faces)?;
+            usable(face, self.engine.as_ref().map_or(0.0, |engine| engine.thresholds().min_enrol_quality))?;
+            let still = still::encode(&looked.image, face.rect)?;
+            Ok((Answer::Enrolled(Box::new(looked.in_full_size(face))), vec![still]))
+        }))
+    }
+
+    fn look(&mut self, file: &[u8], effort: Effort) -> Result<Looked, Trouble> {
+        let checked = Checked::open(file)?;
+        let (width, height) = checked.size();
+        let image = checked.upright(limits::FACES_PX)?.image;
+        let faces =
+            self.engine()?.find_faces_with(&image, effort).map_err(|error| Trouble::Engine(error.to_string()))?;
+        Ok(Looked { width, height, image, faces })
+    }
+
+    fn engine(&mut self) -> Result<&Engine, Trouble> {
+        if self.engine.is_none() {
+            let pack = Pack::builtin().map_err(|error| Trouble::Engine(error.to_string()))?;
+            self.engine = Some(Engine::load(&pack).map_err(|error| Trouble::Engine(error.to_string()))?);
+        }
+        self.engine.as_ref().ok_or_else(|| Trouble::Engine("the face model is not loaded".to_string()))
+    }
+}
+
+fn settle(outcome: Result<Outcome, Trouble>) -> Result<Outcome, Refusal> {
+    match outcome {
+        Ok(outcome) => Ok(outcome),
+        Err(Trouble::File(refusal)) => Err(refusal),
+        Err(Trouble::Engine(why)) => Ok((Answer::NoModel(tame(&why)), Vec::new())),
+    }
+}
+
+/// A photo at working size with its faces.
+struct Looked {
+    /// Width of the whole upright photo.
+    width: u32,
+    /// Height of the whole upright photo.
+    height: u32,
+    image: RgbImage,
+    faces: Vec<Face>,
+}
+
+impl Looked {
+    /// The face in pixels of the whole photo; its quality stays that of the pixels that were looked at.
+    fn in_full_size(&self, face: &Face) -> Face {
+        let scale_x = self.width as f32 / self.image.width() as f32;
+        let scale_y = self.height as f32 / self.image.height() as f32;
+        let mut face = face.clone();
+        face.rect.x *= scale_x;
+        face.rect.w *= scale_x;
+        face.rect.y *= scale_y;
+        face.rect.h *= scale_y;
+        for [x, y] in &mut face.landmarks {
+            *x *= scale_x;
+            *y *= scale_y;
+        }
+        face
+    }
+}
+
+/// The face that is clearly meant: the only one, or much wider than every other.
+fn subject(faces: &[Face]) -> Result<&Face, Refusal> {
+    let mut by_width: Vec<&Face> = faces.iter().collect();
+    by_width.sort_by(|a, b| b.rect.w.total_cmp(&a.rect.w));
+    match by_width.as_slice() {
+        [] => Err(Refusal::NoFace),
+        [first, second, ..] if second.rect.w * limits::DOMINANT_WIDTH_RATIO > first.rect.w => {
+            Err(Refusal::SeveralFaces { faces: faces.len() })
+        }
+        [first, ..] => Ok(first),
+    }
+}
+
+/// Advice on the first thing that makes a face unfit for enrolment.
+fn usable(face: &Face, min_quality: f32) -> Result<(), Refusal> {
+    let quality = &face.quality;
+    if quality.width_px < limits::ENROL_MIN_FACE_PX {
+        return Err(Refusal::FaceTooSmall {
+            width_px: quality.width_px.max(0.0).round() as u32,
+            needed_px: limits::ENROL_MIN_FACE_PX as u32,
+        });
+    }
+    if quality.sharpness < limits::ENROL_MIN_SHARPNESS {
+        return Err(Refusal::FaceBlurred);
+    }
+    if quality.frontality < limits::ENROL_MIN_FRONTALITY {
+        return Err(Refusal::FaceTurned);
+    }
+    if quality.score < min_quality {
+        return Err(Refusal::FaceUnclear);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use inframe_models::{Embedding, Quality, Rect};
+
+    fn face(width_px: f32) -> Face {
+        Face {
+            rect: Rect { x: 0.0, y: 0.0, w: width_px, h: width_px },
+            score: 0.9,
+            landmarks: vec![[1.0, 2.0]],
+            quality: Quality { width_px, sharpness: 200.0, frontality: 0.9, score: 0.9 },
+            embedding: Embedding(vec![0.0; 128]),
+        }
+    }
+
+    #[test]
+    fn only_a_clearly_dominant_face_is_the_subject() {
+        assert_eq!(subject(&[]).unwrap_err(), Refusal::NoFace);
+        assert_eq!(subject(&[face(100.0)]).unwrap().rect.w, 100.0);
+        assert_eq!(subject(&[face(80.0), face(200.0), face(70.0)]).unwrap().rect.w, 200.0);
+        assert_eq!(subject(&[face(150.0), face(200.0)]).unwrap_err(), Refusal::SeveralFaces { faces: 2 });
+    }
+
+    #[test]
+    fn every_defect_has_its_advice() {
+        assert_eq!(usable(&face(200.0), 0.5), Ok(()));
+        assert_eq!(usable(&face(30.4), 0.5), Err(Refusal::FaceTooSmall { width_px: 30, needed_px: 70 }));
+        let with = |change: fn(&mut Quality)| {
+            let mut face = face(200.0);
+            change(&mut face.quality);
+            usable(&face, 0.5).unwrap_err()
+        };
+        assert_eq!(with(|quality| quality.sharpness = 1.0), Refusal::FaceBlurred);
+        assert_eq!(with(|quality| quality.frontality = 0.0), Refusal::FaceTurned);
+        assert_eq!(with(|quality| quality.score = 0.1), Refusal::FaceUnclear);
+    }
+
+    #[test]
+    fn boxes_are_given_in_pixels_of_the_whole_photo() {
+        let looked = Looked { width: 4000, height: 2000, image: RgbImage::new(2000, 1000), faces: vec![] };
+        let full = looked.in_full_size(&face(50.0));
+        assert_eq!((full.rect.w, full.landmarks[0], full.quality.width_px), (100.0, [2.0, 4.0], 50.0));
+    }
+}

@@ -1,0 +1,80 @@
+//! What runs in a child process: confine itself, then read jobs from standard input and answer on standard output until that closes.
+
+mod capture;
+pub(crate) mod confine;
+mod decode;
+mod faces;
+mod inspect;
+mod still;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+
+use super::frame;
+use super::message::{Answer, Hello, Job, Taken, VERSION};
+use super::refusal::Refusal;
+
+/// Makes the bytes that may leave. It is handed in, because the egress filter belongs to a module that stands above this one.
+pub type RenditionFilter = fn(&[u8]) -> Result<Vec<u8>, Refusal>;
+
+/// The whole life of a child.
+#[must_use]
+pub fn main(filter: RenditionFilter) -> ExitCode {
+    let (gaps, mut processor) = confine::confine();
+    panic::set_hook(Box::new(|panic| {
+        // The place only: the message may quote the file (promise D3).
+        let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        *PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner) = place;
+    }));
+    let (stdin, stdout) = (io::stdin().as_fd().try_clone_to_owned(), io::stdout().as_fd().try_clone_to_owned());
+    let (Ok(stdin), Ok(stdout)) = (stdin, stdout) else { return ExitCode::FAILURE };
+    // Plain files: the standard streams would buffer and look for line ends in megabytes of pixels.
+    let (mut stdin, mut stdout) = (File::from(stdin), File::from(stdout));
+    if frame::write(&mut stdout, &Hello { version: VERSION, gaps }, &[]).is_err() {
+        return ExitCode::FAILURE;
+    }
+    let mut engine = faces::LazyEngine::default();
+    loop {
+        let (job, file) = match frame::read::<Job>(&mut stdin) {
+            Ok(Some(request)) => request,
+            Ok(None) => return ExitCode::SUCCESS,
+            Err(_) => return ExitCode::FAILURE,
+        };
+        if frame::write(&mut stdout, &Taken, &[]).is_err() {
+            return ExitCode::FAILURE;
+        }
+        processor.allow_one_job();
+        let done = panic::catch_unwind(AssertUnwindSafe(|| perform(&job, &file, filter, &mut engine)));
+        let panicked = done.is_err();
+        let (answer, parts) = done.unwrap_or_else(|_| {
+            let place = PANICKED_AT.lock().unwrap_or_else(PoisonError::into_inner).take();
+            (Answer::Failed(format!("panicked at {}", place.unwrap_or_default())), Vec::new())
+        });
+        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+        if frame::write(&mut stdout, &answer, &parts).is_err() || panicked {
+            return ExitCode::FAILURE;
+        }
+    }
+}
+
+static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);
+
+/// An answer and the raw bytes that go with it.
+type Outcome = (Answer, Vec<Vec<u8>>);
+
+fn perform(job: &Job, file: &[u8], filter: RenditionFilter, engine: &mut faces::LazyEngine) -> Outcome {
+    let outcome = match job {
+        Job::Inspect => inspect::inspect(file),
+        Job::Faces => engine.faces(file),
+        Job::Enrol => engine.enrol(file),
+        Job::Crop { rect, margin, long_side_px } => {
+            decode::crop(file, *rect, *margin, *long_side_px).map(|jpeg| (Answer::Image, vec![jpeg]))
+        }
+        Job::Rendition => filter(file).map(|clean| (Answer::Image, vec![clean])),
+    };
+    outcome.unwrap_or_else(|refusal| (Answer::Refused(refusal), Vec::new()))
+}

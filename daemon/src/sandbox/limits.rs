@@ -1,0 +1,87 @@
+//! What one image may cost (promise D7).
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Largest image file, in bytes: a 100-megapixel JPEG of high quality is about 50 MB.
+pub const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
+/// Most pixels that are decoded: phones make 200-megapixel files only in a special mode; 100 megapixels are 300 MB as RGB.
+pub const MAX_PIXELS: u64 = 100_000_000;
+/// Longest side, in pixels: panoramas reach about 30,000.
+pub const MAX_SIDE_PX: u32 = 32_768;
+/// Most bytes that a decoder may take for its output: 100 megapixels with four channels of 16 bits.
+pub const MAX_DECODE_BYTES: u64 = 8 * MAX_PIXELS;
+/// Address space of a child, in bytes: the decoded image (800 MB at most) and its reduction to 8 bits (400 MB), or the coefficients of a progressive
+/// JPEG (600 MB at 100 megapixels, then with 300 MB of RGB); the file, the face model (about 200 MB) and the program itself (about 110 MB). Measured:
+/// 1.5 GB at most.
+pub const CHILD_ADDRESS_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Open files of a child: three pipes, its own CPU account, and a little room for the C library.
+pub const CHILD_OPEN_FILES: u64 = 16;
+/// Long side of the grid thumbnail, in pixels: a row of 240 px on a screen of double density.
+pub const GRID_PX: u32 = 480;
+/// Long side of the preview, in pixels: fills a laptop's screen.
+pub const PREVIEW_PX: u32 = 1600;
+/// JPEG quality of thumbnails, 1 to 100: below 75 skies show steps.
+pub const THUMB_QUALITY: u8 = 80;
+/// Most bytes of one thumbnail that the parent takes from a child: noise at 1600 x 1600 and this quality stays below it.
+pub const MAX_THUMB_BYTES: usize = 4 * 1024 * 1024;
+/// Long side at which faces are looked for, in pixels: the detector works at 512 px, and a face that is 40 px wide here is 8 px there.
+pub const FACES_PX: u32 = 2560;
+/// Most faces of one photo: the detector gives 100 at most.
+pub const MAX_FACES: usize = 128;
+/// Largest crop, long side in pixels: shown beside a still, never full screen.
+pub const MAX_CROP_PX: u32 = 1024;
+/// Bytes of a selfie still: it travels inside a record of 4 KiB.
+pub const MAX_STILL_BYTES: usize = 3000;
+/// Sides of a still that are tried, in pixels, the best first.
+pub const STILL_SIDES_PX: [u32; 3] = [128, 120, 112];
+/// A selfie's face is clearly the subject when it is this many times wider than any other face.
+pub const DOMINANT_WIDTH_RATIO: f32 = 1.6;
+/// A selfie's face must be this wide, in pixels: the recogniser looks at 150 px, and below half of it the template is weak.
+pub const ENROL_MIN_FACE_PX: f32 = 70.0;
+/// A selfie's face must be this sharp (variance of the Laplacian of the aligned face, brightness 0 to 255): below it the photo is plainly blurred.
+pub const ENROL_MIN_SHARPNESS: f32 = 12.0;
+/// A selfie's face must look into the camera this much (1 is straight, 0 a profile).
+pub const ENROL_MIN_FRONTALITY: f32 = 0.45;
+/// Most bytes of a header of a message to or from a child: 128 faces with 68 landmarks and an embedding are about 150 kB.
+pub const MAX_HEADER_BYTES: usize = 512 * 1024;
+/// Most bytes after the header: a rendition is at most as large as its file, plus a minimal EXIF block.
+pub const MAX_PAYLOAD_BYTES: usize = MAX_FILE_BYTES + 64 * 1024;
+/// Most callers that wait for a free child: each may hold a file of the largest size in memory.
+pub const MAX_WAITING: usize = 16;
+/// How many children are tried for a job when each ends before it has read the file: a lack of memory takes the idle ones first.
+pub const CHILDREN_PER_JOB: u32 = 3;
+/// A child exits after this many jobs, so that a slow leak in a decoder cannot add up.
+pub const JOBS_PER_CHILD: u32 = 500;
+/// How long a child may take to start and say what it is confined by: a cold disk needs seconds to read the program.
+pub const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long decoding, cropping and filtering may take: 100 megapixels need about 3 s on a fast core.
+pub const DECODE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long finding faces may take, loading the model included: a crowd of 100 faces needs about 3 s on a fast core.
+pub const FACES_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an idle child is kept; the model's memory is given back after it.
+pub const IDLE: Duration = Duration::from_secs(30);
+/// How long a child that was told to go may take before it is killed.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest camera name, in characters: it is shown in one line.
+pub const MAX_CAMERA_CHARS: usize = 64;
+/// Capture times that can be, in milliseconds since 1970: from the first photograph (1826) to a broken clock (2200).
+pub const WALL_MS: RangeInclusive<i64> = -4_544_208_000_000..=7_289_654_399_999;
+/// Offsets from UTC in use, in minutes.
+pub const OFFSET_MIN: RangeInclusive<i16> = -12 * 60..=14 * 60;
+/// Largest ThumbHash, in bytes: the format ends at 25.
+pub const MAX_THUMBHASH_BYTES: usize = 32;
+/// Most landmarks of a face: the scheme in use has 68.
+pub const MAX_LANDMARKS: usize = 256;
+/// Most numbers of an embedding: models in use have 128 to 512.
+pub const MAX_EMBEDDING: usize = 1024;
+/// Largest EXIF block that is read, in bytes: a JPEG segment is 64 KiB; PNG and WebP allow more, which no camera needs.
+pub const MAX_EXIF_BYTES: usize = 256 * 1024;
+/// Largest XMP packet that is searched for a location, in bytes.
+pub const MAX_XMP_BYTES: usize = 1024 * 1024;
+/// Largest colour profile that is copied into a thumbnail, in bytes: display and camera profiles are about 500 to 4,000.
+pub const MAX_THUMB_ICC_BYTES: usize = 8 * 1024;
+/// Largest colour profile that leaves with a rendition, in bytes: printing profiles reach 1.8 MB.
+pub const MAX_ICC_BYTES: usize = 2 * 1024 * 1024;
+/// Most pieces (segments, chunks) of one file: an animation of a thousand frames has two each.
+pub const MAX_PIECES: usize = 100_000;

@@ -1,0 +1,182 @@
+//! What the daemon asks of a child, and what it answers.
+
+use serde::{Deserialize, Serialize};
+
+use super::container::Format;
+use super::refusal::Refusal;
+
+/// Changes with every change of these types: a daemon whose binary was replaced on disk must not misread its new children.
+pub(crate) const VERSION: u32 = 2;
+
+/// A child's first words.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    /// `VERSION` of the child.
+    pub version: u32,
+    /// What could not be confined, in words.
+    pub gaps: Vec<String>,
+}
+
+/// Said when a job and its file were read whole and before anything is done with them, so that a child that ends earlier (it was killed while
+/// idle) does not speak against the file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Taken;
+
+/// One job; the file itself is the frame's payload.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Job {
+    /// Metadata and thumbnails.
+    Inspect,
+    /// Every face.
+    Faces,
+    /// The one face of a selfie, with a still.
+    Enrol,
+    /// A part of the upright image.
+    Crop {
+        /// What to cut out.
+        rect: FractionRect,
+        /// How much to add on each side, as a part of the rectangle's size.
+        margin: f32,
+        /// Long side of the result in pixels.
+        long_side_px: u32,
+    },
+    /// The bytes that may leave.
+    Rendition,
+}
+
+impl Job {
+    /// Whether the face model is needed.
+    pub(crate) fn needs_engine(&self) -> bool {
+        matches!(self, Self::Faces | Self::Enrol)
+    }
+}
+
+/// What came of a job.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Answer {
+    /// Payload: grid thumbnail, then preview.
+    Inspected {
+        /// All but the thumbnails.
+        inspection: Box<Inspection>,
+        /// Where the preview begins.
+        grid_bytes: u32,
+    },
+    /// No payload.
+    Faces(FoundFaces),
+    /// Payload: the still.
+    Enrolled(Box<inframe_models::Face>),
+    /// Payload: the image.
+    Image,
+    /// The file's own fault.
+    Refused(Refusal),
+    /// The child stopped half-way: where it panicked.
+    Failed(String),
+    /// The face model does not load or run; nothing is wrong with the file.
+    NoModel(String),
+}
+
+/// A rectangle in fractions (0 to 1) of the upright image.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FractionRect {
+    /// Left edge.
+    pub x: f32,
+    /// Upper edge.
+    pub y: f32,
+    /// Width.
+    pub w: f32,
+    /// Height.
+    pub h: f32,
+}
+
+/// When a photo was taken, as its EXIF block says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptureTime {
+    /// What the camera's clock showed, in milliseconds since 1970-01-01 00:00 of that same clock.
+    pub wall_ms: i64,
+    /// Minutes that the camera's clock was ahead of UTC, if the camera said so.
+    pub offset_min: Option<i16>,
+}
+
+impl CaptureTime {
+    /// Unix time in milliseconds, with `fallback_offset_min` where the camera did not say its offset.
+    #[must_use]
+    pub fn unix_ms(&self, fallback_offset_min: i16) -> i64 {
+        self.wall_ms - i64::from(self.offset_min.unwrap_or(fallback_offset_min)) * 60_000
+    }
+
+    /// The calendar day on the camera's clock, in days since 1970-01-01.
+    #[must_use]
+    pub fn wall_day(&self) -> i64 {
+        self.wall_ms.div_euclid(86_400_000)
+    }
+}
+
+/// What an image file is and says. Thumbnails are upright; colours are those of the file's profile, which goes with them if it is small.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// What the first bytes say it is.
+    pub format: Format,
+    /// Width in pixels, upright.
+    pub width: u32,
+    /// Height in pixels, upright.
+    pub height: u32,
+    /// EXIF orientation, 1 to 8.
+    pub orientation: u8,
+    /// When it was taken, if it says so.
+    pub taken_at: Option<CaptureTime>,
+    /// Maker and model of the camera, printable and short.
+    pub camera: Option<String>,
+    /// Whether EXIF or XMP hold a geographic position.
+    pub has_location: bool,
+    /// Mean colour, red in the upper five bits.
+    pub mean_rgb565: u16,
+    /// ThumbHash of the upright image, about 25 bytes.
+    pub thumbhash: Vec<u8>,
+    /// JPEG of 480 pixels at most on the long side. Not part of the serialised form.
+    #[serde(skip)]
+    pub grid: Vec<u8>,
+    /// JPEG of 1600 pixels at most on the long side. Not part of the serialised form.
+    #[serde(skip)]
+    pub preview: Vec<u8>,
+}
+
+impl Inspection {
+    /// The IANA media type.
+    #[must_use]
+    pub fn media_type(&self) -> &'static str {
+        self.format.media_type()
+    }
+}
+
+/// The faces of one photo.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FoundFaces {
+    /// Width of the upright image in pixels, to which boxes and landmarks refer.
+    pub width: u32,
+    /// Height of the upright image in pixels.
+    pub height: u32,
+    /// Every face; `quality.width_px` counts pixels of the working size (2560 on the long side at most), where the face was measured.
+    pub faces: Vec<inframe_models::Face>,
+}
+
+/// The face of a selfie.
+#[derive(Clone, Debug)]
+pub struct EnrolledFace {
+    /// The face, box and landmarks in pixels of the upright image.
+    pub face: inframe_models::Face,
+    /// Square JPEG of 112 to 128 pixels, 3,000 bytes at most.
+    pub still: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capture_times_turn_into_unix_time_and_days() {
+        let evening = CaptureTime { wall_ms: 86_400_000 - 1, offset_min: Some(120) };
+        assert_eq!((evening.unix_ms(0), evening.wall_day()), (86_400_000 - 1 - 7_200_000, 0));
+        let unknown = CaptureTime { wall_ms: -1, offset_min: None };
+        assert_eq!((unknown.unix_ms(60), unknown.wall_day()), (-3_600_001, -1));
+    }
+}

@@ -1,0 +1,224 @@
+//! The pool of child processes: hands out jobs, replaces children that fail, lets idle ones go.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::config::{SandboxConfig, SandboxStatus};
+use super::message::{Answer, Job};
+use super::process::{Broken, Living, Process};
+use super::refusal::tame;
+use super::{SandboxError, limits};
+
+pub(super) struct Pool {
+    config: SandboxConfig,
+    permits: Semaphore,
+    waiting: AtomicUsize,
+    closed: AtomicBool,
+    /// Last in, first out: under light load the same warm child serves every job and the others go.
+    idle: Mutex<Vec<(Process, Instant)>>,
+    idle_changed: Arc<Notify>,
+    living: Living,
+    gaps: Mutex<Vec<String>>,
+}
+
+fn unavailable(why: &str) -> SandboxError {
+    SandboxError::Unavailable(why.to_string())
+}
+
+impl Pool {
+    pub(super) fn start(config: SandboxConfig) -> Arc<Self> {
+        let pool = Arc::new(Self {
+            permits: Semaphore::new(config.processes.max(1)),
+            config,
+            waiting: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            idle: Mutex::default(),
+            idle_changed: Arc::default(),
+            living: Living::default(),
+            gaps: Mutex::new(super::child::confine::known_gaps()),
+        });
+        tokio::spawn(let_idle_ones_go(Arc::downgrade(&pool), pool.idle_changed.clone()));
+        pool
+    }
+
+    pub(super) fn status(&self) -> SandboxStatus {
+        let pids = self.living.pids();
+        let gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        SandboxStatus { processes: pids.len(), pids, gaps }
+    }
+
+    pub(super) async fn shutdown(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.permits.close();
+        for (process, _) in self.drain(|_| true) {
+            process.close().await;
+        }
+    }
+
+    /// Has a child do a job; `believe` gives what is asked for out of an answer that can be believed.
+    pub(super) async fn run<T>(
+        &self,
+        job: Job,
+        file: Bytes,
+        believe: fn(Answer, Vec<u8>) -> Option<T>,
+    ) -> Result<T, SandboxError> {
+        if file.len() > limits::MAX_FILE_BYTES {
+            return Err(SandboxError::TooLarge);
+        }
+        let _permit = self.permit().await?;
+        let needs_engine = job.needs_engine();
+        let patience = if needs_engine { self.config.timeouts.faces } else { self.config.timeouts.decode };
+        for _ in 0..limits::CHILDREN_PER_JOB {
+            let mut process = self.process(needs_engine).await?;
+            match timeout(patience, process.exchange(&job, &file)).await {
+                Ok(Ok((answer, payload))) => return self.settle(process, &job, answer, payload, believe).await,
+                // It ended before it knew the file, which is then not to blame: another one tries.
+                Ok(Err(Broken::BeforeWork)) => process.discard().await,
+                Ok(Err(Broken::AtWork)) => return Err(process.bury().await),
+                Ok(Err(Broken::Nonsense)) => {
+                    process.discard().await;
+                    return Err(nonsense());
+                }
+                Err(_) => {
+                    process.discard().await;
+                    return Err(SandboxError::TimedOut);
+                }
+            }
+        }
+        Err(unavailable("decoder processes stop before they begin"))
+    }
+
+    /// Keeps the child if it behaved, and turns its answer into the outcome.
+    async fn settle<T>(
+        &self,
+        mut process: Process,
+        job: &Job,
+        answer: Answer,
+        payload: Vec<u8>,
+        believe: fn(Answer, Vec<u8>) -> Option<T>,
+    ) -> Result<T, SandboxError> {
+        let outcome = match answer {
+            Answer::Failed(why) => Err(SandboxError::Crashed(tame(&why))),
+            Answer::NoModel(why) if job.needs_engine() => Err(SandboxError::Unavailable(tame(&why))),
+            Answer::Refused(refusal) => Err(refusal.tamed().into()),
+            answer => believe(answer, payload).ok_or_else(nonsense),
+        };
+        if matches!(outcome, Ok(_) | Err(SandboxError::Refused(_))) {
+            process.has_engine |= job.needs_engine();
+            self.put_back(process).await;
+        } else {
+            process.discard().await;
+        }
+        outcome
+    }
+
+    /// Waits for a turn, in order of arrival; refuses when too many wait (promise D7).
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, SandboxError> {
+        if let Ok(permit) = self.permits.try_acquire() {
+            return Ok(permit);
+        }
+        let waiting = Waiting::new(&self.waiting);
+        if waiting.before >= limits::MAX_WAITING {
+            return Err(unavailable("too many images wait to be read, try again"));
+        }
+        self.permits.acquire().await.map_err(|_| unavailable("the program is ending"))
+    }
+
+    /// An idle child that is alive, or a new one. Jobs for the model prefer a child that has it; others leave that one free.
+    async fn process(&self, needs_engine: bool) -> Result<Process, SandboxError> {
+        loop {
+            let Some(mut process) = self.take_idle(needs_engine) else { break };
+            if process.is_alive() {
+                return Ok(process);
+            }
+        }
+        let (process, gaps) = Process::start(&self.config.program, self.config.timeouts.start, &self.living).await?;
+        *self.gaps.lock().unwrap_or_else(PoisonError::into_inner) = gaps;
+        Ok(process)
+    }
+
+    fn take_idle(&self, needs_engine: bool) -> Option<Process> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let at =
+            idle.iter().rposition(|(process, _)| process.has_engine == needs_engine).or(idle.len().checked_sub(1))?;
+        Some(idle.remove(at).0)
+    }
+
+    async fn put_back(&self, process: Process) {
+        if let Some(leaving) = self.keep(process) {
+            leaving.close().await;
+        }
+    }
+
+    /// Gives the child back if it must go. `closed` is read under the lock: a child is either here when `shutdown` drains, or goes at once.
+    fn keep(&self, process: Process) -> Option<Process> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if process.jobs >= limits::JOBS_PER_CHILD || self.closed.load(Ordering::SeqCst) {
+            return Some(process);
+        }
+        idle.push((process, Instant::now() + self.config.idle));
+        self.idle_changed.notify_one();
+        None
+    }
+
+    /// Takes out the idle children for which `when` (their time of leaving) holds.
+    fn drain(&self, when: impl Fn(Instant) -> bool) -> Vec<(Process, Instant)> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.extract_if(.., |(_, until)| when(*until)).collect()
+    }
+
+    fn next_leave(&self) -> Option<Instant> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, until)| *until).min()
+    }
+}
+
+/// A child that answers something else than it was asked is not to be trusted.
+fn nonsense() -> SandboxError {
+    SandboxError::Crashed("it gave an answer to another question".to_string())
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.idle_changed.notify_one();
+    }
+}
+
+/// Runs until the pool is gone: sleeps until the next idle child has to leave, so that an idle daemon wakes for nothing.
+async fn let_idle_ones_go(pool: Weak<Pool>, idle_changed: Arc<Notify>) {
+    while let Some(next) = pool.upgrade().map(|pool| pool.next_leave()) {
+        match next {
+            None => idle_changed.notified().await,
+            Some(next) => tokio::select! {
+                () = idle_changed.notified() => {}
+                () = sleep_until(next) => {
+                    let leaving = pool.upgrade().map(|pool| pool.drain(|until| until <= Instant::now()));
+                    for (process, _) in leaving.unwrap_or_default() {
+                        process.close().await;
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// Counts a caller that waits, for as long as it waits.
+struct Waiting<'a> {
+    count: &'a AtomicUsize,
+    before: usize,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        Self { count, before: count.fetch_add(1, Ordering::SeqCst) }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::SeqCst);
+    }
+}

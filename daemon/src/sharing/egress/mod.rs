@@ -1,0 +1,65 @@
+//! The egress filter: the bytes of a photo that may leave (promise D4).
+//!
+//! It copies what makes the pixels and leaves out everything else: location, serial numbers, maker notes, captions, comments, embedded
+//! thumbnails, XMP, further images, and whatever follows the image's end (the film of a "motion photo"). Pixels are copied as they are compressed.
+//! Three things are kept on purpose: orientation (rewritten as an EXIF block that says nothing else), the colour profile, and pixel density.
+//!
+//! It works by a list of what is allowed, not of what is forbidden, and gives nothing at all for a file whose structure it cannot follow to the end.
+//! Pure functions, made to run in the sandbox. Not looked into: bytes inside the compressed pixel data, and the text inside a colour profile.
+
+mod jpeg;
+mod png;
+mod webp;
+
+use crate::sandbox::Refusal;
+use crate::sandbox::container::{ContainerError, Format};
+
+/// Why nothing may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EgressError {
+    /// Not a format that the filter knows.
+    #[error("it is not a JPEG, PNG or WebP image")]
+    NotAnImage,
+    /// The file's structure cannot be followed to its end.
+    #[error(transparent)]
+    Structure(#[from] ContainerError),
+    /// The structure is sound but holds something that the filter does not know to be harmless.
+    #[error("it holds {0}")]
+    Unknown(&'static str),
+    /// A colour profile of an unlikely size, which could carry anything.
+    #[error("its colour profile is too large")]
+    ProfileTooLarge,
+    /// Nothing in it makes pixels.
+    #[error("it holds no pixels")]
+    NoPixels,
+}
+
+/// The bytes that may leave. Decoding them gives the same pixels as decoding `file`; filtering them again gives the same bytes.
+///
+/// # Errors
+/// When the file is no image that the filter knows, or cannot be taken apart with certainty. Nothing leaves then.
+pub fn rendition(file: &[u8]) -> Result<Vec<u8>, EgressError> {
+    match Format::sniff(file) {
+        Some(Format::Jpeg) => jpeg::filter(file),
+        Some(Format::Png) => png::filter(file),
+        Some(Format::WebP) => webp::filter(file),
+        None => Err(EgressError::NotAnImage),
+    }
+}
+
+/// [`rendition`] in the form that the sandbox's child takes.
+///
+/// # Errors
+/// The same, in the sandbox's words.
+pub fn filter_in_sandbox(file: &[u8]) -> Result<Vec<u8>, Refusal> {
+    rendition(file).map_err(|error| match error {
+        EgressError::NotAnImage => Refusal::NotAnImage,
+        EgressError::Structure(ContainerError::CutShort) => Refusal::CutShort,
+        other => Refusal::NotCleanable(other.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod planted;
+#[cfg(test)]
+mod tests;
