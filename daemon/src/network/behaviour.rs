@@ -1,0 +1,82 @@
+//! The swarm: its transport, its behaviours and their settings.
+
+use libp2p::{
+    PeerId, Swarm, SwarmBuilder, allow_block_list,
+    connection_limits::{self, ConnectionLimits},
+    identity::Keypair,
+    mdns, memory_connection_limits, noise, ping,
+    swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
+    tcp, yamux,
+};
+
+use super::{NetworkConfig, StartError, gossip, limits, substreams};
+
+/// Everything that runs on our connections. The first three only refuse connections, so they come first.
+#[derive(NetworkBehaviour)]
+pub(super) struct Behaviour {
+    pub(super) blocked: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
+    pub(super) counted: connection_limits::Behaviour,
+    memory: memory_connection_limits::Behaviour,
+    ping: ping::Behaviour,
+    pub(super) gossip: gossip::Gossip,
+    mdns: Toggle<mdns::tokio::Behaviour>,
+    pub(super) substreams: substreams::Behaviour,
+}
+
+impl Behaviour {
+    fn new(node: PeerId, mdns: bool) -> Result<Self, StartError> {
+        let counts = ConnectionLimits::default()
+            .with_max_pending_incoming(Some(limits::CONNECTIONS_PENDING))
+            .with_max_pending_outgoing(Some(limits::CONNECTIONS_PENDING))
+            .with_max_established(Some(limits::CONNECTIONS))
+            .with_max_established_per_peer(Some(limits::CONNECTIONS_PER_PEER));
+        let pings = ping::Config::new().with_interval(limits::PING_INTERVAL).with_timeout(limits::PING_WITHIN);
+        Ok(Self {
+            blocked: allow_block_list::Behaviour::default(),
+            counted: connection_limits::Behaviour::new(counts),
+            memory: memory_connection_limits::Behaviour::with_max_bytes(limits::MEMORY_BYTES),
+            ping: ping::Behaviour::new(pings),
+            gossip: gossip::new()?,
+            mdns: if mdns { local_discovery(node) } else { None }.into(),
+            substreams: substreams::Behaviour::default(),
+        })
+    }
+}
+
+/// mDNS, if the machine can do it; a node without it works as well, only it must be told addresses.
+fn local_discovery(node: PeerId) -> Option<mdns::tokio::Behaviour> {
+    let config =
+        mdns::Config { ttl: limits::MDNS_TTL, query_interval: limits::MDNS_QUERY_INTERVAL, enable_ipv6: false };
+    mdns::tokio::Behaviour::new(config, node)
+        .inspect_err(|error| tracing::warn!(%error, "nodes on the local network cannot be found: no multicast"))
+        .ok()
+}
+
+/// Builds the swarm and binds its sockets.
+pub(super) fn swarm(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartError> {
+    let mut seed = zeroize::Zeroizing::new(config.seed);
+    let identity = Keypair::ed25519_from_bytes(seed.as_mut_slice()).map_err(|_| StartError::Seed)?;
+    let behaviour = Behaviour::new(identity.public().to_peer_id(), config.mdns)?;
+    let mut swarm = SwarmBuilder::with_existing_identity(identity)
+        .with_tokio()
+        .with_tcp(tcp::Config::default(), noise::Config::new, multiplexer)
+        .map_err(|error| StartError::Stack(error.to_string()))?
+        .with_behaviour(|_| behaviour)
+        .map_err(|error| StartError::Stack(error.to_string()))?
+        .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(limits::IDLE_CONNECTION))
+        .with_connection_timeout(limits::HANDSHAKE_WITHIN)
+        .build();
+    for address in &config.listen {
+        swarm.listen_on(address.clone()).map_err(|error| StartError::Listen {
+            address: address.to_string(),
+            source: std::io::Error::other(error.to_string()),
+        })?;
+    }
+    Ok(swarm)
+}
+
+fn multiplexer() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(limits::STREAMS_PER_CONNECTION);
+    config
+}

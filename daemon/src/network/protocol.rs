@@ -1,0 +1,61 @@
+//! The stream protocols that nodes speak.
+
+/// One stream protocol; its name carries its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Asking to be admitted to an event; the only one that a stranger may use.
+    Join,
+    /// Pulling the roster and records that are missing.
+    Sync,
+    /// Pushing new records to a connected member.
+    Push,
+    /// Offering a photo.
+    Offer,
+    /// Fetching a photo that was offered.
+    Fetch,
+}
+
+impl Protocol {
+    /// All protocols.
+    pub const ALL: [Self; 5] = [Self::Join, Self::Sync, Self::Push, Self::Offer, Self::Fetch];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Join => "/inframe/join/1",
+            Self::Sync => "/inframe/sync/1",
+            Self::Push => "/inframe/push/1",
+            Self::Offer => "/inframe/offer/1",
+            Self::Fetch => "/inframe/fetch/1",
+        }
+    }
+
+    pub(super) fn from_name(name: &impl AsRef<str>) -> Option<Self> {
+        Self::ALL.into_iter().find(|protocol| protocol.name() == name.as_ref())
+    }
+
+    /// A list of just this protocol.
+    pub(super) const fn alone(self) -> &'static [Self] {
+        match self {
+            Self::Join => &[Self::Join],
+            Self::Sync => &[Self::Sync],
+            Self::Push => &[Self::Push],
+            Self::Offer => &[Self::Offer],
+            Self::Fetch => &[Self::Fetch],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_again_and_nothing_else_is() {
+        for protocol in Protocol::ALL {
+            assert_eq!(Protocol::from_name(&protocol.name()), Some(protocol));
+            assert_eq!(protocol.alone(), [protocol]);
+        }
+        assert_eq!(Protocol::from_name(&"/inframe/fetch/2"), None);
+    }
+}

@@ -1,0 +1,209 @@
+//! When to dial which known peer: a pure table of due times, with pauses that grow and are jittered.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use libp2p::{Multiaddr, PeerId};
+use tokio::time::Instant;
+
+use super::limits;
+
+/// The known peers and when each is due to be dialled.
+#[derive(Debug, Default)]
+pub(super) struct Redial {
+    peers: BTreeMap<PeerId, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    addresses: Vec<Multiaddr>,
+    failures: u32,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Connected { since: Instant },
+    Dialling,
+    Due(Instant),
+}
+
+impl Redial {
+    /// Replaces the known peers. Returns those that are new and those that are gone. A new peer, and one whose
+    /// addresses changed, is due at once unless connected.
+    pub(super) fn set(
+        &mut self,
+        peers: Vec<(PeerId, Vec<Multiaddr>)>,
+        now: Instant,
+        connected: impl Fn(&PeerId) -> bool,
+    ) -> (Vec<PeerId>, Vec<PeerId>) {
+        let mut before = std::mem::take(&mut self.peers);
+        let mut new = Vec::new();
+        for (peer, addresses) in peers.into_iter().take(limits::KNOWN_PEERS) {
+            let known = match before.remove(&peer) {
+                Some(mut known) => {
+                    if known.addresses != addresses {
+                        known.addresses = addresses;
+                        known.hurry(now);
+                    }
+                    known
+                }
+                None if self.peers.contains_key(&peer) => continue,
+                None => {
+                    new.push(peer);
+                    let state = if connected(&peer) { State::Connected { since: now } } else { State::Due(now) };
+                    Known { addresses, failures: 0, state }
+                }
+            };
+            self.peers.insert(peer, known);
+        }
+        (new, before.into_keys().collect())
+    }
+
+    /// Whether `peer` is one of the known peers.
+    pub(super) fn knows(&self, peer: &PeerId) -> bool {
+        self.peers.contains_key(peer)
+    }
+
+    /// The addresses that were given for a known peer.
+    pub(super) fn addresses(&self, peer: &PeerId) -> &[Multiaddr] {
+        self.peers.get(peer).map_or(&[], |known| &known.addresses)
+    }
+
+    /// A connection to `peer` is there.
+    pub(super) fn connected(&mut self, peer: &PeerId, now: Instant) {
+        if let Some(known) = self.peers.get_mut(peer) {
+            known.state = State::Connected { since: now };
+        }
+    }
+
+    /// The last connection to `peer` is gone. `jitter` is in `0.0..1.0`.
+    pub(super) fn disconnected(&mut self, peer: &PeerId, now: Instant, jitter: f64) {
+        let Some(known) = self.peers.get_mut(peer) else { return };
+        if let State::Connected { since } = known.state
+            && now.duration_since(since) >= limits::GOOD_CONNECTION
+        {
+            known.failures = 0;
+        }
+        known.pause(now, jitter);
+    }
+
+    /// A dial of `peer` has failed.
+    pub(super) fn failed(&mut self, peer: &PeerId, now: Instant, jitter: f64) {
+        if let Some(known) = self.peers.get_mut(peer)
+            && !matches!(known.state, State::Connected { .. })
+        {
+            known.pause(now, jitter);
+        }
+    }
+
+    /// `peer` was seen on the local network, or is let in again: it is due at once.
+    pub(super) fn found(&mut self, peer: &PeerId, now: Instant) {
+        if let Some(known) = self.peers.get_mut(peer) {
+            known.hurry(now);
+        }
+    }
+
+    /// When the next peer is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.peers.values().filter_map(Known::due).min()
+    }
+
+    /// Takes up to `most` peers that are due; each must later be reported as connected or failed.
+    pub(super) fn take_due(&mut self, now: Instant, most: usize) -> Vec<PeerId> {
+        let due = self.peers.iter_mut().filter(|(_, known)| known.due().is_some_and(|due| due <= now)).take(most);
+        due.map(|(peer, known)| {
+            known.state = State::Dialling;
+            *peer
+        })
+        .collect()
+    }
+}
+
+impl Known {
+    fn due(&self) -> Option<Instant> {
+        match self.state {
+            State::Due(due) => Some(due),
+            State::Connected { .. } | State::Dialling => None,
+        }
+    }
+
+    fn hurry(&mut self, now: Instant) {
+        self.failures = 0;
+        if let State::Due(_) = self.state {
+            self.state = State::Due(now);
+        }
+    }
+
+    fn pause(&mut self, now: Instant, jitter: f64) {
+        self.state = State::Due(now + pause(self.failures, jitter));
+        self.failures = self.failures.saturating_add(1);
+    }
+}
+
+/// 1 s, 2 s, 4 s ... 5 min, each between three and five quarters of that, so that nodes that lost each other at the
+/// same moment do not dial at the same moment.
+fn pause(failures: u32, jitter: f64) -> Duration {
+    let doubled = limits::REDIAL_FIRST.saturating_mul(1 << failures.min(16));
+    doubled.min(limits::REDIAL_LAST).mul_f64(0.75 + 0.5 * jitter.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(peer: PeerId, address: &str) -> Vec<(PeerId, Vec<Multiaddr>)> {
+        vec![(peer, vec![address.parse().unwrap()])]
+    }
+
+    #[test]
+    fn pauses_double_up_to_five_minutes() {
+        let pauses: Vec<u64> = (0..11).map(|failures| pause(failures, 0.5).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert_eq!(pause(u32::MAX, 1.0), limits::REDIAL_LAST.mul_f64(1.25));
+        assert_eq!(pause(0, 0.0), Duration::from_millis(750));
+    }
+
+    #[test]
+    fn a_known_peer_is_due_at_once_then_after_pauses_then_at_once_when_found() {
+        let (peer, now) = (PeerId::random(), Instant::now());
+        let mut redial = Redial::default();
+        assert_eq!(redial.set(one(peer, "/ip4/10.0.0.1/tcp/1"), now, |_| false), (vec![peer], vec![]));
+        assert_eq!(redial.take_due(now, 9), [peer]);
+        assert_eq!(redial.next_due(), None, "a dial is under way");
+        redial.failed(&peer, now, 0.5);
+        redial.take_due(now + Duration::from_secs(1), 9);
+        redial.failed(&peer, now, 0.5);
+        assert_eq!(redial.next_due(), Some(now + Duration::from_secs(2)));
+        redial.found(&peer, now);
+        assert_eq!(redial.next_due(), Some(now));
+    }
+
+    #[test]
+    fn a_peer_that_hangs_up_at_once_is_dialled_less_and_less() {
+        let (peer, now) = (PeerId::random(), Instant::now());
+        let mut redial = Redial::default();
+        redial.set(one(peer, "/ip4/10.0.0.1/tcp/1"), now, |_| false);
+        for _ in 0..4 {
+            redial.connected(&peer, now);
+            redial.disconnected(&peer, now, 0.5);
+        }
+        assert_eq!(redial.next_due(), Some(now + Duration::from_secs(8)));
+        redial.connected(&peer, now);
+        let later = now + limits::GOOD_CONNECTION;
+        redial.disconnected(&peer, later, 0.5);
+        assert_eq!(redial.next_due(), Some(later + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn peers_that_are_no_longer_known_are_forgotten_and_changed_addresses_are_tried() {
+        let (peer, now) = (PeerId::random(), Instant::now());
+        let mut redial = Redial::default();
+        redial.set(one(peer, "/ip4/10.0.0.1/tcp/1"), now, |_| false);
+        redial.take_due(now, 9);
+        redial.failed(&peer, now, 0.5);
+        assert_eq!(redial.set(one(peer, "/ip4/10.0.0.2/tcp/1"), now, |_| false), (vec![], vec![]));
+        assert_eq!(redial.next_due(), Some(now));
+        assert_eq!(redial.set(vec![], now, |_| false), (vec![], vec![peer]));
+        assert_eq!((redial.next_due(), redial.knows(&peer)), (None, false));
+    }
+}

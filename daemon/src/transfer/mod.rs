@@ -1,0 +1,87 @@
+//! Moving the bytes of a photo between two nodes over an open stream, verified group by group.
+//!
+//! The holder calls [`serve`] after it has checked that the photo was offered to the peer; the finder calls
+//! [`fetch`], stores the result durably and only then [`Confirmation::confirm`]s it (D1). A transfer that breaks off
+//! goes on from the last group that was verified. Two groups are in memory at a time, whatever the size.
+//!
+//! Speed, from request to receipt, encrypted and with every group checked on both sides: 64 MiB over loopback pass at
+//! 334 MB/s, 0.23 of the 1,470 MB/s of a plain TCP copy in the same run (development build, two cores). Far above a
+//! gigabit line. Measure again with `cargo test -p inframe --lib throughput -- --ignored --nocapture`.
+//!
+//! Absent on purpose: nothing here knows the vault, the catalog or who may have what.
+
+mod exchange;
+mod fetch;
+pub mod limits;
+mod serve;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod throughput;
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use inframe_protocol::{groups::GroupList, limits::GROUP_BYTES};
+
+pub use self::{
+    exchange::{AskError, ask, request},
+    fetch::{Confirmation, FetchError, Fetched, Wanted, fetch},
+    limits::TransferLimits,
+    serve::{ServeError, not_found, serve},
+};
+
+/// Where the bytes of a content come from. Calls may block; they are made on a blocking thread, one at a time.
+pub trait GroupSource: Send + 'static {
+    /// Fills `group`, which has the exact length of the group, with the bytes of group `index`.
+    ///
+    /// # Errors
+    /// If the bytes cannot be read.
+    fn read_group(&mut self, index: u64, group: &mut [u8]) -> io::Result<()>;
+}
+
+impl<R: Read + Seek + Send + 'static> GroupSource for R {
+    fn read_group(&mut self, index: u64, group: &mut [u8]) -> io::Result<()> {
+        self.seek(SeekFrom::Start(index.saturating_mul(GROUP_BYTES)))?;
+        self.read_exact(group)
+    }
+}
+
+/// Where the verified groups of a content go. Calls may block; they are made on a blocking thread, one at a time.
+pub trait GroupSink: Send + 'static {
+    /// How many groups, from the first on, are there already.
+    fn have(&self) -> u64;
+
+    /// Takes group `index`, which is the next one and verified.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    fn append(&mut self, index: u64, group: &[u8]) -> io::Result<()>;
+}
+
+/// How far a transfer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Groups that are verified and stored, or sent.
+    pub groups_done: u64,
+    /// Groups in all.
+    pub groups: u64,
+    /// Bytes in the groups done.
+    pub bytes_done: u64,
+    /// Bytes in all.
+    pub size_bytes: u64,
+}
+
+impl Progress {
+    fn at(groups_done: u64, list: &GroupList) -> Self {
+        let size_bytes = list.size_bytes();
+        let bytes_done = groups_done.saturating_mul(GROUP_BYTES).min(size_bytes);
+        Self { groups_done, groups: list.count(), bytes_done, size_bytes }
+    }
+}
+
+/// Gives `buffer` the exact length of group `index`; one that has it already is left as it is.
+fn resize(buffer: &mut Vec<u8>, list: &GroupList, index: u64) -> io::Result<()> {
+    let length = list.group_len(index).map_err(io::Error::other)?;
+    buffer.resize(usize::try_from(length).map_err(io::Error::other)?, 0);
+    Ok(())
+}
