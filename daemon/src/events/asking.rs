@@ -1,0 +1,180 @@
+//! What the other parts ask about events; nothing here changes anything.
+
+use std::collections::BTreeMap;
+
+use inframe_protocol::roster::SignedRosterEntry;
+use inframe_protocol::sync::{StateVector, SyncPage};
+use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis};
+
+use super::entry::Entry;
+use super::{Events, LocalSettings, Search, Wanted};
+
+impl Events {
+    /// What this node has of an event.
+    #[must_use]
+    pub fn vector(&self, event: &EventId) -> Option<StateVector> {
+        self.read(event, |entry| entry.state.vector())
+    }
+
+    /// What a member's node lacks of an event. `None` when that node is no member.
+    #[must_use]
+    pub fn page_for(&self, event: &EventId, node: &NodeId, vector: &StateVector) -> Option<(SyncPage, StateVector)> {
+        let entries = self.entries();
+        let entry = entries.get(event)?;
+        entry.state.roster().member_by_node(node)?;
+        Some((entry.state.missing_for(vector), entry.state.vector()))
+    }
+
+    /// Ids of all events.
+    #[must_use]
+    pub fn ids(&self) -> Vec<EventId> {
+        self.entries().keys().copied().collect()
+    }
+
+    /// Events that this node shares with another.
+    #[must_use]
+    pub fn shared_with(&self, node: &NodeId) -> Vec<EventId> {
+        let shares = |entry: &Entry| entry.state.roster().member_by_node(node).is_some();
+        self.entries().values().filter(|entry| shares(entry)).map(|entry| entry.id).collect()
+    }
+
+    /// Nodes of the other members of an event.
+    #[must_use]
+    pub fn nodes(&self, event: &EventId) -> Vec<NodeId> {
+        let others = |entry: &Entry| {
+            entry.state.roster().members().map(|member| member.node.clone()).filter(|node| *node != self.me).collect()
+        };
+        self.read(event, others).unwrap_or_default()
+    }
+
+    /// Every node that this one wants to be connected to, with addresses known for it.
+    #[must_use]
+    pub fn known_nodes(&self) -> Vec<(NodeId, Vec<String>)> {
+        let mut known: BTreeMap<NodeId, Vec<String>> = BTreeMap::new();
+        for entry in self.entries().values() {
+            for (node, addresses) in entry.nodes_and_addresses() {
+                if node != self.me {
+                    let all = known.entry(node).or_default();
+                    for address in addresses {
+                        if !all.contains(&address) {
+                            all.push(address);
+                        }
+                    }
+                }
+            }
+        }
+        known.into_iter().collect()
+    }
+
+    /// Gossip topic of an event's current epoch.
+    #[must_use]
+    pub fn topic(&self, event: &EventId) -> Option<String> {
+        self.read(event, |entry| entry.state.current_grant().map(|grant| grant.topic_name())).flatten()
+    }
+
+    /// The event of a topic.
+    #[must_use]
+    pub fn by_topic(&self, topic: &str) -> Option<EventId> {
+        let is_it = |entry: &&Entry| entry.state.current_grant().is_some_and(|grant| grant.topic_name() == topic);
+        self.entries().values().find(is_it).map(|entry| entry.id)
+    }
+
+    /// My settings for an event.
+    #[must_use]
+    pub fn settings(&self, event: &EventId) -> Option<LocalSettings> {
+        self.read(event, |entry| entry.settings.clone())
+    }
+
+    /// The event's name.
+    #[must_use]
+    pub fn name(&self, event: &EventId) -> String {
+        self.read(event, Entry::name).unwrap_or_else(|| "an event you left".into())
+    }
+
+    /// A member's nickname.
+    #[must_use]
+    pub fn nickname(&self, event: &EventId, member: &MemberId) -> String {
+        self.read(event, |entry| entry.nickname(member)).flatten().unwrap_or_else(|| "a former member".into())
+    }
+
+    /// A member's node.
+    #[must_use]
+    pub fn member_node(&self, event: &EventId, member: &MemberId) -> Option<NodeId> {
+        self.read(event, |entry| entry.state.roster().member(member).map(|member| member.node.clone())).flatten()
+    }
+
+    /// The member behind a node.
+    #[must_use]
+    pub fn member_by_node(&self, event: &EventId, node: &NodeId) -> Option<(MemberId, String)> {
+        self.read(event, |entry| {
+            let id = entry.state.roster().member_by_node(node)?.id();
+            Some((id, entry.nickname(&id).unwrap_or_default()))
+        })
+        .flatten()
+    }
+
+    /// Every event that I am admitted to, with who is wanted in it now.
+    #[must_use]
+    pub fn searches(&self, now: u64) -> Vec<Search> {
+        self.entries().values().filter_map(|entry| entry.search(now)).collect()
+    }
+
+    /// One event as matching needs it.
+    #[must_use]
+    pub fn search(&self, event: &EventId, now: u64) -> Option<Search> {
+        self.read(event, |entry| entry.search(now)).flatten()
+    }
+
+    /// A live find-me of somebody else.
+    #[must_use]
+    pub fn wanted(&self, event: &EventId, find_me: &FindMeId, now: u64) -> Option<Wanted> {
+        self.read(event, |entry| entry.wanted(now).into_iter().find(|wanted| wanted.find_me == *find_me)).flatten()
+    }
+
+    /// The still of a live find-me, a small JPEG.
+    #[must_use]
+    pub fn still(&self, event: &EventId, find_me: &FindMeId, now: u64) -> Option<Vec<u8>> {
+        self.read(event, |entry| {
+            let live = entry.state.find_mes(UnixMillis(now));
+            live.into_iter().find(|live| live.find_me.id == *find_me).map(|live| live.find_me.still.clone())
+        })
+        .flatten()
+    }
+
+    /// Whether my own profile record in an event says something else than this.
+    #[must_use]
+    pub fn my_profile_differs(&self, event: &EventId, nickname: &str, addresses: &[String]) -> bool {
+        self.read(event, |entry| {
+            // Whoever joined later cannot open records of earlier epochs, so each epoch needs its own.
+            let epoch = entry.state.roster().epoch();
+            entry.is_admitted()
+                && entry.state.profile(&entry.my_id()).is_none_or(|profile| {
+                    profile.nickname != nickname || profile.addresses != addresses || profile.epoch < epoch
+                })
+        })
+        .unwrap_or(false)
+    }
+
+    /// How many wait for admission.
+    #[must_use]
+    pub fn waiting_count(&self, event: &EventId) -> usize {
+        self.read(event, |entry| entry.waiting.len()).unwrap_or(0)
+    }
+
+    /// Whether what this node says about an event is looked at: members, and the host whom I asked to be admitted.
+    #[must_use]
+    pub fn listens_to(&self, event: &EventId, node: &NodeId) -> bool {
+        self.read(event, |entry| {
+            entry.state.roster().member_by_node(node).is_some()
+                || entry.nodes_and_addresses().iter().any(|(known, _)| known == node)
+        })
+        .unwrap_or(false)
+    }
+
+    /// Whether roster entries came that do not follow on mine, so that something between is missing.
+    #[must_use]
+    pub fn lacks_roster(&self, event: &EventId, roster: &[SignedRosterEntry]) -> bool {
+        let Some(next) = self.read(event, |entry| entry.state.roster().next_index()) else { return false };
+        roster.iter().filter_map(|signed| signed.index().ok()).min().is_some_and(|first| first > next)
+    }
+}

@@ -1,0 +1,127 @@
+//! An event as its owner sees it: members, who waits, my settings.
+
+use inframe_protocol::roster::Role;
+use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
+
+use super::Events;
+use super::entry::{Entry, MyRole};
+use super::stored::{Announcing, LocalSettings};
+
+/// A member as the owner of this node sees them.
+#[derive(Clone, Debug)]
+pub struct MemberDescription {
+    /// Id.
+    pub id: MemberId,
+    /// Node.
+    pub node: NodeId,
+    /// Nickname.
+    pub nickname: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whether it is this node.
+    pub me: bool,
+    /// Whether a find-me of theirs is live.
+    pub looking: bool,
+    /// When admitted, Unix milliseconds.
+    pub joined_at: u64,
+}
+
+/// Somebody who waits for admission.
+#[derive(Clone, Debug)]
+pub struct WaitingDescription {
+    /// Id.
+    pub id: MemberId,
+    /// Nickname.
+    pub nickname: String,
+    /// When they asked, Unix milliseconds.
+    pub at: u64,
+}
+
+/// An event in full.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// Id.
+    pub id: EventId,
+    /// Name.
+    pub name: String,
+    /// What this node is in it.
+    pub role: MyRole,
+    /// Why joining ended, if it did.
+    pub problem: Option<String>,
+    /// Start, Unix milliseconds.
+    pub starts: Option<u64>,
+    /// End, Unix milliseconds.
+    pub ends: Option<u64>,
+    /// Members, in the order of their admission.
+    pub members: Vec<MemberDescription>,
+    /// Those who wait, as the host sees them.
+    pub waiting: Vec<WaitingDescription>,
+    /// My settings.
+    pub settings: LocalSettings,
+    /// My announcement, live or not.
+    pub announcing: Option<Announcing>,
+    /// Epoch.
+    pub epoch: u32,
+}
+
+impl Entry {
+    fn describe(&self, now: u64) -> Description {
+        let roster = self.state.roster();
+        let me = self.my_id();
+        let looking: Vec<MemberId> = self.state.find_mes(UnixMillis(now)).into_iter().map(|live| live.author).collect();
+        let mut members: Vec<MemberDescription> = roster
+            .members()
+            .map(|member| MemberDescription {
+                id: member.id(),
+                node: member.node.clone(),
+                nickname: self.nickname(&member.id()).unwrap_or_default(),
+                role: member.role,
+                me: member.id() == me,
+                looking: looking.contains(&member.id()),
+                joined_at: member.joined_at.0,
+            })
+            .collect();
+        members.sort_by_key(|member| (member.joined_at, member.id));
+        let waiting = self
+            .waiting
+            .iter()
+            .map(|waiting| WaitingDescription {
+                id: waiting.request.member.member_id(),
+                nickname: waiting.request.nickname.clone(),
+                at: waiting.at,
+            })
+            .collect();
+        Description {
+            id: self.id,
+            name: self.name(),
+            role: self.role(),
+            problem: self.joining.as_ref().and_then(|joining| joining.problem.clone()),
+            starts: roster.starts().map(|at| at.0),
+            ends: roster.ends().map(|at| at.0),
+            members,
+            waiting,
+            settings: self.settings.clone(),
+            announcing: self.announcing,
+            epoch: roster.epoch(),
+        }
+    }
+}
+
+impl Events {
+    /// One event in full.
+    #[must_use]
+    pub fn describe(&self, event: &EventId, now: u64) -> Option<Description> {
+        self.read(event, |entry| entry.describe(now))
+    }
+
+    /// Every event in full, the latest first by its start or, where it has none, by when its first member came.
+    #[must_use]
+    pub fn describe_all(&self, now: u64) -> Vec<Description> {
+        let mut all: Vec<Description> = self.entries().values().map(|entry| entry.describe(now)).collect();
+        all.sort_by_key(|one| {
+            let since = one.starts.or(one.members.first().map(|member| member.joined_at)).unwrap_or(u64::MAX);
+            (std::cmp::Reverse(since), one.id)
+        });
+        all
+    }
+}

@@ -1,0 +1,296 @@
+//! Invites and admission: both sides of joining an event.
+
+use inframe_protocol::invite::Invite;
+use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
+use inframe_protocol::keys::MemberKeys;
+use inframe_protocol::limits::MAX_MEMBERS;
+use inframe_protocol::roster::{Joining as Newcomer, RosterWriter};
+use inframe_protocol::{EventId, InviteId, MemberId, NodeId, UnixMillis};
+
+use super::entry::Entry;
+use super::stored::{IssuedInvite, Joining, Takes, WaitingAdmission};
+use super::{Events, EventsError, MAX_EVENTS};
+use crate::clock::now_ms;
+use crate::live::What;
+
+/// Those who may wait for admission to one event at once.
+const MAX_WAITING: usize = 50;
+/// Invites of one event that may be valid at once.
+const MAX_INVITES: usize = 200;
+
+/// An invite as its issuer sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedLink {
+    /// Id.
+    pub id: InviteId,
+    /// Link.
+    pub link: String,
+    /// Expiry, Unix milliseconds.
+    pub expires: u64,
+    /// Uses left.
+    pub uses_left: u32,
+}
+
+impl From<&IssuedInvite> for IssuedLink {
+    fn from(invite: &IssuedInvite) -> Self {
+        Self { id: invite.id, link: invite.link.clone(), expires: invite.expires, uses_left: invite.uses_left }
+    }
+}
+
+impl Events {
+    /// Issues an invite; host only.
+    ///
+    /// # Errors
+    /// When this node is not the host, too many are valid, or the vault fails.
+    pub fn issue_invite(
+        &self,
+        event: &EventId,
+        addresses: Vec<String>,
+        expires: u64,
+        uses: u32,
+    ) -> Result<IssuedLink, EventsError> {
+        let host = self.me.clone();
+        self.change(event, |entry| {
+            if entry.event_key.is_none() {
+                return Err(EventsError::NotHost);
+            }
+            let now = now_ms();
+            let valid = |invite: &&IssuedInvite| invite.expires > now && invite.uses_left > 0;
+            if entry.invites.iter().filter(valid).count() >= MAX_INVITES {
+                return Err(EventsError::Invalid(format!("{MAX_INVITES} invites are valid already; revoke one first")));
+            }
+            let mut secret = [0; 32];
+            getrandom::fill(&mut secret)
+                .map_err(|_| EventsError::Invalid("the system gives no random numbers".into()))?;
+            let invite = Invite {
+                event: entry.id,
+                event_name: entry.name(),
+                host,
+                addresses,
+                id: InviteId::generate()?,
+                secret,
+                expires: UnixMillis(expires),
+            };
+            let issued = IssuedInvite { id: invite.id, secret, link: invite.to_link()?, expires, uses_left: uses };
+            let shown = IssuedLink::from(&issued);
+            entry.invites.push(issued);
+            Ok(shown)
+        })
+    }
+
+    /// Valid invites of an event.
+    #[must_use]
+    pub fn invites(&self, event: &EventId) -> Option<Vec<IssuedLink>> {
+        let now = now_ms();
+        let valid = |invite: &&IssuedInvite| invite.expires > now && invite.uses_left > 0;
+        self.read(event, |entry| entry.invites.iter().filter(valid).map(IssuedLink::from).collect())
+    }
+
+    /// Makes an invite useless.
+    ///
+    /// # Errors
+    /// When there is none or the vault fails.
+    pub fn revoke_invite(&self, event: &EventId, invite: &InviteId) -> Result<(), EventsError> {
+        self.change(event, |entry| {
+            let before = entry.invites.len();
+            entry.invites.retain(|known| known.id != *invite);
+            if entry.invites.len() == before { Err(EventsError::NotFound) } else { Ok(()) }
+        })
+    }
+
+    /// Takes a pasted invite link: from now on this node asks the host to be admitted.
+    ///
+    /// # Errors
+    /// When the link is no valid invite, or this node is in the event already.
+    pub fn begin_joining(&self, link: &str) -> Result<EventId, EventsError> {
+        let invite = Invite::parse(link)?;
+        invite.check_expiry(UnixMillis(now_ms()))?;
+        if invite.host == self.me {
+            return Err(EventsError::Invalid("this is an invite to your own event; send it to somebody else".into()));
+        }
+        let joining = Joining { link: link.trim().to_owned(), problem: None, at: now_ms() };
+        let known = self.read(&invite.event, |entry| (entry.is_admitted(), entry.joining.is_some()));
+        match known {
+            Some((true, _)) => return Err(EventsError::Invalid("you are a member of this event already".into())),
+            Some((false, _)) => {
+                self.change(&invite.event, |entry| {
+                    entry.joining = Some(joining);
+                    Ok(())
+                })?;
+            }
+            None => {
+                if self.entries().len() >= MAX_EVENTS {
+                    return Err(EventsError::Invalid(format!("{MAX_EVENTS} events are the most; leave one first")));
+                }
+                let keys = MemberKeys::generate()?;
+                let mut entry = Entry::new(invite.event, keys, invite.event_name.clone(), Takes::All);
+                entry.joining = Some(joining);
+                entry.write(&self.vault)?;
+                self.entries().insert(invite.event, entry);
+                self.live.tell(What::Events, Some(invite.event.to_string()));
+            }
+        }
+        Ok(invite.event)
+    }
+
+    /// Requests to send now: each with its host and where to reach it.
+    #[must_use]
+    pub fn join_requests(&self, nickname: &str, addresses: &[String]) -> Vec<(EventId, Invite, JoinRequest)> {
+        self.entries()
+            .values()
+            .filter(|entry| !entry.is_admitted())
+            .filter_map(|entry| {
+                let joining = entry.joining.as_ref().filter(|joining| joining.problem.is_none())?;
+                let invite = Invite::parse(&joining.link).ok()?;
+                let request = JoinRequest::new(&invite, &self.me, &entry.keys.public(), nickname, addresses.to_vec());
+                Some((entry.id, invite, request))
+            })
+            .collect()
+    }
+
+    /// Ends my wish to join with a reason in words.
+    ///
+    /// # Errors
+    /// When there is no such event or the vault fails.
+    pub fn joining_failed(&self, event: &EventId, problem: String) -> Result<(), EventsError> {
+        self.change(event, |entry| {
+            if let Some(joining) = &mut entry.joining {
+                joining.problem = Some(problem);
+            }
+            Ok(())
+        })
+    }
+
+    /// Why my joining ended, if it did.
+    #[must_use]
+    pub fn joining_problem(&self, event: &EventId) -> Option<String> {
+        self.read(event, |entry| entry.joining.as_ref().and_then(|joining| joining.problem.clone())).flatten()
+    }
+
+    /// Answers a request to join, as host.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn answer_join(&self, from: &NodeId, request: JoinRequest) -> Result<JoinReply, EventsError> {
+        let now = now_ms();
+        let event = request.event;
+        let Some(verdict) = self.read(&event, |entry| self.judge_join(entry, from, &request, now)) else {
+            return Ok(JoinReply::Refused(JoinRefusal::UnknownInvite));
+        };
+        match verdict {
+            Verdict::Reply(reply) => Ok(reply),
+            Verdict::Wait => {
+                self.change(&event, |entry| {
+                    let known = entry.waiting.iter().any(|waiting| waiting.request.member == request.member);
+                    if !known {
+                        entry.waiting.push(WaitingAdmission { request, node: from.clone(), at: now });
+                    }
+                    Ok(())
+                })?;
+                Ok(JoinReply::Waiting)
+            }
+            Verdict::Admit => {
+                let entry = self.change(&event, |entry| admit(entry, from, &request, now))?;
+                self.tell_others(event, Vec::new(), vec![entry]);
+                Ok(self
+                    .read(&event, |entry| JoinReply::admitted(entry.state.roster().entries()))
+                    .unwrap_or(JoinReply::Waiting))
+            }
+        }
+    }
+
+    fn judge_join(&self, entry: &Entry, from: &NodeId, request: &JoinRequest, now: u64) -> Verdict {
+        let refuse = |why| Verdict::Reply(JoinReply::Refused(why));
+        let id = request.member.member_id();
+        if entry.event_key.is_none() {
+            return refuse(JoinRefusal::UnknownInvite);
+        }
+        if entry.state.roster().member(&id).is_some_and(|member| member.node == *from) {
+            return Verdict::Reply(JoinReply::admitted(entry.state.roster().entries()));
+        }
+        if entry.declined.contains(&id) {
+            return refuse(JoinRefusal::Declined);
+        }
+        if entry.waiting.iter().any(|waiting| waiting.request.member == request.member && waiting.node == *from) {
+            return Verdict::Reply(JoinReply::Waiting);
+        }
+        let Some(invite) = entry.invites.iter().find(|invite| invite.id == request.invite) else {
+            return refuse(JoinRefusal::UnknownInvite);
+        };
+        if request.verify_proof(&invite.secret, &self.me, from).is_err() {
+            return refuse(JoinRefusal::WrongProof);
+        }
+        if invite.expires <= now {
+            return refuse(JoinRefusal::Expired);
+        }
+        let reserved = entry.waiting.iter().filter(|waiting| waiting.request.invite == invite.id).count();
+        if invite.uses_left as usize <= reserved {
+            return refuse(JoinRefusal::UsedUp);
+        }
+        if entry.state.roster().members().len() >= MAX_MEMBERS {
+            return refuse(JoinRefusal::EventFull);
+        }
+        if entry.settings.admit_automatically {
+            Verdict::Admit
+        } else if entry.waiting.len() >= MAX_WAITING {
+            refuse(JoinRefusal::Busy)
+        } else {
+            Verdict::Wait
+        }
+    }
+
+    /// The host's decision on somebody who waits. Gives their node, which should hear of it at once.
+    ///
+    /// # Errors
+    /// When this node is not the host, nobody of that id waits, or the vault fails.
+    pub fn decide_admission(&self, event: &EventId, member: &MemberId, admitted: bool) -> Result<NodeId, EventsError> {
+        let now = now_ms();
+        let (node, signed) = self.change(event, |entry| {
+            if entry.event_key.is_none() {
+                return Err(EventsError::NotHost);
+            }
+            let at = entry.waiting.iter().position(|waiting| waiting.request.member.member_id() == *member);
+            let waiting = entry.waiting.remove(at.ok_or(EventsError::NotFound)?);
+            if admitted {
+                let signed = admit(entry, &waiting.node, &waiting.request, now)?;
+                Ok((waiting.node, Some(signed)))
+            } else {
+                entry.declined.insert(*member);
+                Ok((waiting.node, None))
+            }
+        })?;
+        if let Some(signed) = signed {
+            self.tell_others(*event, Vec::new(), vec![signed]);
+        }
+        Ok(node)
+    }
+}
+
+enum Verdict {
+    Reply(JoinReply),
+    Wait,
+    Admit,
+}
+
+/// Uses up the invite and writes the roster entry, in one change.
+fn admit(
+    entry: &mut Entry,
+    node: &NodeId,
+    request: &JoinRequest,
+    now: u64,
+) -> Result<inframe_protocol::roster::SignedRosterEntry, EventsError> {
+    let key = entry.event_key.as_ref().ok_or(EventsError::NotHost)?;
+    let grant = entry.state.current_grant().ok_or(EventsError::NotAdmitted)?;
+    let newcomer = Newcomer {
+        member: request.member,
+        node: node.clone(),
+        nickname: request.nickname.clone(),
+        invite: Some(request.invite),
+    };
+    let signed = RosterWriter::new(key, entry.state.roster())?.admit(grant, newcomer, UnixMillis(now))?;
+    entry.state.apply_roster(&signed)?;
+    if let Some(invite) = entry.invites.iter_mut().find(|invite| invite.id == request.invite) {
+        invite.uses_left = invite.uses_left.saturating_sub(1);
+    }
+    Ok(signed)
+}

@@ -1,0 +1,370 @@
+//! The events that this node is in: the shared state (roster and records, in `protocol`), my keys in each, and my own settings for it.
+//!
+//! Every change is durable before it is seen or sent (D1). All calls may block on the disk; call them on a blocking thread. Nothing here
+//! opens a socket: what has to be told to others is handed out as [`Outgoing`] by [`Events::take_outgoing`].
+
+mod announcing;
+mod asking;
+mod description;
+mod entry;
+mod joining;
+mod stored;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use inframe_protocol::event::Change;
+use inframe_protocol::record::RecordBody;
+use inframe_protocol::roster::{NewEvent, RosterError, RosterWriter, SignedRosterEntry};
+use inframe_protocol::template::{ProjectionKey, Template};
+use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis};
+
+pub use announcing::Portrait;
+pub use description::{Description, MemberDescription, WaitingDescription};
+pub use entry::MyRole;
+pub use joining::IssuedLink;
+pub use stored::{Announcing, LocalSettings, Takes, WaitingAdmission};
+
+use crate::clock::now_ms;
+use crate::live::{Live, What};
+use crate::vault::{CatalogError, Vault, VaultError};
+use entry::Entry;
+
+/// Events that one node may be in.
+pub const MAX_EVENTS: usize = 200;
+/// An invite is remembered for this long after its expiry, milliseconds.
+const KEEP_INVITES_MS: u64 = 7 * 24 * 3_600_000;
+/// Things to tell others that may wait; what does not fit is healed by the next sync.
+const MAX_OUTGOING: usize = 1_024;
+
+/// Why an event could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum EventsError {
+    /// No such event here.
+    #[error("there is no such event here")]
+    NotFound,
+    /// Only the host.
+    #[error("only the host of the event can do that")]
+    NotHost,
+    /// Not admitted yet.
+    #[error("the host has not admitted you yet")]
+    NotAdmitted,
+    /// A name is missing or too long, a time is wrong, a bound is reached: in words.
+    #[error("{0}")]
+    Invalid(String),
+    /// The invite cannot be used.
+    #[error(transparent)]
+    Invite(#[from] inframe_protocol::invite::InviteError),
+    /// A roster entry is not right.
+    #[error(transparent)]
+    Roster(#[from] RosterError),
+    /// A record is not right.
+    #[error(transparent)]
+    Record(#[from] inframe_protocol::record::RecordError),
+    /// Keys could not be made or used.
+    #[error(transparent)]
+    Key(#[from] inframe_protocol::keys::KeyError),
+    /// The template could not be made.
+    #[error(transparent)]
+    Template(#[from] inframe_protocol::template::TemplateError),
+    /// The stored state is damaged.
+    #[error("the stored state of an event is damaged: {0}")]
+    Damaged(String),
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// Something to push to the other members and to publish under the topic.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// The event.
+    pub event: EventId,
+    /// Gossip topic of the current epoch.
+    pub topic: Option<String>,
+    /// Sealed records.
+    pub records: Vec<Vec<u8>>,
+    /// Roster entries.
+    pub roster: Vec<SignedRosterEntry>,
+}
+
+/// A find-me of somebody else, as matching needs it.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Who.
+    pub member: MemberId,
+    /// The find-me.
+    pub find_me: FindMeId,
+    /// Its template.
+    pub template: Template,
+    /// Whether it is a child's.
+    pub child: bool,
+    /// Model pack of the template.
+    pub pack: String,
+}
+
+/// An event as matching needs it.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// The event.
+    pub event: EventId,
+    /// My settings.
+    pub settings: LocalSettings,
+    /// Start, Unix milliseconds.
+    pub starts: Option<u64>,
+    /// End, Unix milliseconds.
+    pub ends: Option<u64>,
+    /// Projection of the current epoch.
+    pub projection: ProjectionKey,
+    /// Who is wanted.
+    pub wanted: Vec<Wanted>,
+}
+
+/// All events; cheap to clone.
+#[derive(Clone)]
+pub struct Events {
+    vault: Vault,
+    live: Live,
+    me: NodeId,
+    entries: Arc<Mutex<BTreeMap<EventId, Entry>>>,
+    outgoing: Arc<Mutex<VecDeque<Outgoing>>>,
+}
+
+impl Events {
+    /// Reads every event. An event whose state is damaged is left out and said so in the log; it heals by joining again.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn open(vault: Vault, live: Live, me: NodeId) -> Result<Self, EventsError> {
+        let mut entries = BTreeMap::new();
+        for entry in Entry::read_all(&vault)? {
+            entries.insert(entry.id, entry);
+        }
+        Ok(Self { vault, live, me, entries: Arc::new(Mutex::new(entries)), outgoing: Arc::default() })
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<EventId, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads one event.
+    fn read<T>(&self, event: &EventId, read: impl FnOnce(&Entry) -> T) -> Option<T> {
+        self.entries().get(event).map(read)
+    }
+
+    /// Changes one event: `change` works on the entry, which is then written durably. When either fails, the entry is as before.
+    fn change<T>(
+        &self,
+        event: &EventId,
+        change: impl FnOnce(&mut Entry) -> Result<T, EventsError>,
+    ) -> Result<T, EventsError> {
+        let mut entries = self.entries();
+        let entry = entries.get_mut(event).ok_or(EventsError::NotFound)?;
+        let before = entry.clone();
+        let outcome = change(entry).and_then(|value| entry.write(&self.vault).map(|()| value));
+        if outcome.is_err() {
+            *entry = before;
+        }
+        drop(entries);
+        if outcome.is_ok() {
+            self.live.tell(What::Events, Some(event.to_string()));
+        }
+        outcome
+    }
+
+    fn tell_others(&self, event: EventId, records: Vec<Vec<u8>>, roster: Vec<SignedRosterEntry>) {
+        let topic = self.topic(&event);
+        let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
+        if outgoing.len() == MAX_OUTGOING {
+            outgoing.pop_front();
+        }
+        outgoing.push_back(Outgoing { event, topic, records, roster });
+    }
+
+    /// What has to be told to others, oldest first; empties the list.
+    #[must_use]
+    pub fn take_outgoing(&self) -> Vec<Outgoing> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+
+    /// Makes an event with this node as its host.
+    ///
+    /// # Errors
+    /// When a field is not valid or the vault fails.
+    pub fn create(
+        &self,
+        name: String,
+        starts: Option<u64>,
+        ends: Option<u64>,
+        nickname: String,
+    ) -> Result<EventId, EventsError> {
+        if self.entries().len() >= MAX_EVENTS {
+            return Err(EventsError::Invalid(format!("{MAX_EVENTS} events are the most; leave one first")));
+        }
+        let key = inframe_protocol::keys::EventKey::generate()?;
+        let keys = inframe_protocol::keys::MemberKeys::generate()?;
+        let new = NewEvent {
+            name: name.clone(),
+            starts: starts.map(UnixMillis),
+            ends: ends.map(UnixMillis),
+            host: keys.public(),
+            node: self.me.clone(),
+            nickname,
+        };
+        let (first, _grant) = RosterWriter::create(&key, new, UnixMillis(now_ms()))?;
+        let takes = if starts.is_some() || ends.is_some() { Takes::Window } else { Takes::All };
+        let mut entry = Entry::new(key.event_id(), keys, name, takes);
+        entry.event_key = Some(key);
+        entry.state.apply_roster(&first)?;
+        entry.write(&self.vault)?;
+        let id = entry.id;
+        self.entries().insert(id, entry);
+        self.live.tell(What::Events, Some(id.to_string()));
+        Ok(id)
+    }
+
+    /// Forgets an event and everything kept for it.
+    ///
+    /// # Errors
+    /// When there is none or the vault fails.
+    pub fn forget(&self, event: &EventId) -> Result<(), EventsError> {
+        let mut entries = self.entries();
+        let entry = entries.get(event).ok_or(EventsError::NotFound)?;
+        entry.erase(&self.vault)?;
+        entries.remove(event);
+        drop(entries);
+        self.live.tell(What::Events, None);
+        Ok(())
+    }
+
+    /// Removes a member and begins a new epoch; host only.
+    ///
+    /// # Errors
+    /// When this node is not the host or the member cannot be removed.
+    pub fn remove_member(&self, event: &EventId, member: &MemberId) -> Result<(), EventsError> {
+        let entries = self.change(event, |entry| {
+            let key = entry.event_key.as_ref().ok_or(EventsError::NotHost)?;
+            let entries =
+                RosterWriter::new(key, entry.state.roster())?.remove_and_rotate(member, UnixMillis(now_ms()))?;
+            for signed in &entries {
+                entry.state.apply_roster(signed)?;
+            }
+            entry.settings.persons.remove(member);
+            Ok(entries)
+        })?;
+        self.tell_others(*event, Vec::new(), entries.to_vec());
+        Ok(())
+    }
+
+    /// Changes my settings for an event.
+    ///
+    /// # Errors
+    /// When there is no such event or the vault fails.
+    pub fn change_settings(&self, event: &EventId, change: impl FnOnce(&mut LocalSettings)) -> Result<(), EventsError> {
+        self.change(event, |entry| {
+            change(&mut entry.settings);
+            Ok(())
+        })
+    }
+
+    /// Writes a record of my own and has it told to others.
+    ///
+    /// # Errors
+    /// When I am not admitted, the record is refused by its own rules, or the vault fails.
+    pub fn write(&self, event: &EventId, body: RecordBody) -> Result<(), EventsError> {
+        let bytes = self.change(event, |entry| {
+            if !entry.is_admitted() {
+                return Err(EventsError::NotAdmitted);
+            }
+            let (bytes, _changes) = entry.state.write(body, UnixMillis(now_ms()))?;
+            Ok(bytes)
+        })?;
+        self.tell_others(*event, vec![bytes], Vec::new());
+        Ok(())
+    }
+
+    /// Takes roster entries and records from another node; what is known or not right is passed over, and the first error is given back
+    /// with what changed.
+    pub fn take(
+        &self,
+        event: &EventId,
+        roster: &[SignedRosterEntry],
+        records: &[Vec<u8>],
+    ) -> (Vec<Change>, Option<EventsError>) {
+        let now = UnixMillis(now_ms());
+        let mut problem = None;
+        let taken = self.change_if(event, |entry| {
+            let mut changes = Vec::new();
+            let known = entry.state.roster().next_index();
+            for signed in roster {
+                match entry.state.apply_roster(signed) {
+                    Ok(more) => changes.extend(more),
+                    Err(error) => {
+                        // Entries from before what is known come with every first sync; only what would go on counts.
+                        if entry.state.roster().next_index() == known {
+                            problem.get_or_insert(EventsError::from(error));
+                        }
+                    }
+                }
+            }
+            for record in records {
+                match entry.state.receive(record, now) {
+                    Ok(more) => changes.extend(more),
+                    Err(error) => {
+                        problem.get_or_insert(EventsError::from(error));
+                    }
+                }
+            }
+            if entry.is_admitted() && entry.joining.is_some() {
+                entry.joining = None;
+            }
+            changes
+        });
+        match taken {
+            Ok(changes) => (changes, problem),
+            Err(error) => (Vec::new(), Some(error)),
+        }
+    }
+
+    /// Like [`Events::change`], but writes only when something changed.
+    fn change_if(
+        &self,
+        event: &EventId,
+        change: impl FnOnce(&mut Entry) -> Vec<Change>,
+    ) -> Result<Vec<Change>, EventsError> {
+        let mut entries = self.entries();
+        let entry = entries.get_mut(event).ok_or(EventsError::NotFound)?;
+        let before = entry.clone();
+        let held = entry.state.vector();
+        let changes = change(entry);
+        if changes.is_empty() && entry.state.vector() == held {
+            return Ok(changes);
+        }
+        if let Err(error) = entry.write(&self.vault) {
+            *entry = before;
+            return Err(error);
+        }
+        drop(entries);
+        self.live.tell(What::Events, Some(event.to_string()));
+        Ok(changes)
+    }
+
+    /// Drops what has expired.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn prune(&self, now: u64) -> Result<(), EventsError> {
+        for event in self.ids() {
+            self.change_if(&event, |entry| {
+                entry.state.prune(UnixMillis(now));
+                // Used and expired ones stay for a while, so that whoever comes late hears why.
+                entry.invites.retain(|invite| invite.expires.saturating_add(KEEP_INVITES_MS) > now);
+                Vec::new()
+            })?;
+        }
+        Ok(())
+    }
+}

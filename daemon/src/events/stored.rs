@@ -1,0 +1,147 @@
+//! An event as this node keeps it: the shared state, my keys in it, and my own settings for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inframe_protocol::join::JoinRequest;
+use inframe_protocol::{FindMeId, InviteId, MemberId, NodeId};
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::library::AssetId;
+use crate::sharing::policy::Policy;
+
+/// Which of my photos take part in an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Takes {
+    /// Those taken between start and end.
+    Window,
+    /// All.
+    All,
+    /// Those chosen by hand only.
+    Chosen,
+}
+
+impl Takes {
+    /// The word that the API uses.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Takes::Window => "window",
+            Takes::All => "all",
+            Takes::Chosen => "chosen",
+        }
+    }
+
+    /// Reads the API's word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Takes::Window, Takes::All, Takes::Chosen].into_iter().find(|takes| takes.word() == word)
+    }
+}
+
+/// My settings for an event; they never leave the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalSettings {
+    /// Policy for the event.
+    pub policy: Policy,
+    /// Policies for persons that differ from it.
+    pub persons: BTreeMap<MemberId, Policy>,
+    /// Which photos take part.
+    pub takes: Takes,
+    /// Photos added by hand.
+    pub chosen: BTreeSet<AssetId>,
+    /// Photos taken out by hand.
+    pub taken_out: BTreeSet<AssetId>,
+    /// Host: valid invites are admitted without asking.
+    pub admit_automatically: bool,
+}
+
+/// My standing announcement in an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcing {
+    /// The find-me, renewed under the same id.
+    pub find_me: FindMeId,
+    /// Start, Unix milliseconds.
+    pub since: u64,
+    /// End of my consent, Unix milliseconds.
+    pub until: u64,
+    /// When the record in the log expires; renewed well before.
+    pub record_expires: u64,
+    /// Epoch whose projection the template was made with.
+    pub epoch: u32,
+}
+
+/// An invite that I issued.
+#[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct IssuedInvite {
+    /// Id.
+    #[zeroize(skip)]
+    pub id: InviteId,
+    /// Secret.
+    pub secret: [u8; 32],
+    /// Link that holds it.
+    pub link: String,
+    /// Expiry, Unix milliseconds.
+    pub expires: u64,
+    /// Uses left.
+    pub uses_left: u32,
+}
+
+impl std::fmt::Debug for IssuedInvite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "IssuedInvite {{ id: {:?}, uses_left: {}, secret: hidden }}", self.id, self.uses_left)
+    }
+}
+
+/// Somebody who proved to hold an invite and waits for my answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WaitingAdmission {
+    /// Their request.
+    pub request: JoinRequest,
+    /// Their node.
+    pub node: NodeId,
+    /// When they asked first, Unix milliseconds.
+    pub at: u64,
+}
+
+/// My own wish to join.
+#[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct Joining {
+    /// The invite link.
+    pub link: String,
+    /// Why it ended, in words, if it did.
+    pub problem: Option<String>,
+    /// When I pasted it, Unix milliseconds.
+    pub at: u64,
+}
+
+impl std::fmt::Debug for Joining {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Joining {{ problem: {:?}, link: hidden }}", self.problem)
+    }
+}
+
+/// The row of the catalog.
+#[derive(Serialize, Deserialize)]
+pub struct StoredEvent {
+    /// The shared state, in the protocol's own versioned form; empty before the first roster entry arrived.
+    pub state: Vec<u8>,
+    /// Name as the invite gave it, until the roster tells.
+    pub invited_name: String,
+    /// My member keys.
+    pub member_keys: Vec<u8>,
+    /// The event key, if I am host.
+    pub event_key: Option<[u8; 32]>,
+    /// My settings.
+    pub settings: LocalSettings,
+    /// My announcement.
+    pub announcing: Option<Announcing>,
+    /// My wish to join, until admitted.
+    pub joining: Option<Joining>,
+    /// Invites that I issued.
+    pub invites: Vec<IssuedInvite>,
+    /// Those who wait for my answer.
+    pub waiting: Vec<WaitingAdmission>,
+    /// Those whom I refused.
+    pub declined: BTreeSet<MemberId>,
+}

@@ -1,0 +1,114 @@
+//! Faces found in assets, and the profile "me". Embeddings are kept in the biometric part of the catalog and never leave the node (D5).
+
+pub mod consent;
+mod profile;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use inframe_models::Face;
+use serde::{Deserialize, Serialize};
+
+pub use profile::{ConsentReceipt, Likeness, Profile, ProfileError, StoredSelfie};
+
+use crate::library::AssetId;
+use crate::vault::{Batch, Kind, Vault, VaultError};
+
+/// One face of an asset.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StoredFace {
+    /// Left, top, width and height as fractions of the upright image.
+    pub rect: [f32; 4],
+    /// Width in pixels of the image that the face was measured in.
+    pub width_px: f32,
+    /// Quality 0..1.
+    pub quality: f32,
+    /// Raw embedding of the pack named by [`StoredFaces::pack`].
+    pub embedding: Vec<f32>,
+}
+
+impl std::fmt::Debug for StoredFace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StoredFace {{ rect: {:?}, quality: {:.2}, embedding: hidden }}", self.rect, self.quality)
+    }
+}
+
+/// The faces of one asset, left to right.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StoredFaces {
+    /// The model pack that made the embeddings; only equal packs compare.
+    pub pack: String,
+    /// Faces.
+    pub faces: Vec<StoredFace>,
+}
+
+impl StoredFaces {
+    /// From the models' answer for an upright image of this size.
+    #[must_use]
+    pub fn new(pack: String, found: Vec<Face>, width: u32, height: u32) -> Self {
+        let (w, h) = (width.max(1) as f32, height.max(1) as f32);
+        let mut faces: Vec<StoredFace> = found
+            .into_iter()
+            .map(|face| StoredFace {
+                rect: [face.rect.x / w, face.rect.y / h, face.rect.w / w, face.rect.h / h],
+                width_px: face.quality.width_px,
+                quality: face.quality.score,
+                embedding: face.embedding.0,
+            })
+            .collect();
+        faces.sort_by(|a, b| a.rect[0].total_cmp(&b.rect[0]));
+        Self { pack, faces }
+    }
+}
+
+/// All faces of the library; cheap to clone.
+#[derive(Clone)]
+pub struct Faces {
+    known: Arc<Mutex<HashMap<AssetId, Arc<StoredFaces>>>>,
+}
+
+impl Faces {
+    /// Reads the catalog into memory.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn open(vault: &Vault) -> Result<Self, VaultError> {
+        let mut known = HashMap::new();
+        for (key, faces) in vault.catalog().scan_as::<StoredFaces>(Kind::Face)? {
+            if let Ok(key) = <[u8; 16]>::try_from(key.as_slice()) {
+                known.insert(AssetId(key), Arc::new(faces));
+            }
+        }
+        Ok(Self { known: Arc::new(Mutex::new(known)) })
+    }
+
+    /// Puts an asset's faces into a batch; call [`Faces::remember`] once it is committed.
+    ///
+    /// # Errors
+    /// When the value cannot be encoded.
+    pub fn put(batch: &mut Batch, asset: AssetId, faces: &StoredFaces) -> Result<(), VaultError> {
+        batch.put_as(Kind::Face, asset.0, faces)?;
+        Ok(())
+    }
+
+    /// Makes committed faces visible.
+    pub fn remember(&self, asset: AssetId, faces: StoredFaces) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(asset, Arc::new(faces));
+    }
+
+    /// Forgets an asset that was deleted.
+    pub fn forget(&self, asset: AssetId) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&asset);
+    }
+
+    /// The faces of an asset.
+    #[must_use]
+    pub fn of(&self, asset: AssetId) -> Option<Arc<StoredFaces>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&asset).cloned()
+    }
+
+    /// Forgets the faces of every asset, once they are erased from the catalog.
+    pub fn forget_all(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

@@ -1,0 +1,448 @@
+//! The library: assets, their pictures and their order. Holds the in-memory index, so that listing never decrypts row by row.
+//!
+//! Everything is durable before it is acknowledged (D1): blobs first, then the catalog row that names them.
+
+mod asset;
+mod imports;
+mod timeline;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use inframe_protocol::{ContentId, EventId};
+use tokio::sync::Notify;
+
+pub use asset::{AssetId, FacesState, Origin, StoredAsset};
+pub use imports::{ImportRun, Imports};
+pub use timeline::{BLOCK, Timeline};
+
+use crate::live::{Live, What};
+use crate::sandbox::{Inspection, Sandbox, SandboxError};
+use crate::vault::{Batch, BlobError, BlobId, BlobKind, CatalogError, Kind, Vault, VaultError};
+use timeline::Item;
+
+/// Assets changed in one commit when all are changed.
+const ASSETS_PER_BATCH: usize = 500;
+
+/// Why the library could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// The file is no photo that can be read; the text says why and what to do.
+    #[error("{0}")]
+    Unreadable(String),
+    /// Too large.
+    #[error("the file has {size_bytes} bytes; photos up to {limit_bytes} bytes can be imported")]
+    TooLarge {
+        /// Its size.
+        size_bytes: u64,
+        /// The bound.
+        limit_bytes: u64,
+    },
+    /// No such asset.
+    #[error("no such photo")]
+    NotFound,
+    /// The sandbox could not do its work just now.
+    #[error("the photo could not be examined: {0}")]
+    Sandbox(SandboxError),
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// No randomness.
+    #[error("the system gives no random numbers")]
+    Random,
+    /// The daemon is ending.
+    #[error("the daemon is ending")]
+    Ending,
+}
+
+impl From<BlobError> for LibraryError {
+    fn from(error: BlobError) -> Self {
+        Self::Vault(error.into())
+    }
+}
+
+impl From<CatalogError> for LibraryError {
+    fn from(error: CatalogError) -> Self {
+        Self::Vault(error.into())
+    }
+}
+
+/// What became of bytes that were added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// Now in the library, durable.
+    New(AssetId),
+    /// The same bytes were there already.
+    Duplicate(AssetId),
+}
+
+impl Added {
+    /// The asset in either case.
+    #[must_use]
+    pub fn id(self) -> AssetId {
+        match self {
+            Added::New(id) | Added::Duplicate(id) => id,
+        }
+    }
+}
+
+/// The bytes of a new asset.
+pub enum Source {
+    /// To be stored.
+    Plain(Bytes),
+    /// Stored already, durably.
+    Stored(BlobId),
+}
+
+/// A photo to take in, with what is known of it besides its contents.
+pub struct NewAsset {
+    /// File name, as shown.
+    pub file_name: String,
+    /// BLAKE3 of the plain bytes.
+    pub content: ContentId,
+    /// Plain size.
+    pub size_bytes: u64,
+    /// The bytes.
+    pub original: Source,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// When it was taken, for a file that does not say so itself. Unix milliseconds.
+    pub taken_at: Option<i64>,
+    /// Whether it stays out of the timeline until the owner has said that it is right.
+    pub doubtful: bool,
+}
+
+/// The library; cheap to clone.
+#[derive(Clone)]
+pub struct Library {
+    vault: Vault,
+    live: Live,
+    sandbox: Sandbox,
+    index: Arc<Mutex<Index>>,
+    /// Rings when a content in flight is given back.
+    freed: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Index {
+    assets: HashMap<AssetId, Arc<StoredAsset>>,
+    by_content: HashMap<ContentId, AssetId>,
+    /// Contents being added now, so that the same bytes dropped twice at once become one asset.
+    in_flight: HashSet<ContentId>,
+    timeline: Timeline,
+    size_bytes: u64,
+}
+
+impl Index {
+    fn put(&mut self, id: AssetId, asset: StoredAsset) {
+        if !self.assets.contains_key(&id) {
+            self.size_bytes += asset.size_bytes;
+        }
+        self.by_content.insert(asset.content, id);
+        if asset.doubtful {
+            self.timeline.remove(id);
+        } else {
+            self.timeline.put(Item::of(id, &asset));
+        }
+        self.assets.insert(id, Arc::new(asset));
+    }
+}
+
+impl Library {
+    /// Reads the catalog into memory.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn open(vault: Vault, sandbox: Sandbox, live: Live) -> Result<Self, LibraryError> {
+        let mut index = Index::default();
+        let mut items = Vec::new();
+        for (key, asset) in vault.catalog().scan_as::<StoredAsset>(Kind::Asset)? {
+            let Ok(key) = <[u8; 16]>::try_from(key.as_slice()) else { continue };
+            let id = AssetId(key);
+            if !asset.doubtful {
+                items.push(Item::of(id, &asset));
+            }
+            index.size_bytes += asset.size_bytes;
+            index.by_content.insert(asset.content, id);
+            index.assets.insert(id, Arc::new(asset));
+        }
+        index.timeline = Timeline::build(items);
+        Ok(Self { vault, live, sandbox, index: Arc::new(Mutex::new(index)), freed: Arc::default() })
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds the bytes of a file chosen by the owner. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`LibraryError::Unreadable`] or [`LibraryError::TooLarge`] say what is wrong with the file; nothing of it is kept then.
+    pub async fn import(&self, file_name: &str, bytes: Bytes) -> Result<Added, LibraryError> {
+        let limit_bytes = crate::sandbox::limits::MAX_FILE_BYTES as u64;
+        if bytes.len() as u64 > limit_bytes {
+            return Err(LibraryError::TooLarge { size_bytes: bytes.len() as u64, limit_bytes });
+        }
+        let content = ContentId::of(&bytes);
+        let claim = loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            {
+                let mut index = self.index();
+                if let Some(id) = index.by_content.get(&content) {
+                    return Ok(Added::Duplicate(*id));
+                }
+                if index.in_flight.insert(content) {
+                    break Claim { library: self, content };
+                }
+            }
+            freed.await;
+        };
+        let inspection = self.inspect(bytes.clone()).await?;
+        let new = NewAsset {
+            file_name: shown_name(file_name),
+            content,
+            size_bytes: bytes.len() as u64,
+            original: Source::Plain(bytes),
+            origin: Origin::Imported,
+            taken_at: None,
+            doubtful: false,
+        };
+        let library = self.clone();
+        let added = tokio::task::spawn_blocking(move || library.adopt(new, inspection)).await;
+        drop(claim);
+        Ok(Added::New(added.map_err(|_| LibraryError::Ending)??))
+    }
+
+    /// Examines bytes in the sandbox.
+    ///
+    /// # Errors
+    /// As for [`Library::import`].
+    pub async fn inspect(&self, bytes: Bytes) -> Result<Inspection, LibraryError> {
+        self.sandbox.inspect(bytes).await.map_err(|error| match error {
+            SandboxError::Refused(reason) => LibraryError::Unreadable(reason.to_string()),
+            SandboxError::Crashed(_) | SandboxError::TimedOut => LibraryError::Unreadable(
+                "reading this file crashed or took too long, so it was left out; nothing else is affected".into(),
+            ),
+            other => LibraryError::Sandbox(other),
+        })
+    }
+
+    /// Takes in a photo that was examined: its pictures, and its original unless that is a blob already. Durable when it returns; blocking.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn adopt(&self, new: NewAsset, inspection: Inspection) -> Result<AssetId, LibraryError> {
+        let NewAsset { file_name, content, size_bytes, original, origin, taken_at, doubtful } = new;
+        let id = AssetId::random().map_err(|_| LibraryError::Random)?;
+        // One batch, so that three files cost the disk one wait.
+        let mut blobs = self.vault.blobs().batch()?;
+        let original = match original {
+            Source::Plain(bytes) => blobs.put(BlobKind::Original, &meta(id, &file_name), &bytes)?,
+            Source::Stored(blob) => blob,
+        };
+        let grid = blobs.put(BlobKind::Grid, &meta(id, ""), &inspection.grid)?;
+        let preview = blobs.put(BlobKind::Preview, &meta(id, ""), &inspection.preview)?;
+        blobs.commit()?;
+        let asset = StoredAsset {
+            content,
+            file_name,
+            media_type: inspection.media_type().to_owned(),
+            size_bytes,
+            width: inspection.width,
+            height: inspection.height,
+            taken_at: inspection.taken_at.map(|time| time.unix_ms(0)).or(taken_at),
+            offset_minutes: inspection.taken_at.and_then(|time| time.offset_min),
+            imported_at: crate::clock::now_ms(),
+            camera: inspection.camera,
+            has_location: inspection.has_location,
+            mean_colour: inspection.mean_rgb565,
+            thumbhash: inspection.thumbhash,
+            original,
+            grid,
+            preview,
+            origin,
+            doubtful,
+            faces: FacesState::Waiting { strikes: 0 },
+        };
+        let mut batch = Batch::default();
+        batch.put_as(Kind::Asset, id.0, &asset)?;
+        self.vault.catalog().commit(batch)?;
+        self.index().put(id, asset);
+        self.tell_new(id);
+        Ok(id)
+    }
+
+    fn tell_new(&self, id: AssetId) {
+        self.live.tell(What::Timeline, None);
+        self.live.tell(What::Asset, Some(id.to_string()));
+    }
+
+    /// Changes one asset durably. `more` is committed in the same batch.
+    ///
+    /// # Errors
+    /// When there is no such asset or the vault fails.
+    pub fn change(
+        &self,
+        id: AssetId,
+        mut more: Batch,
+        change: impl FnOnce(&mut StoredAsset),
+    ) -> Result<(), LibraryError> {
+        let mut asset = StoredAsset::clone(&*self.get(id).ok_or(LibraryError::NotFound)?);
+        change(&mut asset);
+        more.put_as(Kind::Asset, id.0, &asset)?;
+        self.vault.catalog().commit(more)?;
+        self.index().put(id, asset);
+        self.tell_new(id);
+        Ok(())
+    }
+
+    /// Deletes an asset, its faces and its blobs; blocking.
+    ///
+    /// # Errors
+    /// When there is no such asset or the vault fails.
+    pub fn delete(&self, id: AssetId) -> Result<(), LibraryError> {
+        let asset = self.get(id).ok_or(LibraryError::NotFound)?;
+        let mut batch = Batch::default();
+        batch.remove(Kind::Asset, id.0);
+        batch.remove(Kind::Face, id.0);
+        self.vault.catalog().commit(batch)?;
+        {
+            let mut index = self.index();
+            index.assets.remove(&id);
+            index.by_content.remove(&asset.content);
+            index.timeline.remove(id);
+            index.size_bytes = index.size_bytes.saturating_sub(asset.size_bytes);
+        }
+        for blob in [asset.original, asset.grid, asset.preview] {
+            self.vault.blobs().remove(blob)?;
+        }
+        self.tell_new(id);
+        Ok(())
+    }
+
+    /// Has every asset searched for faces anew, after face data was erased; blocking, durable when it returns.
+    ///
+    /// # Errors
+    /// When the vault fails; those before are changed then.
+    pub fn forget_faces(&self) -> Result<(), LibraryError> {
+        for some in self.all().chunks(ASSETS_PER_BATCH) {
+            let mut batch = Batch::default();
+            let mut changed = Vec::with_capacity(some.len());
+            for (id, asset) in some {
+                let mut asset = StoredAsset::clone(asset);
+                asset.faces = FacesState::Waiting { strikes: 0 };
+                batch.put_as(Kind::Asset, id.0, &asset)?;
+                batch.remove(Kind::Face, id.0);
+                changed.push((*id, asset));
+            }
+            self.vault.catalog().commit(batch)?;
+            let mut index = self.index();
+            for (id, asset) in changed {
+                index.put(id, asset);
+            }
+        }
+        self.live.tell(What::Timeline, None);
+        Ok(())
+    }
+
+    /// One asset.
+    #[must_use]
+    pub fn get(&self, id: AssetId) -> Option<Arc<StoredAsset>> {
+        self.index().assets.get(&id).cloned()
+    }
+
+    /// The asset with these plain bytes.
+    #[must_use]
+    pub fn by_content(&self, content: &ContentId) -> Option<AssetId> {
+        self.index().by_content.get(content).copied()
+    }
+
+    /// Every asset, in no order.
+    #[must_use]
+    pub fn all(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
+        self.index().assets.iter().map(|(id, asset)| (*id, asset.clone())).collect()
+    }
+
+    /// Assets received in an event, in no order; doubtful ones left out.
+    #[must_use]
+    pub fn received_in(&self, event: &EventId) -> Vec<AssetId> {
+        let index = self.index();
+        let mine = |asset: &StoredAsset| matches!(&asset.origin, Origin::Received { event: e, .. } if e == event);
+        index.assets.iter().filter(|(_, asset)| !asset.doubtful && mine(asset)).map(|(id, _)| *id).collect()
+    }
+
+    /// Number of assets and their plain bytes.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64) {
+        let index = self.index();
+        (index.assets.len() as u64, index.size_bytes)
+    }
+
+    /// Runs `read` over the timeline.
+    pub fn timeline<T>(&self, read: impl FnOnce(&Timeline) -> T) -> T {
+        read(&self.index().timeline)
+    }
+
+    /// Decrypts a whole original; blocking.
+    ///
+    /// # Errors
+    /// When there is no such asset or its blob is damaged.
+    pub fn read_original(&self, id: AssetId) -> Result<Bytes, LibraryError> {
+        let asset = self.get(id).ok_or(LibraryError::NotFound)?;
+        Ok(Bytes::from(self.vault.blobs().read(asset.original)?.to_vec()))
+    }
+
+    /// Decrypts a picture; blocking.
+    ///
+    /// # Errors
+    /// When there is no such asset or its blob is damaged.
+    pub fn read_picture(&self, id: AssetId, preview: bool) -> Result<Bytes, LibraryError> {
+        let asset = self.get(id).ok_or(LibraryError::NotFound)?;
+        let blob = if preview { asset.preview } else { asset.grid };
+        Ok(Bytes::from(self.vault.blobs().read(blob)?.to_vec()))
+    }
+}
+
+/// Gives the content back when an import ends, however it ends.
+struct Claim<'a> {
+    library: &'a Library,
+    content: ContentId,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.library.index().in_flight.remove(&self.content);
+        self.library.freed.notify_waiters();
+    }
+}
+
+/// The sealed note in a blob's header from which an asset can be found again without the catalog.
+fn meta(id: AssetId, file_name: &str) -> Vec<u8> {
+    let mut note = id.0.to_vec();
+    note.extend_from_slice(file_name.as_bytes());
+    note
+}
+
+/// A file name for display: the last component, no control characters, bounded (D8).
+#[must_use]
+pub fn shown_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+    if clean.is_empty() { "photo".into() } else { clean }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_name;
+
+    #[test]
+    fn d8_a_strangers_file_name_never_carries_a_path_or_control_characters() {
+        assert_eq!(shown_name("../../etc/pass\u{0}wd\n"), "passwd");
+        assert_eq!(shown_name("C:\\fotos\\a.jpg"), "a.jpg");
+        assert_eq!(shown_name("dir/"), "photo");
+        assert_eq!(shown_name(&"x".repeat(999)).len(), 200);
+    }
+}

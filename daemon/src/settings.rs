@@ -1,0 +1,133 @@
+//! The owner's settings, one row of the catalog.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::vault::{Batch, Kind, Vault, VaultError};
+
+/// Longest nickname or device name, characters.
+pub const MAX_NAME_CHARS: usize = 40;
+/// Most watched folders.
+pub const MAX_WATCHED_FOLDERS: usize = 64;
+
+const KEY: &[u8] = b"settings";
+
+/// Settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The name that other members see.
+    pub nickname: String,
+    /// Name of this device.
+    pub device_name: String,
+    /// Absolute paths.
+    pub watched_folders: Vec<String>,
+}
+
+/// The settings in memory and in the catalog; cheap to clone.
+#[derive(Clone)]
+pub struct SettingsRow {
+    vault: Vault,
+    current: Arc<Mutex<Settings>>,
+}
+
+impl SettingsRow {
+    /// Reads them, or starts with `first`.
+    ///
+    /// # Errors
+    /// When the vault cannot be read or written.
+    pub fn open(vault: Vault, first: impl FnOnce() -> Settings) -> Result<Self, VaultError> {
+        let current = match vault.catalog().get_as(Kind::Settings, KEY)? {
+            Some(settings) => settings,
+            None => {
+                let settings = first();
+                write(&vault, &settings)?;
+                settings
+            }
+        };
+        Ok(Self { vault, current: Arc::new(Mutex::new(current)) })
+    }
+
+    /// The settings now.
+    #[must_use]
+    pub fn get(&self) -> Settings {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes them durably; blocking.
+    ///
+    /// # Errors
+    /// When the vault fails; nothing is changed then.
+    pub fn change(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, VaultError> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = current.clone();
+        change(&mut next);
+        write(&self.vault, &next)?;
+        *current = next.clone();
+        Ok(next)
+    }
+}
+
+fn write(vault: &Vault, settings: &Settings) -> Result<(), VaultError> {
+    let mut batch = Batch::default();
+    batch.put_as(Kind::Settings, KEY, settings)?;
+    Ok(vault.catalog().commit(batch)?)
+}
+
+/// A name to show to others: trimmed, no control or direction characters, bounded (D8).
+#[must_use]
+pub fn clean_name(name: &str, max_chars: usize, max_bytes: usize) -> String {
+    let visible = |c: &char| {
+        !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut clean = String::new();
+    for c in name.trim().chars().filter(visible).take(max_chars) {
+        if clean.len() + c.len_utf8() > max_bytes {
+            break;
+        }
+        clean.push(c);
+    }
+    clean.trim().to_owned()
+}
+
+/// A nickname or device name, bounded by what the protocol carries.
+#[must_use]
+pub fn clean_nickname(name: &str) -> String {
+    clean_name(name, MAX_NAME_CHARS, inframe_protocol::limits::MAX_NICKNAME_BYTES)
+}
+
+/// A friendly generated nickname for a node whose owner has not chosen one, such as "Quiet Heron 42".
+///
+/// # Errors
+/// When the system gives no randomness.
+pub fn generated_nickname() -> Result<String, getrandom::Error> {
+    const FIRST: [&str; 16] = [
+        "Quiet", "Amber", "Brave", "Calm", "Clever", "Early", "Gentle", "Golden", "Happy", "Kind", "Lively", "Merry",
+        "Misty", "Silver", "Sunny", "Warm",
+    ];
+    const SECOND: [&str; 16] = [
+        "Heron", "Otter", "Finch", "Maple", "Willow", "Fox", "Robin", "Cedar", "Lynx", "Swift", "Wren", "Hazel",
+        "Badger", "Lark", "Birch", "Swan",
+    ];
+    let mut dice = [0u8; 3];
+    getrandom::fill(&mut dice)?;
+    Ok(format!("{} {} {}", FIRST[usize::from(dice[0] % 16)], SECOND[usize::from(dice[1] % 16)], 10 + dice[2] % 90))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn d8_names_lose_control_and_direction_characters_and_are_bounded() {
+        assert_eq!(clean_nickname("  A\u{202e}li\u{0}ce \n"), "Alice");
+        assert_eq!(clean_nickname(&"x".repeat(100)).len(), 40);
+        assert_eq!(clean_nickname(&"\u{1f600}".repeat(30)).len(), 64);
+    }
+
+    #[test]
+    fn generated_nicknames_are_valid_names() {
+        let name = generated_nickname().unwrap();
+        assert_eq!(clean_nickname(&name), name);
+    }
+}

@@ -1,0 +1,5 @@
+//! What may leave this node, and in which form.
+
+pub mod egress;
+pub mod ledgers;
+pub mod policy;

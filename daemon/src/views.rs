@@ -1,0 +1,592 @@
+//! What the API shows: plain values, made for the dashboard and the CLI, from which the OpenAPI document and the UI's types are generated.
+//! Ids are lowercase hex strings, times are Unix milliseconds, boxes are fractions (0..1) of the upright image.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// One background worker, for the status page.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WorkerView {
+    /// Name, such as `faces` or `transfer`.
+    pub name: String,
+    /// `idle`, `working` or `failing`.
+    pub state: String,
+    /// Jobs known to be waiting.
+    pub pending: u64,
+    /// Jobs done since start.
+    pub done: u64,
+    /// The last error, in words.
+    pub last_error: Option<String>,
+}
+
+/// The node at a glance.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct StatusView {
+    /// Version of the daemon.
+    pub version: String,
+    /// Peer id in base58, as libp2p writes it.
+    pub node_id: String,
+    /// The name that other members see.
+    pub nickname: String,
+    /// Name of this device.
+    pub device_name: String,
+    /// Multiaddresses at which others reach this node.
+    pub addresses: Vec<String>,
+    /// Seconds since start.
+    pub uptime_s: u64,
+    /// Assets in the library.
+    pub asset_count: u64,
+    /// Plain bytes of all assets.
+    pub asset_bytes: u64,
+    /// Connected peers.
+    pub peers_connected: u32,
+    /// Approvals waiting for an answer.
+    pub approvals_waiting: u32,
+    /// Id of the model pack in use.
+    pub pack: String,
+    /// Sandbox processes alive now.
+    pub sandbox_processes: u32,
+    /// What of the sandbox this kernel does not offer, in words; empty when complete.
+    pub sandbox_gaps: Vec<String>,
+    /// How the master key is kept, in words.
+    pub key_protection: String,
+    /// Whether profile "me" is enrolled.
+    pub enrolled: bool,
+    /// Events in which this node announces a find-me now.
+    pub announcing: u32,
+    /// Every worker.
+    pub workers: Vec<WorkerView>,
+    /// Revision of the timeline.
+    pub timeline_rev: u64,
+}
+
+/// Settings that the owner can change.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SettingsView {
+    /// The name that other members see, at most 40 characters.
+    pub nickname: String,
+    /// Name of this device, at most 40 characters.
+    pub device_name: String,
+    /// Folders that are watched for new photos.
+    pub watched_folders: Vec<WatchedFolderView>,
+}
+
+/// One watched folder.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct WatchedFolderView {
+    /// Absolute path.
+    pub path: String,
+    /// Why it cannot be read now, if so.
+    pub problem: Option<String>,
+}
+
+/// Changes to the settings; absent fields stay.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct SettingsPatch {
+    /// New nickname.
+    pub nickname: Option<String>,
+    /// New device name.
+    pub device_name: Option<String>,
+}
+
+/// A path on the daemon's machine.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema, IntoParams)]
+pub struct PathBody {
+    /// Absolute path of a file or folder.
+    pub path: String,
+}
+
+/// One run of an import.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ImportView {
+    /// Id.
+    pub id: String,
+    /// Folder, `upload` or `watched folder`.
+    pub source: String,
+    /// `running`, `done`.
+    pub state: String,
+    /// Files seen so far.
+    pub total: u64,
+    /// Files imported and durable.
+    pub imported: u64,
+    /// Exact duplicates skipped.
+    pub duplicates: u64,
+    /// Files that could not be imported, at most the first 1,000.
+    pub failed: Vec<ImportFailureView>,
+    /// Start.
+    pub started_at: u64,
+    /// End.
+    pub finished_at: Option<u64>,
+}
+
+/// A file that was not imported.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ImportFailureView {
+    /// File name.
+    pub name: String,
+    /// Reason and what to do.
+    pub reason: String,
+}
+
+/// What became of one uploaded file.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UploadView {
+    /// `imported`, `duplicate` or `refused`.
+    pub outcome: String,
+    /// The asset, when imported or a duplicate.
+    pub asset: Option<String>,
+    /// Why it was refused.
+    pub reason: Option<String>,
+}
+
+/// A fixed block of 256 items of the timeline, newest first, as columns of equal length.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TimelineBlockView {
+    /// Revision that the block belongs to.
+    pub rev: u64,
+    /// Index of the first item.
+    pub start: u64,
+    /// Asset ids.
+    pub ids: Vec<String>,
+    /// Capture time (or import time where unknown), Unix ms.
+    pub taken_at: Vec<u64>,
+    /// Whether the asset was received from somebody.
+    pub received: Vec<bool>,
+    /// Faces found, or -1 while not looked at.
+    pub faces: Vec<i32>,
+}
+
+/// A face in an asset.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FaceView {
+    /// Id.
+    pub id: String,
+    /// Left, fraction of width.
+    pub x: f32,
+    /// Top, fraction of height.
+    pub y: f32,
+    /// Width, fraction of width.
+    pub w: f32,
+    /// Height, fraction of height.
+    pub h: f32,
+    /// Quality 0..1.
+    pub quality: f32,
+    /// Whether it is the owner's own face by this node's own check.
+    pub me: bool,
+}
+
+/// Where an asset came from.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct OriginView {
+    /// `imported` or `received`.
+    pub kind: String,
+    /// Nickname of the sender.
+    pub from: Option<String>,
+    /// Event id it was received in.
+    pub event: Option<String>,
+    /// Event name.
+    pub event_name: Option<String>,
+    /// When it arrived here.
+    pub at: u64,
+}
+
+/// To whom an asset went.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SharedWithView {
+    /// Nickname.
+    pub nickname: String,
+    /// Event name.
+    pub event_name: String,
+    /// When it was confirmed as delivered.
+    pub at: u64,
+}
+
+/// One asset in full.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AssetView {
+    /// Id.
+    pub id: String,
+    /// BLAKE3 of the plain bytes, hex.
+    pub content_id: String,
+    /// File name as imported.
+    pub file_name: String,
+    /// Media type.
+    pub media_type: String,
+    /// Plain size.
+    pub size_bytes: u64,
+    /// Upright width in pixels.
+    pub width: u32,
+    /// Upright height in pixels.
+    pub height: u32,
+    /// Capture time, if the file says so (local wall time taken as UTC when the file has no offset).
+    pub taken_at: Option<u64>,
+    /// Import time.
+    pub imported_at: u64,
+    /// Camera, if known.
+    pub camera: Option<String>,
+    /// Whether the file carries a location (it is never shown to others).
+    pub has_location: bool,
+    /// Thumbhash, base64.
+    pub thumbhash: String,
+    /// `waiting`, `done` or `failed`.
+    pub faces_state: String,
+    /// Faces, left to right.
+    pub faces: Vec<FaceView>,
+    /// Origin.
+    pub origin: OriginView,
+    /// Deliveries to others.
+    pub shared_with: Vec<SharedWithView>,
+}
+
+/// The consent text that stands before enrolment or announcement.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ConsentTextView {
+    /// `faces` (find faces and enrol me) or `announce` (announce my face in an event).
+    pub scope: String,
+    /// Version.
+    pub version: u32,
+    /// BLAKE3 of the text, hex; to be sent back with the consent.
+    pub hash: String,
+    /// Title.
+    pub title: String,
+    /// Question and answer pairs.
+    pub sections: Vec<ConsentSectionView>,
+    /// The sentence beside the tick box.
+    pub tick: String,
+}
+
+/// One paragraph of a consent text.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ConsentSectionView {
+    /// Heading: what is computed, where it is kept, who gets what, how long, how to stop.
+    pub heading: String,
+    /// Text.
+    pub text: String,
+}
+
+/// Consent given to a text.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ConsentBody {
+    /// Hash of the text that was shown.
+    pub text_hash: String,
+}
+
+/// A selfie of the profile.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SelfieView {
+    /// Id; the still is at `/profile/selfies/{id}/still`.
+    pub id: String,
+    /// Quality 0..1.
+    pub quality: f32,
+    /// When enrolled.
+    pub at: u64,
+}
+
+/// The profile "me".
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ProfileView {
+    /// Whether consent to face finding was given and when.
+    pub consent_at: Option<u64>,
+    /// Whether at least one selfie is enrolled.
+    pub enrolled: bool,
+    /// Selfies.
+    pub selfies: Vec<SelfieView>,
+    /// Find-mes that are announced now.
+    pub announcements: Vec<AnnouncementView>,
+}
+
+/// A live find-me of mine.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AnnouncementView {
+    /// Event id.
+    pub event: String,
+    /// Event name.
+    pub event_name: String,
+    /// Start.
+    pub since: u64,
+    /// Expiry of the owner's consent; renewed records end with it.
+    pub until: u64,
+    /// Members whose nodes have it since this node started.
+    pub seen_by: u32,
+}
+
+/// A member of an event.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MemberView {
+    /// Member id.
+    pub id: String,
+    /// Nickname.
+    pub nickname: String,
+    /// `host`, `co-host` or `member`.
+    pub role: String,
+    /// Whether it is this node.
+    pub me: bool,
+    /// Whether its node is connected now.
+    pub online: bool,
+    /// Whether a find-me of theirs is live.
+    pub looking: bool,
+    /// When admitted.
+    pub joined_at: u64,
+    /// Own policy towards this person: `ask`, `automatic`, `never`, or `event` for the event's.
+    pub policy: String,
+}
+
+/// Somebody who asks to join.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AdmissionView {
+    /// Member id they propose.
+    pub id: String,
+    /// Nickname.
+    pub nickname: String,
+    /// When they asked.
+    pub at: u64,
+}
+
+/// An event in full.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EventView {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// `host`, `co-host`, `member`, or `waiting` while the host has not admitted this node.
+    pub role: String,
+    /// Why joining stopped, if refused: in words.
+    pub problem: Option<String>,
+    /// Start of the event.
+    pub starts_at: Option<u64>,
+    /// End of the event.
+    pub ends_at: Option<u64>,
+    /// Admitted members.
+    pub members: Vec<MemberView>,
+    /// Those who wait for admission (host only).
+    pub waiting: Vec<AdmissionView>,
+    /// Whether valid invites are admitted without asking (host only).
+    pub admit_automatically: bool,
+    /// Policy of this node here: `ask`, `automatic`, `never`.
+    pub policy: String,
+    /// Which of my photos take part: `window` (taken between start and end), `all` or `chosen`.
+    pub scope: String,
+    /// My photos that take part.
+    pub eligible_count: u64,
+    /// Photos of this event on this node: received ones and those that take part.
+    pub asset_ids: Vec<String>,
+    /// Received photos.
+    pub received_count: u64,
+    /// My live announcement.
+    pub find_me: Option<AnnouncementView>,
+    /// Epoch number.
+    pub epoch: u32,
+}
+
+/// A new event.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NewEventBody {
+    /// Name, 1 to 80 characters.
+    pub name: String,
+    /// Start.
+    pub starts_at: Option<u64>,
+    /// End.
+    pub ends_at: Option<u64>,
+}
+
+/// A change to an event's local settings; absent fields stay.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct EventPatch {
+    /// `ask`, `automatic`, `never`.
+    pub policy: Option<String>,
+    /// `window`, `all`, `chosen`.
+    pub scope: Option<String>,
+    /// Host only.
+    pub admit_automatically: Option<bool>,
+}
+
+/// Policy towards one member.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MemberPolicyBody {
+    /// `ask`, `automatic`, `never` or `event`.
+    pub policy: String,
+}
+
+/// Request for an invite.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct NewInviteBody {
+    /// Life in seconds; default 48 hours, at most 90 days.
+    pub expires_in_s: Option<u64>,
+    /// Number of uses; default 1, at most 500.
+    pub uses: Option<u32>,
+}
+
+/// An invite.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct InviteView {
+    /// Id.
+    pub id: String,
+    /// Link to paste; holds the secret.
+    pub link: String,
+    /// The link as a QR code, an SVG document.
+    pub qr_svg: String,
+    /// Expiry.
+    pub expires_at: u64,
+    /// Uses left.
+    pub uses_left: u32,
+}
+
+/// A pasted invite link.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct JoinBody {
+    /// The link.
+    pub link: String,
+}
+
+/// The host's answer to an admission.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AdmitBody {
+    /// Admit or refuse.
+    pub admit: bool,
+}
+
+/// Start of an announcement.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FindMeBody {
+    /// Hash of the `announce` consent text that was shown.
+    pub text_hash: String,
+    /// How long to announce, hours; 1 to 2160 (renewed every day meanwhile).
+    pub hours: u32,
+}
+
+/// Assets chosen by hand.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AssetsBody {
+    /// Asset ids, at most 10,000.
+    pub assets: Vec<String>,
+}
+
+/// Something that waits for the owner's decision.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalView {
+    /// Id; `/approvals/{id}/still` is their selfie still, `/approvals/{id}/crop` the matched face.
+    pub id: String,
+    /// `match` (may this photo go to them?) or `doubtful` (is this received photo really of you?).
+    pub kind: String,
+    /// `waiting`, `allowed`, `refused`.
+    pub state: String,
+    /// Event id.
+    pub event: String,
+    /// Event name.
+    pub event_name: String,
+    /// Member id of the other person.
+    pub member: String,
+    /// Nickname of the other person.
+    pub nickname: String,
+    /// The asset.
+    pub asset: String,
+    /// The matched face.
+    pub face: String,
+    /// Other faces in the photo.
+    pub other_faces: u32,
+    /// Template distance; smaller is closer.
+    pub score: f32,
+    /// The sure threshold for it.
+    pub sure_below: f32,
+    /// `sure` or `maybe`.
+    pub grade: String,
+    /// Distance of the next best face of the photo, if any.
+    pub next_best: Option<f32>,
+    /// When found.
+    pub at: u64,
+}
+
+/// A decision.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DecisionBody {
+    /// `allow`, `not_now` or `never`.
+    pub decision: String,
+    /// With `allow`: send later sure matches with this person in this event without asking.
+    #[serde(default)]
+    pub always: bool,
+}
+
+/// A transfer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TransferView {
+    /// Id.
+    pub id: String,
+    /// `sending` or `receiving`.
+    pub direction: String,
+    /// Nickname of the other side.
+    pub nickname: String,
+    /// Event name.
+    pub event_name: String,
+    /// The local asset: the one sent, or the one that came of it.
+    pub asset: Option<String>,
+    /// Bytes in all.
+    pub size_bytes: u64,
+    /// Bytes verified so far.
+    pub done_bytes: u64,
+    /// `waiting`, `active`, `delivered`, `declined`, `failed`, `cancelled`.
+    pub state: String,
+    /// Why it waits or failed, in words.
+    pub reason: Option<String>,
+    /// Created.
+    pub at: u64,
+    /// Last change.
+    pub changed_at: u64,
+}
+
+/// A peer.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PeerView {
+    /// Peer id in base58.
+    pub node_id: String,
+    /// Nicknames by which members know it.
+    pub nickname: Option<String>,
+    /// Whether connected.
+    pub connected: bool,
+    /// Addresses in use or known.
+    pub addresses: Vec<String>,
+    /// Names of common events.
+    pub events: Vec<String>,
+}
+
+/// One entry of the activity log.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ActivityView {
+    /// Sequence number.
+    pub seq: u64,
+    /// Time.
+    pub at: u64,
+    /// `left`, `arrived`, `asked`, `refused`, `suspicious`, `consent`, `member`.
+    pub kind: String,
+    /// A sentence for the owner.
+    pub text: String,
+    /// Asset concerned.
+    pub asset: Option<String>,
+    /// Event concerned.
+    pub event: Option<String>,
+}
+
+/// A message of the live socket: something changed, ask for it again.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LiveView {
+    /// Rising number; pass the last one as `since` to resume.
+    pub seq: u64,
+    /// `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, or `resync` when messages were missed.
+    pub what: String,
+    /// The id concerned, if one.
+    pub id: Option<String>,
+}
+
+/// A problem, as in RFC 9457 (`application/problem+json`).
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ProblemView {
+    /// Stable kind, such as `invite-expired`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Short title.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What happened and what to do.
+    pub detail: String,
+}
