@@ -1,0 +1,263 @@
+//! The grammar of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use super::when::{end, start};
+use crate::config::RunFlags;
+
+/// Get every photo that you are in, straight from the people who took it.
+#[derive(Debug, Parser)]
+#[command(name = "inframe", version)]
+pub struct Cli {
+    /// Folder in which the daemon keeps everything [default: inframe in the desktop's data folder]
+    #[arg(long, global = true, env = "INFRAME_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// Print the daemon's answers as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start the daemon
+    Run(RunFlags),
+    /// Import photos from files and folders
+    Import {
+        /// Files or folders
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Found events, invite, join, decide who may have what
+    #[command(subcommand)]
+    Event(EventCommand),
+    /// Your face: consent, selfies
+    #[command(subcommand)]
+    Profile(ProfileCommand),
+    /// Ask the members of an event for photos of you
+    #[command(subcommand)]
+    FindMe(FindMeCommand),
+    /// Photos that wait for your decision
+    #[command(subcommand)]
+    Approvals(ApprovalCommand),
+    /// Nodes that this one knows
+    Peers,
+    /// The node at a glance
+    Status,
+    /// Photos on their way
+    Transfers {
+        /// Try this one again now
+        #[arg(long, value_name = "ID")]
+        retry: Option<String>,
+    },
+    /// What left, arrived, was asked or looked suspicious
+    Activity {
+        /// Number of entries
+        #[arg(long, default_value_t = 30)]
+        limit: u32,
+    },
+    /// Print a fresh link that signs a browser in to the dashboard, once
+    Open,
+    /// Print the OpenAPI document
+    #[command(hide = true)]
+    Openapi,
+}
+
+/// How a policy reads.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum PolicyArg {
+    /// Ask for each new person
+    Ask,
+    /// Send sure matches without asking
+    Automatic,
+    /// Send nothing
+    Never,
+    /// With --member: as for the event
+    Event,
+}
+
+/// Which photos take part in an event.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ScopeArg {
+    /// Those taken between start and end
+    Window,
+    /// All
+    All,
+    /// Those chosen by hand
+    Chosen,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EventCommand {
+    /// Found an event
+    Create {
+        /// Its name
+        name: String,
+        /// Start: 2026-05-01, 2026-05-01T14:00 or with an offset
+        #[arg(long, value_parser = start, value_name = "TIME")]
+        starts: Option<u64>,
+        /// End; a day alone means all of it
+        #[arg(long, value_parser = end, value_name = "TIME")]
+        ends: Option<u64>,
+    },
+    /// Make an invite and show it as a link and a QR code
+    Invite {
+        /// Name or id of the event
+        event: String,
+        /// Life of the invite in hours [default: 48]
+        #[arg(long)]
+        hours: Option<u64>,
+        /// How many may use it [default: 1]
+        #[arg(long)]
+        uses: Option<u32>,
+    },
+    /// Join with an invite link
+    Join {
+        /// The link
+        link: String,
+    },
+    /// List events
+    List,
+    /// Show one event
+    Show {
+        /// Name or id of the event
+        event: String,
+    },
+    /// Admit somebody who asks to join
+    Admit {
+        /// Name or id of the event
+        event: String,
+        /// Nickname or id of the person; everybody who waits when absent
+        member: Option<String>,
+        /// Refuse instead
+        #[arg(long)]
+        refuse: bool,
+    },
+    /// Say who gets photos: by event or by person
+    Policy {
+        /// Name or id of the event
+        event: String,
+        /// The policy
+        policy: PolicyArg,
+        /// Only towards this member
+        #[arg(long, value_name = "MEMBER")]
+        member: Option<String>,
+    },
+    /// Change which photos take part, and how people are admitted
+    Change {
+        /// Name or id of the event
+        event: String,
+        /// Which photos take part
+        #[arg(long)]
+        scope: Option<ScopeArg>,
+        /// Whether valid invites are admitted without asking (host only)
+        #[arg(long, value_name = "true|false")]
+        admit_automatically: Option<bool>,
+    },
+    /// Remove a member (host only)
+    Remove {
+        /// Name or id of the event
+        event: String,
+        /// Nickname or id of the member
+        member: String,
+    },
+    /// Leave an event
+    Leave {
+        /// Name or id of the event
+        event: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ProfileCommand {
+    /// Read the consent text and consent to face finding
+    Consent {
+        /// Consent without a question; the text is printed all the same
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Enrol your face from selfies
+    Enrol {
+        /// Pictures that show you alone
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Show the profile
+    Show,
+    /// Erase selfies, face templates and consent, and withdraw everywhere
+    Erase {
+        /// Without a question
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FindMeCommand {
+    /// Announce your face to the members of an event
+    Start {
+        /// Name or id of the event
+        event: String,
+        /// How long, in hours
+        #[arg(long, default_value_t = 24)]
+        hours: u32,
+        /// Consent without a question; the text is printed all the same
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Withdraw the announcement
+    Stop {
+        /// Name or id of the event
+        event: String,
+    },
+    /// Where your face is announced
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ApprovalCommand {
+    /// List what waits
+    List {
+        /// Answered ones as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// Let the photo go (or: yes, it is me)
+    Allow {
+        /// Id, or its first letters
+        id: String,
+        /// And later sure matches with this person in this event
+        #[arg(long)]
+        always: bool,
+    },
+    /// Keep the photo back (or: no, it is not me)
+    Refuse {
+        /// Id, or its first letters
+        id: String,
+        /// And do not ask again for this person
+        #[arg(long)]
+        never: bool,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn hidden_commands_are_not_listed() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(!help.contains("openapi"));
+        assert!(help.contains("find-me"));
+    }
+}

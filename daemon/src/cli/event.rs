@@ -1,0 +1,213 @@
+//! `inframe event`: events by their names, invites as links and QR codes.
+
+use clap::ValueEnum;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::args::EventCommand;
+use super::client::{CliError, Client, segment};
+use super::text::{Screen, one_line, qr, short, table};
+use super::when::shown;
+use crate::views::{
+    AdmitBody, EventPatch, EventView, InviteView, JoinBody, MemberPolicyBody, NewEventBody, NewInviteBody,
+};
+
+pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand) -> Result<(), CliError> {
+    match command {
+        EventCommand::Create { name, starts, ends } => {
+            let body = NewEventBody { name, starts_at: starts, ends_at: ends };
+            show_event(client, screen, &client.post("/events", &body).await?)
+        }
+        EventCommand::Invite { event, hours, uses } => invite(client, screen, &event, hours, uses).await,
+        EventCommand::Join { link } => {
+            show_event(client, screen, &client.post("/events/join", &JoinBody { link }).await?)
+        }
+        EventCommand::List => list(client, screen).await,
+        EventCommand::Show { event } => {
+            let event = named_event(client, &event).await?;
+            show_event(client, screen, &client.get(&path(&event, "")).await?)
+        }
+        EventCommand::Admit { event, member, refuse } => admit(client, screen, &event, member, !refuse).await,
+        EventCommand::Policy { event, policy, member } => {
+            let event = named_event(client, &event).await?;
+            let policy = word(policy);
+            let answer = match member {
+                Some(member) => {
+                    let path = format!("{}/policy", member_path(&event, &member)?);
+                    client.json(Method::PUT, &path, Some(&MemberPolicyBody { policy })).await?
+                }
+                None => patch(client, &event, EventPatch { policy: Some(policy), ..EventPatch::default() }).await?,
+            };
+            show_event(client, screen, &answer)
+        }
+        EventCommand::Change { event, scope, admit_automatically } => {
+            let event = named_event(client, &event).await?;
+            let changes = EventPatch { policy: None, scope: scope.map(word), admit_automatically };
+            show_event(client, screen, &patch(client, &event, changes).await?)
+        }
+        EventCommand::Remove { event, member } => {
+            let event = named_event(client, &event).await?;
+            let path = member_path(&event, &member)?;
+            show_event(client, screen, &client.json(Method::DELETE, &path, None::<&()>).await?)
+        }
+        EventCommand::Leave { event } => {
+            let event = named_event(client, &event).await?;
+            let answer = client.json(Method::DELETE, &path(&event, ""), None::<&()>).await?;
+            screen.show(&answer, || Ok(vec![format!("Left {}.", one_line(&event.name))]))
+        }
+    }
+}
+
+/// The event that a person means: by id, the first letters of one, or its name.
+pub(super) async fn named_event(client: &Client, wanted: &str) -> Result<EventView, CliError> {
+    let events: Vec<EventView> = client.view(&client.get("/events").await?)?;
+    let found = choose(events, wanted, |event| (&event.id, &event.name));
+    found.map_err(|problem| CliError::Ambiguous(format!("{problem}; `inframe event list` shows all events")))
+}
+
+/// The one thing that has this id, name, or (from four letters on) beginning of an id.
+pub(super) fn choose<T>(things: Vec<T>, wanted: &str, labels: impl Fn(&T) -> (&str, &str)) -> Result<T, String> {
+    let exact = things.iter().any(|thing| labels(thing).0 == wanted);
+    let fits = |thing: &T| {
+        let (id, name) = labels(thing);
+        let begins = wanted.len() >= 4 && id.starts_with(&wanted.to_lowercase());
+        if exact { id == wanted } else { name.to_lowercase() == wanted.to_lowercase() || begins }
+    };
+    let mut found = things.into_iter().filter(|thing| fits(thing));
+    match (found.next(), found.next()) {
+        (Some(thing), None) => Ok(thing),
+        (Some(_), Some(_)) => Err(format!("several are called \"{wanted}\"; give the id")),
+        (None, _) => Err(format!("nothing is called \"{wanted}\"")),
+    }
+}
+
+fn path(event: &EventView, rest: &str) -> String {
+    format!("/events/{}{rest}", segment(&event.id))
+}
+
+fn member_path(event: &EventView, wanted: &str) -> Result<String, CliError> {
+    let member = choose(event.members.clone(), wanted, |member| (&member.id, &member.nickname));
+    let member = member.map_err(|problem| CliError::Ambiguous(format!("{problem} among the members")))?;
+    Ok(path(event, &format!("/members/{}", segment(&member.id))))
+}
+
+/// The word of the API, which is that of the command line.
+fn word(value: impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+async fn patch(client: &Client, event: &EventView, changes: EventPatch) -> Result<Value, CliError> {
+    client.json(Method::PATCH, &path(event, ""), Some(&changes)).await
+}
+
+async fn invite(
+    client: &Client,
+    screen: &Screen,
+    event: &str,
+    hours: Option<u64>,
+    uses: Option<u32>,
+) -> Result<(), CliError> {
+    let event = named_event(client, event).await?;
+    let body = NewInviteBody { expires_in_s: hours.map(|hours| hours.saturating_mul(3600)), uses };
+    let answer = client.post(&path(&event, "/invites"), &body).await?;
+    screen.show(&answer, || {
+        let invite: InviteView = client.view(&answer)?;
+        let terms = format!("Uses left: {}. Expires {}.", invite.uses_left, shown(invite.expires_at));
+        let code = qr(&invite.link).unwrap_or_else(|| "(the link is too long for a QR code)".to_owned());
+        Ok(vec![format!("Invite to {}", one_line(&event.name)), code, invite.link, terms])
+    })
+}
+
+async fn admit(
+    client: &Client,
+    screen: &Screen,
+    event: &str,
+    member: Option<String>,
+    admit: bool,
+) -> Result<(), CliError> {
+    let event = named_event(client, event).await?;
+    let waiting = match member {
+        Some(wanted) => {
+            let one = choose(event.waiting.clone(), &wanted, |waiting| (&waiting.id, &waiting.nickname));
+            vec![one.map_err(|problem| CliError::Ambiguous(format!("{problem} among those who wait")))?]
+        }
+        None => event.waiting.clone(),
+    };
+    if waiting.is_empty() {
+        return Err(CliError::Ambiguous("nobody waits to join this event".to_owned()));
+    }
+    let mut answer = Value::Null;
+    for person in waiting {
+        let path = path(&event, &format!("/admissions/{}", segment(&person.id)));
+        answer = client.post(&path, &AdmitBody { admit }).await?;
+    }
+    show_event(client, screen, &answer)
+}
+
+async fn list(client: &Client, screen: &Screen) -> Result<(), CliError> {
+    let answer = client.get("/events").await?;
+    screen.show(&answer, || {
+        let events: Vec<EventView> = client.view(&answer)?;
+        let row = |event: &EventView| {
+            let (members, received) = (event.members.len().to_string(), event.received_count.to_string());
+            vec![short(&event.id), event.name.clone(), event.role.clone(), members, event.policy.clone(), received]
+        };
+        Ok(table(&["ID", "NAME", "ROLE", "MEMBERS", "POLICY", "RECEIVED"], &events.iter().map(row).collect::<Vec<_>>()))
+    })
+}
+
+fn show_event(client: &Client, screen: &Screen, answer: &Value) -> Result<(), CliError> {
+    screen.show(answer, || Ok(event_lines(&client.view(answer)?)))
+}
+
+fn event_lines(event: &EventView) -> Vec<String> {
+    let mut lines = vec![format!("{}  ({})", one_line(&event.name), one_line(&event.id))];
+    lines.push(format!("You are: {}. Policy: {}. Photos that take part: {}.", event.role, event.policy, event.scope));
+    if let Some(problem) = &event.problem {
+        lines.push(format!("Problem: {}", one_line(problem)));
+    }
+    if let (Some(starts), Some(ends)) = (event.starts_at, event.ends_at) {
+        lines.push(format!("From {} to {}.", shown(starts), shown(ends)));
+    }
+    lines.push(format!("{} of your photos take part, {} received.", event.eligible_count, event.received_count));
+    let row = |member: &crate::views::MemberView| {
+        let presence = if member.me {
+            "you"
+        } else if member.online {
+            "online"
+        } else {
+            "away"
+        };
+        let looking = if member.looking { "looks for themselves" } else { "" };
+        let words = [&member.nickname, &member.role, presence, looking, &member.policy];
+        std::iter::once(short(&member.id)).chain(words.map(str::to_owned)).collect()
+    };
+    let rows: Vec<Vec<String>> = event.members.iter().map(row).collect();
+    lines.extend(table(&["MEMBER", "NAME", "ROLE", "", "", "POLICY"], &rows));
+    for person in &event.waiting {
+        lines.push(format!("Waits to join: {} ({})", one_line(&person.nickname), short(&person.id)));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pick(wanted: &str) -> Result<&'static str, String> {
+        let things = vec![("aaaa11", "Wedding"), ("aaaa22", "Hike"), ("bbbb33", "hike"), ("Hike", "odd")];
+        choose(things, wanted, |thing| (thing.0, thing.1)).map(|thing| thing.0)
+    }
+
+    #[test]
+    fn a_thing_is_found_by_id_name_or_beginning_and_never_guessed() {
+        assert_eq!(pick("aaaa22"), Ok("aaaa22"));
+        assert_eq!(pick("wedding"), Ok("aaaa11"));
+        assert_eq!(pick("BBBB"), Ok("bbbb33"));
+        assert_eq!(pick("Hike"), Ok("Hike"));
+        assert!(pick("hike").unwrap_err().contains("several"));
+        assert!(pick("aaaa").unwrap_err().contains("several"));
+        assert!(pick("bbb").unwrap_err().contains("nothing"));
+        assert!(pick("").unwrap_err().contains("nothing"));
+    }
+}

@@ -1,0 +1,129 @@
+//! What goes between nodes, on the terminal: approvals, transfers, peers, the log, and the node at a glance.
+
+use super::args::ApprovalCommand;
+use super::client::{CliError, Client, segment};
+use super::event::choose;
+use super::text::{Screen, bytes, one_line, short, table};
+use super::when::shown;
+use crate::views::{ActivityView, ApprovalView, DecisionBody, PeerView, StatusView, TransferView};
+use crate::web::LaunchLinkView;
+
+pub(super) async fn approvals(client: &Client, screen: &Screen, command: ApprovalCommand) -> Result<(), CliError> {
+    let (id, decision, always) = match command {
+        ApprovalCommand::List { all } => return list_approvals(client, screen, all).await,
+        ApprovalCommand::Allow { id, always } => (id, "allow", always),
+        ApprovalCommand::Refuse { id, never } => (id, if never { "never" } else { "not_now" }, false),
+    };
+    let known: Vec<ApprovalView> = client.view(&client.get("/approvals?state=all").await?)?;
+    let chosen = choose(known, &id, |approval| (&approval.id, ""));
+    let chosen = chosen.map_err(|problem| CliError::Ambiguous(format!("{problem}; see `inframe approvals list`")))?;
+    let body = DecisionBody { decision: decision.to_owned(), always };
+    let answer = client.post(&format!("/approvals/{}", segment(&chosen.id)), &body).await?;
+    screen.show(&answer, || {
+        let approval: ApprovalView = client.view(&answer)?;
+        Ok(vec![format!("{} for {}: {}", short(&approval.id), one_line(&approval.nickname), approval.state)])
+    })
+}
+
+async fn list_approvals(client: &Client, screen: &Screen, all: bool) -> Result<(), CliError> {
+    let answer = client.get(if all { "/approvals?state=all" } else { "/approvals" }).await?;
+    screen.show(&answer, || {
+        let approvals: Vec<ApprovalView> = client.view(&answer)?;
+        if approvals.is_empty() {
+            return Ok(vec!["Nothing waits for you.".to_owned()]);
+        }
+        let row = |a: &ApprovalView| {
+            let question = if a.kind == "doubtful" { "is it you?" } else { "may it go?" };
+            let likeness = format!("{} ({:.2} of {:.2})", a.grade, a.score, a.sure_below);
+            vec![short(&a.id), question.into(), a.nickname.clone(), a.event_name.clone(), likeness, a.state.clone()]
+        };
+        let rows: Vec<_> = approvals.iter().map(row).collect();
+        Ok(table(&["ID", "QUESTION", "PERSON", "EVENT", "LIKENESS", "STATE"], &rows))
+    })
+}
+
+pub(super) async fn peers(client: &Client, screen: &Screen) -> Result<(), CliError> {
+    let answer = client.get("/peers").await?;
+    screen.show(&answer, || {
+        let peers: Vec<PeerView> = client.view(&answer)?;
+        let row = |peer: &PeerView| {
+            let state = if peer.connected { "connected" } else { "away" };
+            let nickname = peer.nickname.clone().unwrap_or_default();
+            vec![peer.node_id.clone(), nickname, state.into(), peer.events.join(", "), peer.addresses.join(" ")]
+        };
+        Ok(table(&["NODE", "NAME", "STATE", "EVENTS", "ADDRESSES"], &peers.iter().map(row).collect::<Vec<_>>()))
+    })
+}
+
+pub(super) async fn status(client: &Client, screen: &Screen) -> Result<(), CliError> {
+    let answer = client.get("/status").await?;
+    screen.show(&answer, || Ok(status_lines(&client.view(&answer)?)))
+}
+
+fn status_lines(status: &StatusView) -> Vec<String> {
+    let mut lines = vec![
+        format!("Inframe {} on {} as {}", status.version, one_line(&status.device_name), one_line(&status.nickname)),
+        format!("Node: {}", status.node_id),
+        format!("Reached at: {}", one_line(&status.addresses.join(" "))),
+        format!("Up for: {} s", status.uptime_s),
+        format!("Library: {} photos, {}", status.asset_count, bytes(status.asset_bytes)),
+        format!("Peers connected: {}", status.peers_connected),
+        format!("Waiting for your decision: {}", status.approvals_waiting),
+        format!("Your face: {}", if status.enrolled { "enrolled" } else { "not enrolled" }),
+        format!("Announced in: {} events", status.announcing),
+        format!("Model pack: {}", status.pack),
+        format!("Key: {}", status.key_protection),
+        format!("Decode processes: {}", status.sandbox_processes),
+    ];
+    lines.extend(status.sandbox_gaps.iter().map(|gap| format!("Sandbox gap: {}", one_line(gap))));
+    let row = |worker: &crate::views::WorkerView| {
+        let error = worker.last_error.clone().unwrap_or_default();
+        vec![worker.name.clone(), worker.state.clone(), worker.pending.to_string(), worker.done.to_string(), error]
+    };
+    let rows: Vec<_> = status.workers.iter().map(row).collect();
+    lines.extend(table(&["WORKER", "STATE", "WAITING", "DONE", "LAST ERROR"], &rows));
+    lines
+}
+
+pub(super) async fn transfers(client: &Client, screen: &Screen, retry: Option<String>) -> Result<(), CliError> {
+    if let Some(id) = retry {
+        let known: Vec<TransferView> = client.view(&client.get("/transfers").await?)?;
+        let chosen = choose(known, &id, |transfer| (&transfer.id, "")).map_err(CliError::Ambiguous)?;
+        client.post(&format!("/transfers/{}/retry", segment(&chosen.id)), &()).await?;
+    }
+    let answer = client.get("/transfers").await?;
+    screen.show(&answer, || {
+        let transfers: Vec<TransferView> = client.view(&answer)?;
+        let row = |t: &TransferView| {
+            let size = format!("{} of {}", bytes(t.done_bytes), bytes(t.size_bytes));
+            let reason = t.reason.clone().unwrap_or_default();
+            vec![
+                short(&t.id),
+                t.direction.clone(),
+                t.nickname.clone(),
+                t.event_name.clone(),
+                size,
+                t.state.clone(),
+                reason,
+            ]
+        };
+        let rows: Vec<_> = transfers.iter().map(row).collect();
+        Ok(table(&["ID", "DIRECTION", "PERSON", "EVENT", "SIZE", "STATE", "REASON"], &rows))
+    })
+}
+
+pub(super) async fn activity(client: &Client, screen: &Screen, limit: u32) -> Result<(), CliError> {
+    let answer = client.get(&format!("/activity?limit={limit}")).await?;
+    screen.show(&answer, || {
+        let entries: Vec<ActivityView> = client.view(&answer)?;
+        Ok(entries.iter().map(|entry| format!("{}  {}", shown(entry.at), one_line(&entry.text))).collect())
+    })
+}
+
+pub(super) async fn open(client: &Client, screen: &Screen) -> Result<(), CliError> {
+    let answer = client.post("/session/launch-links", &()).await?;
+    screen.show(&answer, || {
+        let link: LaunchLinkView = client.view(&answer)?;
+        Ok(vec![link.url])
+    })
+}

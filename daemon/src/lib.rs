@@ -1,0 +1,49 @@
+//! The Inframe daemon as a library: one module a concern, each importing only from those listed before it.
+
+pub mod limits;
+
+pub mod views;
+
+pub mod clock;
+
+pub mod config;
+
+pub mod data_dir;
+
+pub mod tasks;
+
+pub mod live;
+
+pub mod vault;
+
+pub mod settings;
+
+pub mod ledger;
+
+pub mod activity;
+
+pub mod sandbox;
+
+pub mod library;
+
+pub mod faces;
+
+pub mod matching;
+
+pub mod sharing;
+
+pub mod events;
+
+pub mod network;
+
+pub mod transfer;
+
+pub mod workers;
+
+pub mod node;
+
+pub mod web;
+
+pub mod cli;
+
+pub mod run;

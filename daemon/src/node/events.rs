@@ -1,0 +1,419 @@
+//! Events, invites, members, my find-mes and which photos take part.
+
+use std::collections::BTreeSet;
+
+use inframe_protocol::limits::MAX_EVENT_NAME_BYTES;
+use inframe_protocol::roster::Role;
+use inframe_protocol::{EventId, InviteId, MemberId};
+
+use super::library::asset_id;
+use super::{Answer, Node, NodeError};
+use crate::activity::ActivityKind;
+use crate::clock::now_ms;
+use crate::events::{Description, IssuedLink, Takes};
+use crate::faces::ProfileError;
+use crate::faces::consent::Scope;
+use crate::library::AssetId;
+use crate::live::What;
+use crate::settings::clean_name;
+use crate::sharing::policy::Policy;
+use crate::views::{
+    AdmissionView, EventPatch, EventView, FindMeBody, InviteView, MemberView, NewEventBody, NewInviteBody,
+};
+use crate::workers::{Job, events as events_worker, matching};
+
+/// Longest event name, characters.
+const MAX_EVENT_NAME_CHARS: usize = 80;
+/// Life of an invite when none is given, seconds.
+const INVITE_LIFE_S: u64 = 48 * 3600;
+/// Longest life of an invite, seconds.
+const MAX_INVITE_LIFE_S: u64 = 90 * 24 * 3600;
+/// Most uses of an invite.
+const MAX_INVITE_USES: u32 = 500;
+/// Longest announcement, hours.
+const MAX_ANNOUNCE_HOURS: u32 = 90 * 24;
+/// Assets named in one wish.
+const MAX_ASSETS: usize = 10_000;
+
+fn event_id(text: &str) -> Answer<EventId> {
+    text.parse().map_err(|_| NodeError::NotFound("event"))
+}
+
+fn member_id(text: &str) -> Answer<MemberId> {
+    text.parse().map_err(|_| NodeError::NotFound("member"))
+}
+
+fn invalid(kind: &'static str, text: impl Into<String>) -> NodeError {
+    NodeError::Invalid(kind, text.into())
+}
+
+impl Node {
+    /// Every event.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn events(&self) -> Answer<Vec<EventView>> {
+        let this = self.clone();
+        self.blocking(move |core| {
+            Ok(core.events.describe_all(now_ms()).into_iter().map(|event| this.event_view(event)).collect())
+        })
+        .await
+    }
+
+    /// One event.
+    ///
+    /// # Errors
+    /// When there is none with that id.
+    pub async fn event(&self, id: String) -> Answer<EventView> {
+        self.show(event_id(&id)?).await
+    }
+
+    async fn show(&self, id: EventId) -> Answer<EventView> {
+        let this = self.clone();
+        self.blocking(move |core| {
+            let event = core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
+            Ok(this.event_view(event))
+        })
+        .await
+    }
+
+    fn event_view(&self, event: Description) -> EventView {
+        let core = &self.core;
+        let received = core.library.received_in(&event.id);
+        let search = core.events.search(&event.id, now_ms());
+        let mut shown: Vec<(i64, AssetId)> = Vec::new();
+        let mut eligible_count = 0;
+        for (id, asset) in core.library.all() {
+            let eligible = search.as_ref().is_some_and(|search| matching::takes_part(search, id, &asset));
+            eligible_count += u64::from(eligible);
+            if eligible || received.contains(&id) {
+                shown.push((asset.moment(), id));
+            }
+        }
+        shown.sort_unstable_by(|a, b| b.cmp(a));
+        let settings = &event.settings;
+        let members = event.members.into_iter().map(|member| MemberView {
+            id: member.id.to_string(),
+            nickname: member.nickname,
+            role: match member.role {
+                Role::Host => "host",
+                Role::CoHost => "co-host",
+                Role::Member => "member",
+            }
+            .into(),
+            me: member.me,
+            online: member.me || core.network.is_connected(&member.node),
+            looking: member.looking,
+            joined_at: member.joined_at,
+            policy: settings.persons.get(&member.id).map_or("event", |policy| policy.word()).into(),
+        });
+        EventView {
+            id: event.id.to_string(),
+            name: event.name,
+            role: event.role.word().into(),
+            problem: event.problem,
+            starts_at: event.starts,
+            ends_at: event.ends,
+            members: members.collect(),
+            waiting: event
+                .waiting
+                .into_iter()
+                .map(|one| AdmissionView { id: one.id.to_string(), nickname: one.nickname, at: one.at })
+                .collect(),
+            admit_automatically: settings.admit_automatically,
+            policy: settings.policy.word().into(),
+            scope: settings.takes.word().into(),
+            eligible_count,
+            asset_ids: shown.iter().map(|(_, id)| id.to_string()).collect(),
+            received_count: received.len() as u64,
+            find_me: self.announcement(&event.id),
+            epoch: event.epoch,
+        }
+    }
+
+    /// Founds an event.
+    ///
+    /// # Errors
+    /// When the name is empty or the end lies before the start.
+    pub async fn create_event(&self, new: NewEventBody) -> Answer<EventView> {
+        let name = clean_name(&new.name, MAX_EVENT_NAME_CHARS, MAX_EVENT_NAME_BYTES);
+        if name.is_empty() {
+            return Err(invalid("empty-name", "give the event a name"));
+        }
+        if matches!((new.starts_at, new.ends_at), (Some(starts), Some(ends)) if ends <= starts) {
+            return Err(invalid("bad-times", "the event must end after it starts"));
+        }
+        let nickname = self.core.settings.get().nickname;
+        let id = self.blocking(move |core| Ok(core.events.create(name, new.starts_at, new.ends_at, nickname)?)).await?;
+        self.core.board.ring(Job::Events);
+        self.show(id).await
+    }
+
+    /// Changes my settings for an event.
+    ///
+    /// # Errors
+    /// When a word is unknown, or only the host may do that.
+    pub async fn change_event(&self, id: String, patch: EventPatch) -> Answer<EventView> {
+        let id = event_id(&id)?;
+        let policy = patch.policy.map(|word| policy_of(&word)).transpose()?;
+        let takes = match patch.scope {
+            Some(word) => Some(
+                Takes::from_word(&word)
+                    .ok_or_else(|| invalid("bad-scope", "the scope is `window`, `all` or `chosen`"))?,
+            ),
+            None => None,
+        };
+        self.blocking(move |core| {
+            let event = core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
+            if patch.admit_automatically.is_some() && event.role != crate::events::MyRole::Host {
+                return Err(NodeError::NotHost);
+            }
+            Ok(core.events.change_settings(&id, |settings| {
+                settings.policy = policy.unwrap_or(settings.policy);
+                settings.takes = takes.unwrap_or(settings.takes);
+                settings.admit_automatically = patch.admit_automatically.unwrap_or(settings.admit_automatically);
+            })?)
+        })
+        .await?;
+        self.core.board.ring(Job::Matching);
+        self.show(id).await
+    }
+
+    /// Joins with a pasted invite link.
+    ///
+    /// # Errors
+    /// When the link is no valid invite.
+    pub async fn join_event(&self, link: String) -> Answer<EventView> {
+        let id = self.blocking(move |core| Ok(core.events.begin_joining(&link)?)).await?;
+        self.core.board.ring(Job::Events);
+        self.show(id).await
+    }
+
+    /// Withdraws my find-me and forgets an event.
+    ///
+    /// # Errors
+    /// When there is none with that id.
+    pub async fn leave_event(&self, id: String) -> Answer<()> {
+        let id = event_id(&id)?;
+        self.blocking(move |core| Ok(core.events.withdraw(&id)?)).await?;
+        // The withdrawal must go out while the members are still known.
+        events_worker::tell_others(&self.core).await;
+        self.blocking(move |core| {
+            let name = core.events.name(&id);
+            core.events.forget(&id)?;
+            Ok(core.activity.note(ActivityKind::Member, format!("You left {name}."), None, Some(id.to_string()))?)
+        })
+        .await?;
+        self.core.board.ring(Job::Matching);
+        self.core.board.ring(Job::Events);
+        Ok(())
+    }
+
+    /// Makes an invite.
+    ///
+    /// # Errors
+    /// When this node is not the host or a bound is not kept.
+    pub async fn create_invite(&self, event: String, wish: NewInviteBody) -> Answer<InviteView> {
+        let id = event_id(&event)?;
+        let life = wish.expires_in_s.unwrap_or(INVITE_LIFE_S);
+        let uses = wish.uses.unwrap_or(1);
+        if !(1..=MAX_INVITE_LIFE_S).contains(&life) {
+            return Err(invalid("bad-expiry", "an invite lives between one second and 90 days"));
+        }
+        if !(1..=MAX_INVITE_USES).contains(&uses) {
+            return Err(invalid("bad-uses", "an invite can be used between once and 500 times"));
+        }
+        let expires = now_ms().saturating_add(life.saturating_mul(1000));
+        let addresses = events_worker::told_addresses(&self.core);
+        self.blocking(move |core| invite_view(core.events.issue_invite(&id, addresses, expires, uses)?)).await
+    }
+
+    /// Valid invites of an event.
+    ///
+    /// # Errors
+    /// When there is no such event.
+    pub async fn invites(&self, event: String) -> Answer<Vec<InviteView>> {
+        let id = event_id(&event)?;
+        let links = self.core.events.invites(&id).ok_or(NodeError::NotFound("event"))?;
+        links.into_iter().map(invite_view).collect()
+    }
+
+    /// Makes an invite useless.
+    ///
+    /// # Errors
+    /// When there is none with that id.
+    pub async fn revoke_invite(&self, event: String, invite: String) -> Answer<()> {
+        let id = event_id(&event)?;
+        let invite: InviteId = invite.parse().map_err(|_| NodeError::NotFound("invite"))?;
+        self.blocking(move |core| Ok(core.events.revoke_invite(&id, &invite)?)).await
+    }
+
+    /// Admits or refuses somebody who waits.
+    ///
+    /// # Errors
+    /// When this node is not the host or nobody of that id waits.
+    pub async fn admit(&self, event: String, member: String, admit: bool) -> Answer<EventView> {
+        let (id, member) = (event_id(&event)?, member_id(&member)?);
+        self.blocking(move |core| {
+            let waiting = core.events.describe(&id, now_ms()).map(|event| event.waiting).unwrap_or_default();
+            let nickname = waiting.into_iter().find(|one| one.id == member).map(|one| one.nickname).unwrap_or_default();
+            core.events.decide_admission(&id, &member, admit)?;
+            let did = if admit { "admitted" } else { "did not admit" };
+            let text = format!("You {did} {nickname} to {}.", core.events.name(&id));
+            Ok(core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?)
+        })
+        .await?;
+        self.core.board.ring(Job::Events);
+        self.show(id).await
+    }
+
+    /// Removes a member and begins a new epoch.
+    ///
+    /// # Errors
+    /// When this node is not the host or there is no such member.
+    pub async fn remove_member(&self, event: String, member: String) -> Answer<EventView> {
+        let (id, member) = (event_id(&event)?, member_id(&member)?);
+        self.blocking(move |core| {
+            let text = format!("You removed {} from {}.", core.events.nickname(&id, &member), core.events.name(&id));
+            core.events.remove_member(&id, &member)?;
+            Ok(core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?)
+        })
+        .await?;
+        self.core.board.ring(Job::Events);
+        self.core.board.ring(Job::Matching);
+        self.show(id).await
+    }
+
+    /// Sets the policy towards one member.
+    ///
+    /// # Errors
+    /// When the word is unknown or there is no such member.
+    pub async fn set_member_policy(&self, event: String, member: String, policy: String) -> Answer<EventView> {
+        let (id, member) = (event_id(&event)?, member_id(&member)?);
+        let policy = if policy == "event" { None } else { Some(policy_of(&policy)?) };
+        self.blocking(move |core| {
+            core.events.member_node(&id, &member).ok_or(NodeError::NotFound("member"))?;
+            Ok(core.events.change_settings(&id, |settings| {
+                match policy {
+                    Some(policy) => settings.persons.insert(member, policy),
+                    None => settings.persons.remove(&member),
+                };
+            })?)
+        })
+        .await?;
+        self.core.board.ring(Job::Matching);
+        self.show(id).await
+    }
+
+    /// Announces my face in an event.
+    ///
+    /// # Errors
+    /// Without consent or selfie, or when I am not admitted.
+    pub async fn announce(&self, event: String, wish: FindMeBody) -> Answer<EventView> {
+        let id = event_id(&event)?;
+        if !(1..=MAX_ANNOUNCE_HOURS).contains(&wish.hours) {
+            return Err(invalid("bad-hours", "announce for between one hour and 90 days"));
+        }
+        self.blocking(move |core| {
+            if core.profile.consent_at().is_none() {
+                return Err(ProfileError::NoConsent.into());
+            }
+            let Some(portrait) = events_worker::portrait(core) else {
+                return Err(NodeError::Conflict("no-selfie", "add a selfie of yourself first".into()));
+            };
+            core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
+            core.profile.give_consent(Scope::Announce, &wish.text_hash, Some(id.0))?;
+            let until = now_ms().saturating_add(u64::from(wish.hours).saturating_mul(3_600_000));
+            core.events.announce(&id, &portrait, until)?;
+            let text = format!("You announced your face in {}.", core.events.name(&id));
+            Ok(core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?)
+        })
+        .await?;
+        self.announcement_changed();
+        self.show(id).await
+    }
+
+    fn announcement_changed(&self) {
+        self.core.live.tell(What::Profile, None);
+        self.core.live.tell(What::Status, None);
+        self.core.board.ring(Job::Events);
+    }
+
+    /// Withdraws my announcement in an event.
+    ///
+    /// # Errors
+    /// When there is no such event.
+    pub async fn withdraw(&self, event: String) -> Answer<EventView> {
+        let id = event_id(&event)?;
+        self.blocking(move |core| {
+            if core.events.withdraw(&id)? {
+                let text = format!("You withdrew your face from {}.", core.events.name(&id));
+                core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?;
+            }
+            Ok(())
+        })
+        .await?;
+        self.announcement_changed();
+        self.show(id).await
+    }
+
+    /// Has photos take part in an event.
+    ///
+    /// # Errors
+    /// When there is no such event or photo.
+    pub async fn take_part(&self, event: String, assets: Vec<String>) -> Answer<EventView> {
+        self.choose(event, assets, true).await
+    }
+
+    /// Has photos not take part in an event.
+    ///
+    /// # Errors
+    /// When there is no such event or photo.
+    pub async fn take_out(&self, event: String, assets: Vec<String>) -> Answer<EventView> {
+        self.choose(event, assets, false).await
+    }
+
+    async fn choose(&self, event: String, assets: Vec<String>, takes_part: bool) -> Answer<EventView> {
+        let id = event_id(&event)?;
+        if assets.len() > MAX_ASSETS {
+            return Err(NodeError::TooLarge("name at most 10,000 photos at once".into()));
+        }
+        let assets = assets.iter().map(|asset| asset_id(asset)).collect::<Answer<BTreeSet<AssetId>>>()?;
+        self.blocking(move |core| {
+            if assets.iter().any(|asset| core.library.get(*asset).is_none()) {
+                return Err(NodeError::NotFound("photo"));
+            }
+            Ok(core.events.change_settings(&id, |settings| {
+                for asset in assets {
+                    let (into, from) = if takes_part {
+                        (&mut settings.chosen, &mut settings.taken_out)
+                    } else {
+                        (&mut settings.taken_out, &mut settings.chosen)
+                    };
+                    into.insert(asset);
+                    from.remove(&asset);
+                }
+            })?)
+        })
+        .await?;
+        self.core.board.ring(Job::Matching);
+        self.show(id).await
+    }
+}
+
+pub(super) fn policy_of(word: &str) -> Answer<Policy> {
+    Policy::from_word(word).ok_or_else(|| invalid("bad-policy", "the policy is `ask`, `automatic` or `never`"))
+}
+
+fn invite_view(link: IssuedLink) -> Answer<InviteView> {
+    let code = qrcode::QrCode::with_error_correction_level(link.link.as_bytes(), qrcode::EcLevel::L)
+        .map_err(|_| NodeError::Internal("the link is too long for a QR code; listen at fewer addresses".into()))?;
+    let qr_svg = code.render::<qrcode::render::svg::Color<'_>>().min_dimensions(240, 240).build();
+    Ok(InviteView {
+        id: link.id.to_string(),
+        link: link.link,
+        qr_svg,
+        expires_at: link.expires,
+        uses_left: link.uses_left,
+    })
+}

@@ -1,0 +1,364 @@
+//! Status, settings, imports, the timeline and single photos.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Answer, Node, NodeError, Original, Picture, ThumbSize};
+use crate::clock::now_ms;
+use crate::faces::Likeness;
+use crate::library::{Added, AssetId, FacesState, LibraryError, Origin, StoredAsset};
+use crate::live::What;
+use crate::settings::{MAX_WATCHED_FOLDERS, clean_nickname};
+use crate::sharing::ledgers::{ApprovalState, DeliveryState};
+use crate::tasks::Stage;
+use crate::views::{
+    AssetView, FaceView, ImportView, OriginView, SettingsPatch, SettingsView, SharedWithView, StatusView,
+    TimelineBlockView, UploadView, WatchedFolderView,
+};
+use crate::workers::{Core, Job, import};
+
+pub(super) fn asset_id(text: &str) -> Answer<AssetId> {
+    text.parse().map_err(|()| NodeError::NotFound("photo"))
+}
+
+fn unix(moment: i64) -> u64 {
+    u64::try_from(moment).unwrap_or(0)
+}
+
+impl Node {
+    /// The node at a glance.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn status(&self) -> Answer<StatusView> {
+        let core = &self.core;
+        let settings = core.settings.get();
+        let (asset_count, asset_bytes) = core.library.totals();
+        let sandbox = core.sandbox.status();
+        let waiting = core.approvals.all().iter().filter(|(_, row)| row.state == ApprovalState::Waiting).count();
+        let announcing = core.events.ids().iter().filter(|event| core.events.announcing(event).is_some()).count();
+        Ok(StatusView {
+            version: env!("CARGO_PKG_VERSION").into(),
+            node_id: core.network.peer_id_text(),
+            nickname: settings.nickname,
+            device_name: settings.device_name,
+            addresses: core.network.addresses(),
+            uptime_s: now_ms().saturating_sub(core.started_at) / 1000,
+            asset_count,
+            asset_bytes,
+            peers_connected: count(core.network.peers().borrow().len()),
+            approvals_waiting: count(waiting),
+            pack: core.pack.id.clone(),
+            sandbox_processes: count(sandbox.processes),
+            sandbox_gaps: sandbox.gaps,
+            key_protection: format!(
+                "a key file at {}; whoever has it and the data folder can read everything, so keep a copy in a safe place",
+                self.place.key_file.display()
+            ),
+            enrolled: !core.profile.selfies().is_empty(),
+            announcing: count(announcing),
+            workers: core.board.views(),
+            timeline_rev: core.library.timeline(|timeline| timeline.rev()),
+        })
+    }
+
+    /// The settings.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn settings(&self) -> Answer<SettingsView> {
+        let settings = self.core.settings.get();
+        let watched_folders = settings
+            .watched_folders
+            .into_iter()
+            .map(|path| WatchedFolderView { problem: self.core.watchers.problem(Path::new(&path)), path })
+            .collect();
+        Ok(SettingsView { nickname: settings.nickname, device_name: settings.device_name, watched_folders })
+    }
+
+    /// Changes names.
+    ///
+    /// # Errors
+    /// When a name is empty.
+    pub async fn change_settings(&self, patch: SettingsPatch) -> Answer<SettingsView> {
+        let clean = |name: Option<String>, what: &str| match name.as_deref().map(clean_nickname) {
+            Some(name) if name.is_empty() => {
+                Err(NodeError::Invalid("empty-name", format!("the {what} needs at least one visible character")))
+            }
+            name => Ok(name),
+        };
+        let (nickname, device_name) = (clean(patch.nickname, "nickname")?, clean(patch.device_name, "device name")?);
+        self.blocking(move |core| {
+            core.settings.change(|settings| {
+                settings.nickname = nickname.unwrap_or_else(|| settings.nickname.clone());
+                settings.device_name = device_name.unwrap_or_else(|| settings.device_name.clone());
+            })?;
+            Ok(())
+        })
+        .await?;
+        self.core.live.tell(What::Settings, None);
+        self.core.live.tell(What::Status, None);
+        self.core.board.ring(Job::Events);
+        self.settings().await
+    }
+
+    /// Watches a folder for new photos.
+    ///
+    /// # Errors
+    /// When it is no readable folder, lies in the data folder, or there are too many.
+    pub async fn watch_folder(&self, path: String) -> Answer<SettingsView> {
+        let folder = self.own_path(path).await?;
+        let refuse = |why: &str| Err(NodeError::Invalid("bad-folder", why.to_owned()));
+        if !folder.is_dir() {
+            return refuse("this is a file; name the folder that it lies in");
+        }
+        let text = folder.display().to_string();
+        let watched = self.core.settings.get().watched_folders;
+        if watched.contains(&text) {
+            return self.settings().await;
+        }
+        if watched.len() >= MAX_WATCHED_FOLDERS {
+            return refuse("64 folders are the most; stop watching one first");
+        }
+        self.blocking(move |core| Ok(core.settings.change(|settings| settings.watched_folders.push(text))?)).await?;
+        self.core.live.tell(What::Settings, None);
+        self.core.board.ring(Job::Watch);
+        self.settings().await
+    }
+
+    /// Stops watching a folder; what was imported from it stays.
+    ///
+    /// # Errors
+    /// When it is not watched.
+    pub async fn unwatch_folder(&self, path: String) -> Answer<SettingsView> {
+        if !self.core.settings.get().watched_folders.contains(&path) {
+            return Err(NodeError::NotFound("watched folder"));
+        }
+        self.blocking(move |core| {
+            Ok(core.settings.change(|settings| settings.watched_folders.retain(|one| *one != path))?)
+        })
+        .await?;
+        self.core.live.tell(What::Settings, None);
+        self.core.board.ring(Job::Watch);
+        self.settings().await
+    }
+
+    /// An absolute path on this machine that exists and is not part of the data folder.
+    async fn own_path(&self, path: String) -> Answer<PathBuf> {
+        let root = self.place.root.clone();
+        self.blocking(move |_| {
+            let refuse = |why: String| Err(NodeError::Invalid("bad-path", why));
+            if !Path::new(&path).is_absolute() {
+                return refuse("give the whole path, from the root on".into());
+            }
+            let found = match Path::new(&path).canonicalize() {
+                Ok(found) => found,
+                Err(error) => return refuse(format!("{path} cannot be read by the daemon: {error}")),
+            };
+            if found.starts_with(&root) {
+                return refuse("this is the daemon's own data folder".into());
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Starts to import a file or folder; goes on in the background.
+    ///
+    /// # Errors
+    /// When the path cannot be read.
+    pub async fn import_path(&self, path: String) -> Answer<ImportView> {
+        let path = self.own_path(path).await?;
+        let run = self.core.imports.begin(path.display().to_string())?;
+        let id = run.id().to_owned();
+        self.core.tasks.spawn(Stage::Work, "import", import::import_path(self.core.clone(), path, run));
+        self.import(id).await
+    }
+
+    /// Imports, newest first.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn imports(&self) -> Answer<Vec<ImportView>> {
+        Ok(self.core.imports.all())
+    }
+
+    /// One import.
+    ///
+    /// # Errors
+    /// When there is none with that id.
+    pub async fn import(&self, id: String) -> Answer<ImportView> {
+        self.core.imports.get(&id).ok_or(NodeError::NotFound("import"))
+    }
+
+    /// Takes in one uploaded file; durable when it returns.
+    ///
+    /// # Errors
+    /// When the node itself fails; a file that cannot be used is an outcome.
+    pub async fn upload(&self, file_name: String, bytes: Bytes) -> Answer<UploadView> {
+        let view = |outcome: &str, asset: Option<AssetId>, reason| UploadView {
+            outcome: outcome.into(),
+            asset: asset.map(|id| id.to_string()),
+            reason,
+        };
+        match self.core.library.import(&file_name, bytes).await {
+            Ok(Added::New(id)) => {
+                self.core.board.ring(Job::Faces);
+                Ok(view("imported", Some(id), None))
+            }
+            Ok(Added::Duplicate(id)) => Ok(view("duplicate", Some(id), None)),
+            Err(error @ (LibraryError::Unreadable(_) | LibraryError::TooLarge { .. })) => {
+                Ok(view("refused", None, Some(error.to_string())))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The timeline's skeleton with its revision.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn timeline_skeleton(&self) -> Answer<(u64, Bytes)> {
+        self.blocking(|core| Ok(core.library.timeline(|timeline| (timeline.rev(), Bytes::from(timeline.skeleton())))))
+            .await
+    }
+
+    /// One block of the timeline.
+    ///
+    /// # Errors
+    /// When the timeline has moved on from `rev`.
+    pub async fn timeline_block(&self, block: u64, rev: u64) -> Answer<TimelineBlockView> {
+        self.core.library.timeline(|timeline| {
+            if timeline.rev() != rev {
+                return Err(NodeError::Conflict(
+                    "stale-timeline",
+                    "the timeline has changed; ask for the skeleton again".into(),
+                ));
+            }
+            let (start, items) = timeline.block(block);
+            Ok(TimelineBlockView {
+                rev,
+                start,
+                ids: items.iter().map(|item| item.id.to_string()).collect(),
+                taken_at: items.iter().map(|item| unix(item.moment)).collect(),
+                received: items.iter().map(|item| item.received).collect(),
+                faces: items.iter().map(|item| item.faces).collect(),
+            })
+        })
+    }
+
+    /// One photo in full.
+    ///
+    /// # Errors
+    /// When there is none with that id.
+    pub async fn asset(&self, id: String) -> Answer<AssetView> {
+        let id = asset_id(&id)?;
+        let asset = self.core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
+        Ok(asset_view(&self.core, id, &asset))
+    }
+
+    /// A picture of a photo.
+    ///
+    /// # Errors
+    /// When there is no such photo or its file is damaged.
+    pub async fn thumb(&self, id: String, size: ThumbSize) -> Answer<Picture> {
+        let id = asset_id(&id)?;
+        self.blocking(move |core| Ok(Picture::jpeg(core.library.read_picture(id, size == ThumbSize::Preview)?))).await
+    }
+
+    /// An original, to be read piece by piece.
+    ///
+    /// # Errors
+    /// When there is no such photo or its file is damaged.
+    pub async fn original(&self, id: String) -> Answer<Original> {
+        let id = asset_id(&id)?;
+        self.blocking(move |core| {
+            let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
+            let reader = core.vault.blobs().open(asset.original)?;
+            let read_at = move |offset: u64, len: usize| {
+                let mut bytes = vec![0; len];
+                let read = reader.read_at(offset, &mut bytes)?;
+                bytes.truncate(read);
+                Ok(Bytes::from(bytes))
+            };
+            Ok(Original {
+                media_type: asset.media_type.clone(),
+                file_name: asset.file_name.clone(),
+                size_bytes: asset.size_bytes,
+                read_at: Arc::new(read_at),
+            })
+        })
+        .await
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn asset_view(core: &Core, id: AssetId, asset: &StoredAsset) -> AssetView {
+    let faces = core.faces.of(id).map(|known| {
+        known
+            .faces
+            .iter()
+            .enumerate()
+            .map(|(index, face)| FaceView {
+                id: index.to_string(),
+                x: face.rect[0],
+                y: face.rect[1],
+                w: face.rect[2],
+                h: face.rect[3],
+                quality: face.quality,
+                me: matches!(core.profile.likeness(&known.pack, &face.embedding), Likeness::Me(_)),
+            })
+            .collect()
+    });
+    let origin = match &asset.origin {
+        Origin::Imported => {
+            OriginView { kind: "imported".into(), from: None, event: None, event_name: None, at: asset.imported_at }
+        }
+        Origin::Received { event, from, .. } => OriginView {
+            kind: "received".into(),
+            from: Some(core.events.nickname(event, from)),
+            event: Some(event.to_string()),
+            event_name: Some(core.events.name(event)),
+            at: asset.imported_at,
+        },
+    };
+    let shared_with = core
+        .deliveries
+        .all()
+        .into_iter()
+        .filter(|(_, row)| row.asset == id && row.state == DeliveryState::Delivered)
+        .map(|(_, row)| SharedWithView {
+            nickname: core.events.nickname(&row.event, &row.member),
+            event_name: core.events.name(&row.event),
+            at: row.changed_at,
+        })
+        .collect();
+    AssetView {
+        id: id.to_string(),
+        content_id: asset.content.to_string(),
+        file_name: asset.file_name.clone(),
+        media_type: asset.media_type.clone(),
+        size_bytes: asset.size_bytes,
+        width: asset.width,
+        height: asset.height,
+        taken_at: asset.taken_at.map(unix),
+        imported_at: asset.imported_at,
+        camera: asset.camera.clone(),
+        has_location: asset.has_location,
+        thumbhash: data_encoding::BASE64.encode(&asset.thumbhash),
+        faces_state: match asset.faces {
+            FacesState::Waiting { .. } => "waiting",
+            FacesState::Done { .. } => "done",
+            FacesState::Failed(_) => "failed",
+        }
+        .into(),
+        faces: faces.unwrap_or_default(),
+        origin,
+        shared_with,
+    }
+}

@@ -1,0 +1,208 @@
+//! The facade of a running node: every wish that the dashboard or the CLI can have, as one typed method.
+//!
+//! | file | wishes |
+//! |---|---|
+//! | `start` | bringing up and down every part in order |
+//! | `library` | status, settings, imports, timeline, photos |
+//! | `profile` | consent, selfies, erasure |
+//! | `events` | events, invites, members, find-mes |
+//! | `sharing` | approvals, transfers, peers, activity |
+
+mod events;
+mod library;
+mod profile;
+mod sharing;
+mod start;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::broadcast;
+
+pub use start::{NodeConfig, StartError};
+
+use crate::events::EventsError;
+use crate::faces::ProfileError;
+use crate::library::LibraryError;
+use crate::sandbox::SandboxError;
+use crate::vault::{BlobError, CatalogError, Vault, VaultError};
+use crate::views::LiveView;
+use crate::workers::Core;
+
+/// A running node; cheap to clone.
+#[derive(Clone)]
+pub struct Node {
+    core: Arc<Core>,
+    place: Arc<Place>,
+}
+
+/// Where the node lives.
+struct Place {
+    root: PathBuf,
+    socket: PathBuf,
+    key_file: PathBuf,
+}
+
+/// Why a wish was refused; the sentence is meant for the owner.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Nothing with that id.
+    #[error("there is no such {0}; it may have been deleted meanwhile")]
+    NotFound(&'static str),
+    /// The wish is not valid; says what to change. The first field is a stable kind such as `invite-expired`.
+    #[error("{1}")]
+    Invalid(&'static str, String),
+    /// The wish conflicts with the present state.
+    #[error("{1}")]
+    Conflict(&'static str, String),
+    /// Only the host may do that.
+    #[error("only the host of the event can do that")]
+    NotHost,
+    /// Too large, with the bound in words.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Something failed inside; the text says what to do.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<anyhow::Error> for NodeError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(format!("{error:#}"))
+    }
+}
+
+impl From<VaultError> for NodeError {
+    fn from(error: VaultError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<CatalogError> for NodeError {
+    fn from(error: CatalogError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<BlobError> for NodeError {
+    fn from(error: BlobError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<getrandom::Error> for NodeError {
+    fn from(_: getrandom::Error) -> Self {
+        Self::Internal("the system gives no random numbers; restart the daemon".into())
+    }
+}
+
+impl From<LibraryError> for NodeError {
+    fn from(error: LibraryError) -> Self {
+        match error {
+            LibraryError::NotFound => Self::NotFound("photo"),
+            LibraryError::TooLarge { .. } => Self::TooLarge(error.to_string()),
+            LibraryError::Unreadable(reason) => Self::Invalid("unreadable-photo", reason),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<SandboxError> for NodeError {
+    fn from(error: SandboxError) -> Self {
+        match error {
+            SandboxError::TooLarge => Self::TooLarge(error.to_string()),
+            SandboxError::Unavailable(_) => Self::Internal(error.to_string()),
+            other => Self::Invalid("unusable-picture", other.to_string()),
+        }
+    }
+}
+
+impl From<ProfileError> for NodeError {
+    fn from(error: ProfileError) -> Self {
+        match error {
+            ProfileError::OtherText => Self::Conflict("consent-text-changed", error.to_string()),
+            ProfileError::NoConsent => Self::Conflict("no-consent", error.to_string()),
+            ProfileError::Full | ProfileError::OtherPerson => Self::Invalid("selfie-refused", error.to_string()),
+            ProfileError::NotFound => Self::NotFound("selfie"),
+            ProfileError::Vault(_) | ProfileError::Catalog(_) | ProfileError::Random => {
+                Self::Internal(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<EventsError> for NodeError {
+    fn from(error: EventsError) -> Self {
+        match error {
+            EventsError::NotFound => Self::NotFound("event, invite or member"),
+            EventsError::NotHost => Self::NotHost,
+            EventsError::NotAdmitted => Self::Conflict("not-admitted", error.to_string()),
+            EventsError::Invite(_) => Self::Invalid("bad-invite", error.to_string()),
+            EventsError::Invalid(_) | EventsError::Roster(_) | EventsError::Record(_) => {
+                Self::Invalid("not-possible", error.to_string())
+            }
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
+/// Which picture of an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThumbSize {
+    /// For the grid.
+    Grid,
+    /// For the photo view.
+    Preview,
+}
+
+/// Decrypted bytes with their media type.
+pub struct Picture {
+    /// Such as `image/jpeg`.
+    pub media_type: String,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+impl Picture {
+    fn jpeg(bytes: impl Into<Bytes>) -> Self {
+        Self { media_type: "image/jpeg".into(), bytes: bytes.into() }
+    }
+}
+
+/// A stored original, read piece by piece.
+pub struct Original {
+    /// Media type.
+    pub media_type: String,
+    /// File name to save it under.
+    pub file_name: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Reads `len` bytes at `offset`; blocking, call it on a blocking thread.
+    pub read_at: Arc<dyn Fn(u64, usize) -> Result<Bytes, NodeError> + Send + Sync>,
+}
+
+type Answer<T> = Result<T, NodeError>;
+
+impl Node {
+    /// Runs blocking work over the parts.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Core>) -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let core = self.core.clone();
+        crate::workers::blocking(move || work(&core)).await?
+    }
+
+    /// The vault, for what the web edge keeps over restarts.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.core.vault
+    }
+
+    /// Live messages after `since`, then a receiver of what follows; a `resync` message stands first when some were missed.
+    #[must_use]
+    pub fn live(&self, since: Option<u64>) -> (Vec<LiveView>, broadcast::Receiver<LiveView>) {
+        self.core.live.follow(since)
+    }
+}

@@ -1,0 +1,358 @@
+//! Approvals, transfers, peers and the activity log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use inframe_protocol::{NodeId, OfferId};
+
+use super::{Answer, Node, NodeError, Picture};
+use crate::activity::ActivityKind;
+use crate::clock::now_ms;
+use crate::live::What;
+use crate::sandbox::FractionRect;
+use crate::sharing::ledgers::{
+    ApprovalId, ApprovalKind, ApprovalState, ArrivalState, DeliveryState, StoredApproval, StoredArrival, StoredDelivery,
+};
+use crate::sharing::policy::Policy;
+use crate::views::{ActivityView, ApprovalView, DecisionBody, PeerView, TransferView};
+use crate::workers::{Core, Job, matching};
+
+/// How much of the photo is shown around a matched face, as a part of the face's size.
+const CROP_MARGIN: f32 = 0.45;
+/// Long side of that picture, pixels.
+const CROP_SIDE_PX: u32 = 320;
+/// Entries of the activity log in one answer.
+const MAX_ACTIVITY: u32 = 500;
+
+fn short_id(text: &str, what: &'static str) -> Answer<[u8; 16]> {
+    let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| NodeError::NotFound(what))?;
+    bytes.try_into().map_err(|_| NodeError::NotFound(what))
+}
+
+impl Node {
+    /// Approvals, newest first; those answered as well with `all`.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn approvals(&self, all: bool) -> Answer<Vec<ApprovalView>> {
+        let mut views: Vec<ApprovalView> = self
+            .core
+            .approvals
+            .all()
+            .into_iter()
+            .filter_map(|(key, row)| Some((ApprovalId::try_from(key).ok()?, row)))
+            .filter(|(_, row)| row.state == ApprovalState::Waiting || (all && row.state != ApprovalState::Gone))
+            .map(|(id, row)| approval_view(&self.core, &id, &row))
+            .collect();
+        views.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
+        Ok(views)
+    }
+
+    fn approval(&self, id: &str) -> Answer<(ApprovalId, Arc<StoredApproval>)> {
+        let key = short_id(id, "approval")?;
+        Ok((key, self.core.approvals.get(&key).ok_or(NodeError::NotFound("approval"))?))
+    }
+
+    /// Answers an approval.
+    ///
+    /// # Errors
+    /// When it is answered or gone already, or the word is unknown.
+    pub async fn decide(&self, approval: String, decision: DecisionBody) -> Answer<ApprovalView> {
+        let (key, row) = self.approval(&approval)?;
+        if row.state != ApprovalState::Waiting {
+            return Err(NodeError::Conflict("answered", "this was answered already or is no longer wanted".into()));
+        }
+        let (state, person) = match decision.decision.as_str() {
+            "allow" if decision.always => (ApprovalState::Allowed, Some(Policy::Automatic)),
+            "allow" => (ApprovalState::Allowed, None),
+            "not_now" => (ApprovalState::Refused, None),
+            "never" => (ApprovalState::Refused, Some(Policy::Never)),
+            _ => {
+                return Err(NodeError::Invalid("bad-decision", "the decision is `allow`, `not_now` or `never`".into()));
+            }
+        };
+        self.blocking(move |core| {
+            match row.kind {
+                ApprovalKind::Match => settle_match(core, &key, &row, state, person)?,
+                ApprovalKind::Doubtful => settle_doubtful(core, &key, &row, state)?,
+            }
+            Ok(())
+        })
+        .await?;
+        self.core.live.tell(What::Approvals, Some(approval.clone()));
+        self.core.live.tell(What::Status, None);
+        self.core.board.ring(Job::Matching);
+        let (key, row) = self.approval(&approval)?;
+        Ok(approval_view(&self.core, &key, &row))
+    }
+
+    /// The small picture of who is sought: theirs for a match, my own for a doubtful arrival.
+    ///
+    /// # Errors
+    /// When the find-me is gone.
+    pub async fn approval_still(&self, approval: String) -> Answer<Picture> {
+        let (_, row) = self.approval(&approval)?;
+        let still = match row.kind {
+            ApprovalKind::Match => self.core.events.still(&row.event, &row.find_me, now_ms()),
+            ApprovalKind::Doubtful => self.core.profile.portrait().map(|(_, still)| still),
+        };
+        still.filter(|still| !still.is_empty()).map(Picture::jpeg).ok_or(NodeError::NotFound("picture"))
+    }
+
+    /// The matched face, cut out of the photo with some of its surroundings.
+    ///
+    /// # Errors
+    /// When the photo is gone or cannot be read.
+    pub async fn approval_crop(&self, approval: String) -> Answer<Picture> {
+        let (_, row) = self.approval(&approval)?;
+        let faces = self.core.faces.of(row.asset);
+        let rect = faces.and_then(|known| known.faces.get(usize::from(row.face)).map(|face| face.rect));
+        let bytes: Bytes = self.blocking(move |core| Ok(core.library.read_original(row.asset)?)).await?;
+        let (rect, margin) = match rect {
+            Some([x, y, w, h]) => (FractionRect { x, y, w, h }, CROP_MARGIN),
+            None => (FractionRect { x: 0.0, y: 0.0, w: 1.0, h: 1.0 }, 0.0),
+        };
+        Ok(Picture::jpeg(self.core.sandbox.crop(bytes, rect, margin, CROP_SIDE_PX).await?))
+    }
+
+    /// Transfers, latest change first.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn transfers(&self) -> Answer<Vec<TransferView>> {
+        let core = &self.core;
+        let mut views: Vec<TransferView> = Vec::new();
+        for (key, row) in core.deliveries.all() {
+            views.extend(<[u8; 16]>::try_from(key).ok().map(|key| sending_view(core, OfferId(key), &row)));
+        }
+        for (key, row) in core.arrivals.all() {
+            views.extend(<[u8; 16]>::try_from(key).ok().map(|key| receiving_view(core, OfferId(key), &row)));
+        }
+        views.sort_by(|a, b| b.changed_at.cmp(&a.changed_at).then_with(|| a.id.cmp(&b.id)));
+        Ok(views)
+    }
+
+    /// Tries a transfer again.
+    ///
+    /// # Errors
+    /// When there is none with that id, or it needs no other try.
+    pub async fn retry_transfer(&self, id: String) -> Answer<TransferView> {
+        let key = short_id(&id, "transfer")?;
+        self.blocking(move |core| {
+            if core.deliveries.get(&key).is_none() && core.arrivals.get(&key).is_none() {
+                return Err(NodeError::NotFound("transfer"));
+            }
+            core.deliveries.change(&key, |row| {
+                let again = matches!(row.state, DeliveryState::Failed | DeliveryState::Declined);
+                if again {
+                    row.state = DeliveryState::Pending;
+                    row.reason = None;
+                    row.changed_at = now_ms();
+                }
+                again
+            })?;
+            core.arrivals.change(&key, |row| {
+                let again = row.state == ArrivalState::Failed;
+                if again {
+                    row.state = ArrivalState::Accepted;
+                    row.reason = None;
+                    row.changed_at = now_ms();
+                }
+                again
+            })?;
+            Ok(())
+        })
+        .await?;
+        self.core.tell_transfer(&OfferId(key));
+        self.core.board.ring(Job::Sending);
+        self.core.board.ring(Job::Receiving);
+        let found = self.transfers().await?.into_iter().find(|view| view.id == id);
+        found.ok_or(NodeError::NotFound("transfer"))
+    }
+
+    /// Nodes that this one knows or is connected to.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn peers(&self) -> Answer<Vec<PeerView>> {
+        let core = &self.core;
+        let mut peers: BTreeMap<NodeId, PeerView> = BTreeMap::new();
+        let blank = |node: &NodeId| PeerView {
+            node_id: crate::network::peer_id_text(node).unwrap_or_else(|| node.to_string()),
+            nickname: None,
+            connected: false,
+            addresses: Vec::new(),
+            events: Vec::new(),
+        };
+        for (node, addresses) in core.events.known_nodes() {
+            let peer = peers.entry(node.clone()).or_insert_with(|| blank(&node));
+            peer.addresses = addresses;
+            for event in core.events.shared_with(&node) {
+                peer.events.push(core.events.name(&event));
+                peer.nickname =
+                    peer.nickname.take().or(core.events.member_by_node(&event, &node).map(|(_, name)| name));
+            }
+        }
+        for connected in core.network.peers().borrow().iter() {
+            let peer = peers.entry(connected.node.clone()).or_insert_with(|| blank(&connected.node));
+            peer.connected = true;
+            for address in &connected.addresses {
+                if !peer.addresses.contains(address) {
+                    peer.addresses.push(address.clone());
+                }
+            }
+        }
+        let mut peers: Vec<PeerView> = peers.into_values().collect();
+        peers.sort_by(|a, b| b.connected.cmp(&a.connected).then_with(|| a.nickname.cmp(&b.nickname)));
+        Ok(peers)
+    }
+
+    /// The activity log, newest first.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn activity(&self, before: Option<u64>, limit: u32) -> Answer<Vec<ActivityView>> {
+        self.blocking(move |core| Ok(core.activity.read(before, limit.clamp(1, MAX_ACTIVITY))?)).await
+    }
+}
+
+fn settle_match(
+    core: &Arc<Core>,
+    key: &ApprovalId,
+    row: &StoredApproval,
+    state: ApprovalState,
+    person: Option<Policy>,
+) -> Answer<()> {
+    if let Some(policy) = person {
+        core.events.change_settings(&row.event, |settings| {
+            settings.persons.insert(row.member, policy);
+        })?;
+    }
+    answer(core, key, state)?;
+    if state == ApprovalState::Refused {
+        let nickname = core.events.nickname(&row.event, &row.member);
+        let text = format!("You kept a photo back from {nickname} in {}.", core.events.name(&row.event));
+        core.activity.note(ActivityKind::Refused, text, Some(row.asset.to_string()), Some(row.event.to_string()))?;
+    }
+    Ok(())
+}
+
+/// "Yes, it is me" brings a received photo into the timeline; "no" throws it away.
+fn settle_doubtful(core: &Arc<Core>, key: &ApprovalId, row: &StoredApproval, state: ApprovalState) -> Answer<()> {
+    if core.library.get(row.asset).is_some() {
+        if state == ApprovalState::Allowed {
+            core.library.change(row.asset, crate::vault::Batch::default(), |asset| asset.doubtful = false)?;
+        } else {
+            core.library.delete(row.asset)?;
+            core.faces.forget(row.asset);
+        }
+    }
+    answer(core, key, state)
+}
+
+fn answer(core: &Core, key: &ApprovalId, state: ApprovalState) -> Answer<()> {
+    core.approvals.change(key, |row| {
+        row.state = state;
+        true
+    })?;
+    Ok(())
+}
+
+fn approval_view(core: &Core, id: &ApprovalId, row: &StoredApproval) -> ApprovalView {
+    let faces = core.faces.of(row.asset).map_or(0, |known| known.faces.len());
+    ApprovalView {
+        id: data_encoding::HEXLOWER.encode(id),
+        kind: match row.kind {
+            ApprovalKind::Match => "match",
+            ApprovalKind::Doubtful => "doubtful",
+        }
+        .into(),
+        state: match row.state {
+            ApprovalState::Waiting => "waiting",
+            ApprovalState::Allowed => "allowed",
+            ApprovalState::Refused | ApprovalState::Gone => "refused",
+        }
+        .into(),
+        event: row.event.to_string(),
+        event_name: core.events.name(&row.event),
+        member: row.member.to_string(),
+        nickname: core.events.nickname(&row.event, &row.member),
+        asset: row.asset.to_string(),
+        face: row.face.to_string(),
+        other_faces: u32::try_from(faces.saturating_sub(1)).unwrap_or(u32::MAX),
+        score: row.score,
+        sure_below: match row.kind {
+            ApprovalKind::Match => core.pack.thresholds.template_sure,
+            ApprovalKind::Doubtful => core.pack.thresholds.sure,
+        },
+        grade: matching::grade_word(row.grade).into(),
+        next_best: row.next_best,
+        at: row.at,
+    }
+}
+
+fn sending_view(core: &Core, id: OfferId, row: &StoredDelivery) -> TransferView {
+    let under_way = core.progress.of(&id);
+    let asset = core.library.get(row.asset);
+    let size_bytes =
+        row.rendition.as_ref().map(|made| made.size_bytes).or(asset.as_ref().map(|asset| asset.size_bytes));
+    let size_bytes = size_bytes.unwrap_or(0);
+    TransferView {
+        id: id.to_string(),
+        direction: "sending".into(),
+        nickname: core.events.nickname(&row.event, &row.member),
+        event_name: core.events.name(&row.event),
+        asset: asset.map(|_| row.asset.to_string()),
+        size_bytes,
+        done_bytes: match row.state {
+            DeliveryState::Delivered => size_bytes,
+            _ => under_way.unwrap_or(0),
+        },
+        state: match row.state {
+            DeliveryState::Pending | DeliveryState::Accepted if under_way.is_some() => "active",
+            DeliveryState::Pending | DeliveryState::Accepted => "waiting",
+            DeliveryState::Delivered => "delivered",
+            DeliveryState::Declined => "declined",
+            DeliveryState::Failed => "failed",
+            DeliveryState::Cancelled => "cancelled",
+        }
+        .into(),
+        reason: row.reason.clone(),
+        at: row.at,
+        changed_at: row.changed_at,
+    }
+}
+
+fn receiving_view(core: &Core, id: OfferId, row: &StoredArrival) -> TransferView {
+    let under_way = core.progress.of(&id);
+    let asset = match &row.state {
+        ArrivalState::Done(asset) => {
+            core.library.get(*asset).filter(|asset| !asset.doubtful).map(|_| asset.to_string())
+        }
+        _ => None,
+    };
+    TransferView {
+        id: id.to_string(),
+        direction: "receiving".into(),
+        nickname: core.events.nickname(&row.event, &row.from),
+        event_name: core.events.name(&row.event),
+        asset,
+        size_bytes: row.size_bytes,
+        done_bytes: match row.state {
+            ArrivalState::Stored(_) | ArrivalState::Done(_) => row.size_bytes,
+            _ => under_way.unwrap_or(0),
+        },
+        state: match row.state {
+            ArrivalState::Accepted if under_way.is_some() => "active",
+            ArrivalState::Accepted => "waiting",
+            ArrivalState::Stored(_) => "active",
+            ArrivalState::Done(_) => "delivered",
+            ArrivalState::Failed => "failed",
+        }
+        .into(),
+        reason: row.reason.clone(),
+        at: row.at,
+        changed_at: row.changed_at,
+    }
+}

@@ -1,0 +1,283 @@
+//! Bringing up every part of a node in order, and down again in the reverse one.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use inframe_models::{PackError, PackFacts};
+use libp2p::Multiaddr;
+
+use super::{Node, Place};
+use crate::activity::Activity;
+use crate::clock::now_ms;
+use crate::data_dir::{DataDir, DataDirError};
+use crate::events::{Events, EventsError};
+use crate::faces::{Faces, Profile};
+use crate::ledger::Ledger;
+use crate::library::{Imports, Library, LibraryError};
+use crate::live::Live;
+use crate::network::{Network, NetworkConfig};
+use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::settings::{Settings, SettingsRow, clean_nickname, generated_nickname};
+use crate::sharing::ledgers::ArrivalState;
+use crate::tasks::{ShutdownReport, Stage, Tasks};
+use crate::vault::{BlobId, KeyFile, Kind, Subkey, Vault, VaultError};
+use crate::workers::{self, Board, Core, Pack};
+
+/// What a node is started with.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// The data folder; made at the first start.
+    pub data_dir: PathBuf,
+    /// The key file; made at the first start.
+    pub key_file: PathBuf,
+    /// Where to listen for other nodes.
+    pub listen: Vec<Multiaddr>,
+    /// Whether to look for nodes on the local network.
+    pub mdns: bool,
+    /// New nickname, if given.
+    pub nickname: Option<String>,
+    /// New device name, if given.
+    pub device_name: Option<String>,
+    /// The binary whose argument `worker` starts a decode process.
+    pub program: PathBuf,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The vault cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The model pack cannot be used.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The library cannot be read.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// The events cannot be read.
+    #[error(transparent)]
+    Events(#[from] EventsError),
+    /// The network cannot be started.
+    #[error(transparent)]
+    Network(#[from] crate::network::StartError),
+    /// A name is empty or holds nothing that can be shown.
+    #[error("the {0} is empty: give it at least one visible character")]
+    EmptyName(&'static str),
+    /// No random numbers.
+    #[error("the system gives no random numbers")]
+    Random,
+    /// A step panicked.
+    #[error("starting was broken off: {0}")]
+    BrokenOff(String),
+}
+
+impl Node {
+    /// Starts every part; returns once the node listens. Needs a running tokio runtime.
+    ///
+    /// # Errors
+    /// A [`StartError`] that says what to do; nothing runs on then.
+    pub async fn start(config: NodeConfig) -> Result<Self, StartError> {
+        let names = Names::of(&config)?;
+        let tasks = Tasks::new();
+        let live = Live::default();
+        let sandbox_config = SandboxConfig::new(config.program.clone());
+        let sandbox_processes = sandbox_config.processes;
+        let sandbox = Sandbox::start(sandbox_config);
+        let (stored, place) = {
+            let (live, sandbox, config) = (live.clone(), sandbox.clone(), config.clone());
+            let opened = tokio::task::spawn_blocking(move || Stored::open(&config, names, &live, sandbox));
+            opened.await.map_err(|error| StartError::BrokenOff(error.to_string()))??
+        };
+        let seed = *stored.vault.subkey(Subkey::Identity).expose();
+        let network_config = NetworkConfig { seed, listen: config.listen, mdns: config.mdns };
+        let (network, incoming, swarm) = Network::start(&network_config)?;
+        tasks.spawn(Stage::Network, "network", swarm);
+        let (events, live_events) = (stored.vault.clone(), live.clone());
+        let me = network.node_id();
+        let events = tokio::task::spawn_blocking(move || Events::open(events, live_events, me));
+        let events = events.await.map_err(|error| StartError::BrokenOff(error.to_string()))??;
+        let Stored {
+            vault,
+            settings,
+            activity,
+            pack,
+            library,
+            faces,
+            profile,
+            seen_files,
+            approvals,
+            deliveries,
+            arrivals,
+        } = stored;
+        let core = Arc::new(Core {
+            imports: Imports::new(live.clone()),
+            board: Board::new(live.clone()),
+            watchers: Default::default(),
+            progress: Default::default(),
+            rounds: Default::default(),
+            projected: Default::default(),
+            started_at: now_ms(),
+            tasks,
+            live,
+            vault,
+            settings,
+            activity,
+            sandbox,
+            sandbox_processes,
+            pack,
+            library,
+            seen_files,
+            faces,
+            profile,
+            events,
+            approvals,
+            deliveries,
+            arrivals,
+            network,
+        });
+        core.network.listening().await;
+        workers::start(&core, incoming);
+        Ok(Self { core, place: Arc::new(place) })
+    }
+
+    /// The unix socket of the command line.
+    #[must_use]
+    pub fn socket(&self) -> &std::path::Path {
+        &self.place.socket
+    }
+
+    /// Addresses at which other nodes reach this one.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        self.core.network.addresses()
+    }
+
+    /// The tasks of the node; the web edge spawns its own in [`Stage::Edge`].
+    #[must_use]
+    pub fn tasks(&self) -> &Tasks {
+        &self.core.tasks
+    }
+
+    /// Stops every part in order and leaves the vault settled.
+    pub async fn stop(&self) -> ShutdownReport {
+        let report = self.core.tasks.shutdown(crate::limits::SHUTDOWN_PATIENCE).await;
+        self.core.sandbox.shutdown().await;
+        let vault = self.core.vault.clone();
+        match tokio::task::spawn_blocking(move || vault.settle()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("the catalog's snapshot was not written, nothing is lost: {error}"),
+            Err(_) => tracing::error!("settling the vault panicked"),
+        }
+        report
+    }
+}
+
+/// Names given on the command line, cleaned.
+struct Names {
+    nickname: Option<String>,
+    device_name: Option<String>,
+}
+
+impl Names {
+    fn of(config: &NodeConfig) -> Result<Self, StartError> {
+        let clean = |name: &Option<String>, what| match name.as_deref().map(clean_nickname) {
+            Some(name) if name.is_empty() => Err(StartError::EmptyName(what)),
+            name => Ok(name),
+        };
+        Ok(Self {
+            nickname: clean(&config.nickname, "nickname")?,
+            device_name: clean(&config.device_name, "device name")?,
+        })
+    }
+}
+
+/// The parts that only need the disk.
+struct Stored {
+    vault: Vault,
+    settings: SettingsRow,
+    activity: Activity,
+    pack: Pack,
+    library: Library,
+    faces: Faces,
+    profile: Profile,
+    seen_files: Ledger<workers::SeenFile>,
+    approvals: Ledger<crate::sharing::ledgers::StoredApproval>,
+    deliveries: Ledger<crate::sharing::ledgers::StoredDelivery>,
+    arrivals: Ledger<crate::sharing::ledgers::StoredArrival>,
+}
+
+impl Stored {
+    fn open(config: &NodeConfig, names: Names, live: &Live, sandbox: Sandbox) -> Result<(Self, Place), StartError> {
+        let facts = PackFacts::builtin()?;
+        let pack = Pack { id: facts.id, mean: facts.centre, thresholds: facts.thresholds };
+        let dir = DataDir::open(&config.data_dir)?;
+        let key_file = KeyFile::at(&config.key_file);
+        let vault = Vault::open(&dir, &key_file)?;
+        let generated = generated_nickname().map_err(|_| StartError::Random)?;
+        let first = || Settings { nickname: generated, device_name: host_name(), watched_folders: Vec::new() };
+        let settings = SettingsRow::open(vault.clone(), first)?;
+        if names.nickname.is_some() || names.device_name.is_some() {
+            settings.change(|settings| {
+                if let Some(nickname) = names.nickname {
+                    settings.nickname = nickname;
+                }
+                if let Some(device_name) = names.device_name {
+                    settings.device_name = device_name;
+                }
+            })?;
+        }
+        let (sure, maybe) = (pack.thresholds.sure, pack.thresholds.maybe);
+        let stored = Self {
+            activity: Activity::open(vault.clone(), live.clone())?,
+            library: Library::open(vault.clone(), sandbox, live.clone())?,
+            faces: Faces::open(&vault)?,
+            profile: Profile::open(vault.clone(), pack.id.clone(), sure, maybe)?,
+            seen_files: Ledger::open(vault.clone(), Kind::ImportedFile)?,
+            approvals: Ledger::open(vault.clone(), Kind::Approval)?,
+            deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,
+            arrivals: Ledger::open(vault.clone(), Kind::Incoming)?,
+            settings,
+            pack,
+            vault,
+        };
+        stored.sweep()?;
+        let place =
+            Place { socket: dir.socket.clone(), root: dir.root.clone(), key_file: key_file.path().to_path_buf() };
+        Ok((stored, place))
+    }
+
+    /// Removes blobs that no row names: their writer was stopped between the blob and the catalog, so nobody was told that they are kept.
+    fn sweep(&self) -> Result<(), VaultError> {
+        let mut named: HashSet<BlobId> = HashSet::new();
+        for (_, asset) in self.library.all() {
+            named.extend([asset.original, asset.grid, asset.preview]);
+        }
+        named.extend(self.deliveries.all().iter().filter_map(|(_, row)| row.rendition.as_ref().map(|made| made.blob)));
+        let mut arriving: HashSet<BlobId> = HashSet::new();
+        for (key, row) in self.arrivals.all() {
+            if let (ArrivalState::Accepted | ArrivalState::Stored(_), Ok(id)) = (&row.state, key.as_slice().try_into())
+            {
+                arriving.insert(BlobId(id));
+            }
+        }
+        let blobs = self.vault.blobs();
+        for id in blobs.list()?.into_iter().filter(|id| !named.contains(id) && !arriving.contains(id)) {
+            blobs.remove(id)?;
+        }
+        for id in blobs.list_incoming()?.into_iter().filter(|id| !arriving.contains(id)) {
+            blobs.discard_incoming(id)?;
+        }
+        Ok(())
+    }
+}
+
+/// The machine's name for the first settings.
+fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = clean_nickname(&name);
+    if name.is_empty() { "This device".into() } else { name }
+}

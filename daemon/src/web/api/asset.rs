@@ -1,0 +1,77 @@
+//! One asset: its facts, its pictures and its original.
+
+use axum::Json;
+use axum::extract::{FromRef, Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::download;
+use super::{Answer, JsonAnswer, Node, picture};
+use crate::node::ThumbSize;
+use crate::views::AssetView;
+
+pub(super) fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Node: FromRef<S>,
+{
+    OpenApiRouter::default().routes(routes!(get_asset)).routes(routes!(get_thumb)).routes(routes!(get_original))
+}
+
+/// One asset in full
+#[utoipa::path(get, path = "/assets/{id}", tag = "library", params(("id" = String, Path)), responses((status = 200, body = AssetView)))]
+async fn get_asset(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<AssetView> {
+    Ok(Json(node.asset(id).await?))
+}
+
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum WishedSize {
+    /// About 480 pixels on the long side.
+    #[default]
+    Grid,
+    /// About 1600 pixels on the long side.
+    Preview,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ThumbArgs {
+    /// Which picture; `grid` when absent.
+    #[serde(default)]
+    size: WishedSize,
+}
+
+/// A picture of an asset for the screen
+#[utoipa::path(
+    get, path = "/assets/{id}/thumb", tag = "library", params(("id" = String, Path), ThumbArgs),
+    responses((status = 200, body = Vec<u8>, content_type = "image/*"))
+)]
+async fn get_thumb(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Query(args): Query<ThumbArgs>,
+) -> Answer<Response> {
+    let size = match args.size {
+        WishedSize::Grid => ThumbSize::Grid,
+        WishedSize::Preview => ThumbSize::Preview,
+    };
+    Ok(picture(node.thumb(id, size).await?))
+}
+
+/// The original file, as a download; takes `Range`
+#[utoipa::path(
+    get, path = "/assets/{id}/original", tag = "library", params(("id" = String, Path)),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, body = Vec<u8>, content_type = "application/octet-stream", description = "The range asked for"),
+    )
+)]
+async fn get_original(State(node): State<Node>, Path(id): Path<String>, headers: HeaderMap) -> Answer<Response> {
+    let original = node.original(id.clone()).await?;
+    download::answer(original, &id, &headers).await
+}

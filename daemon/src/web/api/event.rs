@@ -1,0 +1,198 @@
+//! Events: founding, joining, members, invites, find-me and the photos that take part.
+
+use axum::Json;
+use axum::extract::{DefaultBodyLimit, FromRef, Path, State};
+use axum::http::StatusCode;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+use super::super::limits::{ASSETS_JSON_BYTES, ASSETS_PER_WISH};
+use super::{Answer, JsonAnswer, Node, Problem};
+use crate::views::{
+    AdmitBody, AssetsBody, EventPatch, EventView, FindMeBody, InviteView, JoinBody, MemberPolicyBody, NewEventBody,
+    NewInviteBody,
+};
+
+pub(super) fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Node: FromRef<S>,
+{
+    OpenApiRouter::default()
+        .routes(routes!(list_events, create_event))
+        .routes(routes!(join_event))
+        .routes(routes!(get_event, change_event, leave_event))
+        .routes(routes!(create_invite, list_invites))
+        .routes(routes!(revoke_invite))
+        .routes(routes!(admit_member))
+        .routes(routes!(remove_member))
+        .routes(routes!(set_member_policy))
+        .routes(routes!(announce, withdraw))
+        .routes(routes!(take_part, take_out).layer(DefaultBodyLimit::max(ASSETS_JSON_BYTES)))
+}
+
+/// Events of this node
+#[utoipa::path(get, path = "/events", tag = "events", responses((status = 200, body = [EventView])))]
+async fn list_events(State(node): State<Node>) -> JsonAnswer<Vec<EventView>> {
+    Ok(Json(node.events().await?))
+}
+
+/// Found an event
+#[utoipa::path(post, path = "/events", tag = "events", request_body = NewEventBody, responses((status = 200, body = EventView)))]
+async fn create_event(State(node): State<Node>, Json(body): Json<NewEventBody>) -> JsonAnswer<EventView> {
+    Ok(Json(node.create_event(body).await?))
+}
+
+/// Ask to join with an invite link
+#[utoipa::path(post, path = "/events/join", tag = "events", request_body = JoinBody, responses((status = 200, body = EventView)))]
+async fn join_event(State(node): State<Node>, Json(body): Json<JoinBody>) -> JsonAnswer<EventView> {
+    Ok(Json(node.join_event(body.link).await?))
+}
+
+/// One event
+#[utoipa::path(get, path = "/events/{id}", tag = "events", params(("id" = String, Path)), responses((status = 200, body = EventView)))]
+async fn get_event(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<EventView> {
+    Ok(Json(node.event(id).await?))
+}
+
+/// Change this node's settings for an event; absent fields stay
+#[utoipa::path(
+    patch, path = "/events/{id}", tag = "events", params(("id" = String, Path)), request_body = EventPatch,
+    responses((status = 200, body = EventView))
+)]
+async fn change_event(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(patch): Json<EventPatch>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.change_event(id, patch).await?))
+}
+
+/// Leave an event
+#[utoipa::path(
+    delete, path = "/events/{id}", tag = "events", params(("id" = String, Path)), responses((status = 204, description = "Left"))
+)]
+async fn leave_event(State(node): State<Node>, Path(id): Path<String>) -> Answer<StatusCode> {
+    node.leave_event(id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Make an invite
+#[utoipa::path(
+    post, path = "/events/{id}/invites", tag = "events", params(("id" = String, Path)), request_body = NewInviteBody,
+    responses((status = 200, body = InviteView))
+)]
+async fn create_invite(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(body): Json<NewInviteBody>,
+) -> JsonAnswer<InviteView> {
+    Ok(Json(node.create_invite(id, body).await?))
+}
+
+/// Invites that are still valid
+#[utoipa::path(
+    get, path = "/events/{id}/invites", tag = "events", params(("id" = String, Path)), responses((status = 200, body = [InviteView]))
+)]
+async fn list_invites(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<Vec<InviteView>> {
+    Ok(Json(node.invites(id).await?))
+}
+
+/// Revoke an invite
+#[utoipa::path(
+    delete, path = "/events/{id}/invites/{invite}", tag = "events", params(("id" = String, Path), ("invite" = String, Path)),
+    responses((status = 204, description = "Revoked"))
+)]
+async fn revoke_invite(State(node): State<Node>, Path((id, invite)): Path<(String, String)>) -> Answer<StatusCode> {
+    node.revoke_invite(id, invite).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Admit or refuse somebody who waits
+#[utoipa::path(
+    post, path = "/events/{id}/admissions/{member}", tag = "events", params(("id" = String, Path), ("member" = String, Path)),
+    request_body = AdmitBody, responses((status = 200, body = EventView))
+)]
+async fn admit_member(
+    State(node): State<Node>,
+    Path((id, member)): Path<(String, String)>,
+    Json(body): Json<AdmitBody>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.admit(id, member, body.admit).await?))
+}
+
+/// Remove a member (host only)
+#[utoipa::path(
+    delete, path = "/events/{id}/members/{member}", tag = "events", params(("id" = String, Path), ("member" = String, Path)),
+    responses((status = 200, body = EventView))
+)]
+async fn remove_member(State(node): State<Node>, Path((id, member)): Path<(String, String)>) -> JsonAnswer<EventView> {
+    Ok(Json(node.remove_member(id, member).await?))
+}
+
+/// Set this node's policy towards one member
+#[utoipa::path(
+    put, path = "/events/{id}/members/{member}/policy", tag = "events", params(("id" = String, Path), ("member" = String, Path)),
+    request_body = MemberPolicyBody, responses((status = 200, body = EventView))
+)]
+async fn set_member_policy(
+    State(node): State<Node>,
+    Path((id, member)): Path<(String, String)>,
+    Json(body): Json<MemberPolicyBody>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.set_member_policy(id, member, body.policy).await?))
+}
+
+/// Announce my face in this event, with consent
+#[utoipa::path(
+    put, path = "/events/{id}/find-me", tag = "events", params(("id" = String, Path)), request_body = FindMeBody,
+    responses((status = 200, body = EventView))
+)]
+async fn announce(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(body): Json<FindMeBody>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.announce(id, body).await?))
+}
+
+/// Withdraw my announcement
+#[utoipa::path(
+    delete, path = "/events/{id}/find-me", tag = "events", params(("id" = String, Path)), responses((status = 200, body = EventView))
+)]
+async fn withdraw(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<EventView> {
+    Ok(Json(node.withdraw(id).await?))
+}
+
+/// Let photos take part in the event, chosen by hand
+#[utoipa::path(
+    post, path = "/events/{id}/assets", tag = "events", params(("id" = String, Path)), request_body = AssetsBody,
+    responses((status = 200, body = EventView))
+)]
+async fn take_part(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(body): Json<AssetsBody>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.take_part(id, bounded(body)?).await?))
+}
+
+/// Take photos out of the event
+#[utoipa::path(
+    delete, path = "/events/{id}/assets", tag = "events", params(("id" = String, Path)), request_body = AssetsBody,
+    responses((status = 200, body = EventView))
+)]
+async fn take_out(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(body): Json<AssetsBody>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.take_out(id, bounded(body)?).await?))
+}
+
+fn bounded(body: AssetsBody) -> Answer<Vec<String>> {
+    if body.assets.len() > ASSETS_PER_WISH {
+        return Err(Problem::invalid("too-many", "Choose at most 10,000 photos at once"));
+    }
+    Ok(body.assets)
+}

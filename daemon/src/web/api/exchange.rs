@@ -1,0 +1,120 @@
+//! What goes between nodes: approvals, transfers, peers and the log of it all.
+
+use axum::Json;
+use axum::extract::{FromRef, Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::limits::{ACTIVITY_DEFAULT, ACTIVITY_PER_PAGE};
+use super::{Answer, JsonAnswer, Node, picture};
+use crate::views::{ActivityView, ApprovalView, DecisionBody, PeerView, TransferView};
+
+pub(super) fn routes<S>() -> OpenApiRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Node: FromRef<S>,
+{
+    OpenApiRouter::default()
+        .routes(routes!(list_approvals))
+        .routes(routes!(decide_approval))
+        .routes(routes!(get_approval_still))
+        .routes(routes!(get_approval_crop))
+        .routes(routes!(list_transfers))
+        .routes(routes!(retry_transfer))
+        .routes(routes!(list_peers))
+        .routes(routes!(list_activity))
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum WishedApprovals {
+    /// Those without an answer.
+    #[default]
+    Waiting,
+    /// Answered ones as well.
+    All,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ApprovalArgs {
+    /// Which ones; `waiting` when absent.
+    #[serde(default)]
+    state: WishedApprovals,
+}
+
+/// What waits for the owner's decision
+#[utoipa::path(get, path = "/approvals", tag = "sharing", params(ApprovalArgs), responses((status = 200, body = [ApprovalView])))]
+async fn list_approvals(State(node): State<Node>, Query(args): Query<ApprovalArgs>) -> JsonAnswer<Vec<ApprovalView>> {
+    Ok(Json(node.approvals(args.state == WishedApprovals::All).await?))
+}
+
+/// Decide
+#[utoipa::path(
+    post, path = "/approvals/{id}", tag = "sharing", params(("id" = String, Path)), request_body = DecisionBody,
+    responses((status = 200, body = ApprovalView))
+)]
+async fn decide_approval(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(body): Json<DecisionBody>,
+) -> JsonAnswer<ApprovalView> {
+    Ok(Json(node.decide(id, body).await?))
+}
+
+/// The still of the person who looks for themselves
+#[utoipa::path(
+    get, path = "/approvals/{id}/still", tag = "sharing", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "image/*"))
+)]
+async fn get_approval_still(State(node): State<Node>, Path(id): Path<String>) -> Answer<Response> {
+    Ok(picture(node.approval_still(id).await?))
+}
+
+/// The matched face in the photo
+#[utoipa::path(
+    get, path = "/approvals/{id}/crop", tag = "sharing", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "image/*"))
+)]
+async fn get_approval_crop(State(node): State<Node>, Path(id): Path<String>) -> Answer<Response> {
+    Ok(picture(node.approval_crop(id).await?))
+}
+
+/// Transfers in both directions
+#[utoipa::path(get, path = "/transfers", tag = "sharing", responses((status = 200, body = [TransferView])))]
+async fn list_transfers(State(node): State<Node>) -> JsonAnswer<Vec<TransferView>> {
+    Ok(Json(node.transfers().await?))
+}
+
+/// Try a transfer again now
+#[utoipa::path(
+    post, path = "/transfers/{id}/retry", tag = "sharing", params(("id" = String, Path)), responses((status = 200, body = TransferView))
+)]
+async fn retry_transfer(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<TransferView> {
+    Ok(Json(node.retry_transfer(id).await?))
+}
+
+/// Nodes that this one knows
+#[utoipa::path(get, path = "/peers", tag = "sharing", responses((status = 200, body = [PeerView])))]
+async fn list_peers(State(node): State<Node>) -> JsonAnswer<Vec<PeerView>> {
+    Ok(Json(node.peers().await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ActivityArgs {
+    /// Only entries with a smaller sequence number.
+    before: Option<u64>,
+    /// At most so many, 1 to 500; 100 when absent.
+    limit: Option<u32>,
+}
+
+/// The activity log, newest first
+#[utoipa::path(get, path = "/activity", tag = "sharing", params(ActivityArgs), responses((status = 200, body = [ActivityView])))]
+async fn list_activity(State(node): State<Node>, Query(args): Query<ActivityArgs>) -> JsonAnswer<Vec<ActivityView>> {
+    let limit = args.limit.unwrap_or(ACTIVITY_DEFAULT).clamp(1, ACTIVITY_PER_PAGE);
+    Ok(Json(node.activity(args.before, limit).await?))
+}

@@ -1,0 +1,264 @@
+//! Downloads of originals: whole or one range, decrypted piece by piece, always as an attachment.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{
+    ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+
+use super::limits::ORIGINAL_PIECE_BYTES;
+use super::problem::Problem;
+use crate::node::{NodeError, Original};
+
+type ReadAt = Arc<dyn Fn(u64, usize) -> Result<Bytes, NodeError> + Send + Sync>;
+
+/// What a `Range` header asks of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Wish {
+    Whole,
+    Part(Range<u64>),
+    Unsatisfiable,
+}
+
+/// Answers with an original; `id` stands for its bytes, which never change.
+pub(super) async fn answer(original: Original, id: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+    let size = original.size_bytes;
+    let tag = format!("\"{}\"", id.replace(|c: char| !c.is_ascii_alphanumeric(), ""));
+    let wish = match headers.get(IF_RANGE) {
+        Some(known) if known.as_bytes() != tag.as_bytes() => Wish::Whole,
+        _ => wish(headers.get(RANGE), size),
+    };
+    let (status, range) = match wish {
+        Wish::Whole => (StatusCode::OK, 0..size),
+        Wish::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Wish::Unsatisfiable => {
+            let problem = Problem::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "no-such-range",
+                format!("The file has {size} bytes; ask for a range within them"),
+            );
+            let mut response = problem.into_response();
+            set(&mut response, CONTENT_RANGE, &format!("bytes */{size}"));
+            return Ok(response);
+        }
+    };
+    // The first piece is read before the status is sent: a file that cannot be read is an error, not a short download.
+    let first = if range.is_empty() { Bytes::new() } else { piece(&original.read_at, &range).await? };
+    let rest = range.start.saturating_add(first.len() as u64)..range.end;
+    let body = Body::from_stream(pieces(original.read_at, first, rest));
+    let mut response = (status, body).into_response();
+    set(&mut response, CONTENT_TYPE, &original.media_type);
+    set(&mut response, CONTENT_LENGTH, &range.end.saturating_sub(range.start).to_string());
+    set(&mut response, CONTENT_DISPOSITION, &disposition(&original.file_name));
+    set(&mut response, ACCEPT_RANGES, "bytes");
+    set(&mut response, ETAG, &tag);
+    if status == StatusCode::PARTIAL_CONTENT {
+        set(&mut response, CONTENT_RANGE, &format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1)));
+    }
+    Ok(response)
+}
+
+fn set(response: &mut Response, name: axum::http::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// The pieces one after the other; the next is read when the last was taken, so a slow reader holds one piece.
+fn pieces(read_at: ReadAt, first: Bytes, rest: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> {
+    stream::try_unfold((Some(first), rest), move |(ready, rest)| {
+        let read_at = Arc::clone(&read_at);
+        async move {
+            if let Some(bytes) = ready {
+                return Ok(Some((bytes, (None, rest))));
+            }
+            if rest.is_empty() {
+                return Ok(None);
+            }
+            let bytes = piece(&read_at, &rest).await?;
+            let rest = rest.start.saturating_add(bytes.len() as u64)..rest.end;
+            Ok(Some((bytes, (None, rest))))
+        }
+    })
+}
+
+async fn piece(read_at: &ReadAt, range: &Range<u64>) -> Result<Bytes, NodeError> {
+    let (read_at, start) = (Arc::clone(read_at), range.start);
+    let left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+    let wished = left.min(ORIGINAL_PIECE_BYTES);
+    let read = tokio::task::spawn_blocking(move || read_at(start, wished)).await;
+    let bytes = read.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))??;
+    if bytes.is_empty() || bytes.len() > wished {
+        return Err(NodeError::Internal(
+            "the stored file has not the length that it should have; see the status page".into(),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Reads a `Range` header (RFC 9110, section 14.2). What is not understood, and several ranges at once, is answered with the whole.
+fn wish(header: Option<&HeaderValue>, size: u64) -> Wish {
+    let Some(set) = header.and_then(|value| value.to_str().ok()?.strip_prefix("bytes=")) else {
+        return Wish::Whole;
+    };
+    let Some((first, last)) = set.trim().split_once('-') else {
+        return Wish::Whole;
+    };
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
+    match (number(first), number(last)) {
+        (None, Some(tail)) if first.is_empty() => match tail.min(size) {
+            0 => Wish::Unsatisfiable,
+            tail => Wish::Part(size.saturating_sub(tail)..size),
+        },
+        (Some(first), _) if last.is_empty() && first < size => Wish::Part(first..size),
+        (Some(first), Some(last)) if last < first => Wish::Whole,
+        (Some(first), Some(last)) if first < size => Wish::Part(first..last.saturating_add(1).min(size)),
+        (Some(_), Some(_)) => Wish::Unsatisfiable,
+        (Some(_), None) if last.is_empty() => Wish::Unsatisfiable,
+        _ => Wish::Whole,
+    }
+}
+
+/// The header that makes a download of it, with the name in both notations of RFC 6266. The name may come from a stranger (D8).
+fn disposition(name: &str) -> String {
+    let name: String = name.chars().map(|c| if unfit(c) { '_' } else { c }).take(150).collect();
+    let name = name.trim_matches(|c: char| c == '.' || c.is_whitespace());
+    let name = if name.is_empty() { "photo" } else { name };
+    let plain: String = name.chars().map(|c| if c.is_ascii() && c != '%' { c } else { '_' }).collect();
+    let encoded: String = name.bytes().map(percent).collect();
+    format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+fn unfit(c: char) -> bool {
+    let reorders =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || reorders || matches!(c, '"' | '\\' | '/' | ':' | '*' | '?' | '<' | '>' | '|' | ';')
+}
+
+fn percent(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn original(bytes: Vec<u8>, name: &str) -> Original {
+        let size_bytes = bytes.len() as u64;
+        let bytes = Bytes::from(bytes);
+        let read_at = Arc::new(move |offset: u64, len: usize| {
+            let start = usize::try_from(offset).unwrap();
+            Ok(bytes.slice(start..(start + len).min(bytes.len())))
+        });
+        Original { media_type: "image/jpeg".into(), file_name: name.into(), size_bytes, read_at }
+    }
+
+    async fn get(bytes: &[u8], headers: &[(axum::http::HeaderName, &str)]) -> (StatusCode, HeaderMap, Bytes) {
+        let headers = headers.iter().map(|(k, v)| (k.clone(), HeaderValue::from_str(v).unwrap())).collect();
+        let response = answer(original(bytes.to_vec(), "a.jpg"), "ab12", &headers).await.unwrap();
+        let (parts, body) = response.into_parts();
+        (parts.status, parts.headers, to_bytes(body, usize::MAX).await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_whole_file_comes_in_pieces() {
+        // One byte beyond three pieces: the last piece is short.
+        let bytes: Vec<u8> = (0..ORIGINAL_PIECE_BYTES * 3 + 1).map(|i| (i % 251) as u8).collect();
+        let (status, headers, body) = get(&bytes, &[]).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(headers[CONTENT_LENGTH], bytes.len().to_string());
+        assert_eq!(headers[ACCEPT_RANGES], "bytes");
+        assert_eq!(body, bytes);
+        let (status, _, body) = get(b"", &[]).await;
+        assert_eq!((status, body.len()), (StatusCode::OK, 0));
+    }
+
+    #[tokio::test]
+    async fn a_range_is_answered_with_206_and_a_bad_one_with_416() {
+        let (status, headers, body) = get(b"0123456789", &[(RANGE, "bytes=2-4")]).await;
+        assert_eq!((status, &body[..]), (StatusCode::PARTIAL_CONTENT, &b"234"[..]));
+        assert_eq!(headers[CONTENT_RANGE], "bytes 2-4/10");
+        let (status, headers, _) = get(b"0123456789", &[(RANGE, "bytes=10-")]).await;
+        assert_eq!(status, StatusCode::RANGE_NOT_SATISFIABLE);
+        assert_eq!(headers[CONTENT_RANGE], "bytes */10");
+    }
+
+    #[tokio::test]
+    async fn a_range_of_another_version_is_answered_with_the_whole() {
+        let (status, ..) = get(b"0123456789", &[(RANGE, "bytes=2-4"), (IF_RANGE, "\"other\"")]).await;
+        assert_eq!(status, StatusCode::OK);
+        let (status, ..) = get(b"0123456789", &[(RANGE, "bytes=2-4"), (IF_RANGE, "\"ab12\"")]).await;
+        assert_eq!(status, StatusCode::PARTIAL_CONTENT);
+    }
+
+    #[tokio::test]
+    async fn a_file_shorter_than_it_should_be_is_an_error_and_not_a_short_download() {
+        let mut broken = original(b"0123".to_vec(), "a.jpg");
+        broken.read_at = Arc::new(|_, _| Ok(Bytes::new()));
+        assert!(answer(broken, "ab12", &HeaderMap::new()).await.is_err());
+    }
+
+    #[test]
+    fn ranges_are_read_as_the_standard_says() {
+        let cases = [
+            ("bytes=0-0", Wish::Part(0..1)),
+            ("bytes=0-9", Wish::Part(0..10)),
+            ("bytes=5-", Wish::Part(5..10)),
+            ("bytes=-3", Wish::Part(7..10)),
+            ("bytes=-99", Wish::Part(0..10)),
+            ("bytes=5-18446744073709551615", Wish::Part(5..10)),
+            ("bytes=-0", Wish::Unsatisfiable),
+            ("bytes=10-12", Wish::Unsatisfiable),
+            ("bytes=10-", Wish::Unsatisfiable),
+            ("bytes=4-2", Wish::Whole),
+            ("bytes=0-1,3-4", Wish::Whole),
+            ("bytes=+1-2", Wish::Whole),
+            ("bytes=a-b", Wish::Whole),
+            ("bytes=-", Wish::Whole),
+            ("items=0-1", Wish::Whole),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(wish(Some(&HeaderValue::from_static(text)), 10), expected, "{text}");
+        }
+        assert_eq!(wish(None, 10), Wish::Whole);
+        assert_eq!(wish(Some(&HeaderValue::from_static("bytes=0-")), 0), Wish::Unsatisfiable);
+    }
+
+    #[test]
+    fn d8_a_file_name_cannot_leave_its_header_or_its_folder() {
+        assert_eq!(disposition("a b.jpg"), "attachment; filename=\"a b.jpg\"; filename*=UTF-8''a%20b.jpg");
+        assert_eq!(disposition("Zoë.jpg"), "attachment; filename=\"Zo_.jpg\"; filename*=UTF-8''Zo%C3%AB.jpg");
+        assert_eq!(disposition("../../x"), "attachment; filename=\"_.._x\"; filename*=UTF-8''_.._x");
+        assert_eq!(disposition("...\u{202e}"), "attachment; filename=\"_\"; filename*=UTF-8''_");
+        assert_eq!(disposition("."), "attachment; filename=\"photo\"; filename*=UTF-8''photo");
+    }
+
+    proptest! {
+        #[test]
+        fn d8_any_file_name_makes_a_valid_header(name in ".*") {
+            let line = disposition(&name);
+            prop_assert!(HeaderValue::from_str(&line).is_ok());
+            prop_assert_eq!(line.matches('"').count(), 2);
+            prop_assert!(line.len() < 2_500);
+        }
+
+        #[test]
+        fn any_range_lies_within_the_file(text in "bytes=[0-9]{0,21}-[0-9]{0,21}", size in 0_u64..2_000) {
+            if let Wish::Part(range) = wish(Some(&HeaderValue::from_str(&text).unwrap()), size) {
+                prop_assert!(range.start < range.end && range.end <= size);
+            }
+        }
+    }
+}

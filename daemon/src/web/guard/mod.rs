@@ -1,0 +1,199 @@
+//! Who may speak to the dashboard's TCP port: host names, one-time launch links, sessions, same-origin checks and response headers.
+//!
+//! Deliberately absent: passwords and LAN access (the port is loopback only), CORS (no other origin is ever allowed), tokens in URLs that
+//! a server sees (the launch token stands in the fragment, which browsers keep to themselves).
+
+mod host;
+mod launch;
+mod layers;
+mod secret;
+mod session;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::HeaderMap;
+use axum::http::header::COOKIE;
+
+pub use self::layers::PAGE_POLICY;
+pub(super) use self::layers::{guarded, not_signed_in, only_signed_in};
+pub use self::session::{SessionStore, SessionsInMemory, StoredSession};
+
+use self::host::HostList;
+use self::launch::LaunchTokens;
+use self::secret::SecretHash;
+use self::session::{Checked, Sessions};
+use super::limits::SESSION_LIFE_MS;
+
+/// Gives the time in Unix milliseconds; an argument so that expiry is tested without waiting.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// The guards of one dashboard; cheap to clone.
+#[derive(Clone)]
+pub struct Guards(Arc<Inner>);
+
+struct Inner {
+    origin: String,
+    cookie: String,
+    hosts: HostList,
+    launch: Mutex<LaunchTokens>,
+    sessions: Mutex<Sessions>,
+    /// Held while storing, so that an older state never overwrites a newer one.
+    storing: Mutex<()>,
+    store: Arc<dyn SessionStore>,
+    clock: Clock,
+}
+
+/// The operating system gave no random bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system gave no random bytes; restart the daemon")]
+pub struct NoRandomness(#[from] getrandom::Error);
+
+/// A browser that is signed in, known by the hash of its cookie.
+#[derive(Clone)]
+pub(super) struct Visitor {
+    guards: Guards,
+    hash: SecretHash,
+}
+
+impl Guards {
+    /// Guards for a dashboard bound at `bound`, which also answers to the names in `added_hosts`. Blocks while stored sessions are read.
+    pub fn new(bound: SocketAddr, added_hosts: &[String], store: Arc<dyn SessionStore>) -> Self {
+        Self::with_clock(bound, added_hosts, store, Arc::new(unix_millis))
+    }
+
+    /// The same with a clock of one's own.
+    pub fn with_clock(bound: SocketAddr, added_hosts: &[String], store: Arc<dyn SessionStore>, clock: Clock) -> Self {
+        let port = bound.port();
+        Self(Arc::new(Inner {
+            origin: format!("http://{bound}"),
+            // Cookies do not tell ports apart, so the name does: two daemons on one machine keep out of each other's way.
+            cookie: format!("inframe_{port}"),
+            hosts: HostList::new(port, added_hosts),
+            launch: Mutex::new(LaunchTokens::default()),
+            sessions: Mutex::new(Sessions::new(store.load())),
+            storing: Mutex::new(()),
+            store,
+            clock,
+        }))
+    }
+
+    /// Address of the dashboard, such as `http://127.0.0.1:7410`.
+    pub fn origin(&self) -> &str {
+        &self.0.origin
+    }
+
+    /// A fresh link that signs one browser in, once, within ten minutes.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes.
+    pub fn launch_link(&self) -> Result<String, NoRandomness> {
+        let token = locked(&self.0.launch).issue(self.now())?;
+        Ok(format!("{}/#launch={}", self.0.origin, token.text()))
+    }
+
+    /// Swaps a launch token for the `Set-Cookie` value of a new session; `None` if the token is not good.
+    pub(super) async fn sign_in(&self, token: &str) -> Result<Option<String>, NoRandomness> {
+        let now = self.now();
+        if !locked(&self.0.launch).redeem(token, now) {
+            return Ok(None);
+        }
+        let secret = locked(&self.0.sessions).open(now)?;
+        self.store_sessions().await;
+        Ok(Some(self.cookie_line(secret.text(), SESSION_LIFE_MS / 1000)))
+    }
+
+    /// The visitor whose session cookie is in `headers`, if it is good.
+    pub(super) async fn visitor(&self, headers: &HeaderMap) -> Option<Visitor> {
+        let hash = SecretHash::of(cookie_value(headers, &self.0.cookie)?);
+        let checked = locked(&self.0.sessions).check(&hash, self.now());
+        match checked {
+            Checked::Unknown => return None,
+            Checked::Good => {}
+            Checked::GoodAndAged => self.store_sessions().await,
+        }
+        Some(Visitor { guards: self.clone(), hash })
+    }
+
+    fn now(&self) -> u64 {
+        (self.0.clock)()
+    }
+
+    fn cookie_line(&self, value: &str, max_age_s: u64) -> String {
+        format!("{}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age_s}", self.0.cookie)
+    }
+
+    async fn store_sessions(&self) {
+        let inner = Arc::clone(&self.0);
+        let stored = tokio::task::spawn_blocking(move || {
+            let _turn = locked(&inner.storing);
+            let sessions = locked(&inner.sessions).stored();
+            inner.store.save(&sessions);
+        });
+        if let Err(error) = stored.await {
+            tracing::warn!(%error, "sessions could not be stored; browsers need a new launch link after a restart");
+        }
+    }
+}
+
+impl fmt::Debug for Guards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guards").field("origin", &self.0.origin).finish_non_exhaustive()
+    }
+}
+
+impl Visitor {
+    /// Whether the session still lives; a question from a live socket, which does not count as use.
+    pub(super) fn still_signed_in(&self) -> bool {
+        locked(&self.guards.0.sessions).lives(&self.hash, self.guards.now())
+    }
+
+    /// Ends the session; the `Set-Cookie` value that removes the cookie.
+    pub(super) async fn sign_out(&self) -> String {
+        locked(&self.guards.0.sessions).close(&self.hash);
+        self.guards.store_sessions().await;
+        self.guards.cookie_line("", 0)
+    }
+}
+
+fn cookie_value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name).then_some(value)
+    })
+}
+
+fn unix_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every change under these locks is a single step, so a panic elsewhere leaves no half-made state behind.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_among_others_and_by_its_whole_name() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=1; inframe_74101=no; inframe_7410=yes; b=2"));
+        assert_eq!(cookie_value(&headers, "inframe_7410"), Some("yes"));
+        assert_eq!(cookie_value(&headers, "frame_7410"), None);
+        assert_eq!(cookie_value(&HeaderMap::new(), "inframe_7410"), None);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let guards = Guards::new(([127, 0, 0, 1], 7410).into(), &[], Arc::new(SessionsInMemory));
+        assert_eq!(format!("{guards:?}"), r#"Guards { origin: "http://127.0.0.1:7410", .. }"#);
+    }
+}

@@ -1,0 +1,179 @@
+//! Sessions of browsers: opened with a launch token, known by the hash of a cookie, ended by time, by log-out or by too many of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::super::limits::{SESSION_IDLE_MS, SESSION_LIFE_MS, SESSION_STORE_EVERY_MS, SESSIONS};
+use super::secret::{SecretHash, WebSecret};
+
+/// A session as it is stored: no secret, only the hash of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredSession {
+    /// Hash of the cookie's value.
+    pub hash: [u8; 32],
+    /// Start, Unix ms.
+    pub opened_at: u64,
+    /// Last use, Unix ms.
+    pub used_at: u64,
+}
+
+/// Where sessions outlive a restart. Calls may block; the web edge makes them on blocking threads.
+pub trait SessionStore: Send + Sync + 'static {
+    /// All sessions stored last; none where nothing can be read.
+    fn load(&self) -> Vec<StoredSession>;
+    /// Replaces what is stored.
+    fn save(&self, sessions: &[StoredSession]);
+}
+
+/// Keeps sessions in memory only: after a restart, browsers need a new launch link.
+#[derive(Debug, Default)]
+pub struct SessionsInMemory;
+
+impl SessionStore for SessionsInMemory {
+    fn load(&self) -> Vec<StoredSession> {
+        Vec::new()
+    }
+    fn save(&self, _sessions: &[StoredSession]) {}
+}
+
+/// What became of a check.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Checked {
+    /// No such session, or it has ended.
+    Unknown,
+    /// Good.
+    Good,
+    /// Good, and its last use is worth storing.
+    GoodAndAged,
+}
+
+/// The live sessions.
+pub(super) struct Sessions {
+    live: Vec<StoredSession>,
+    stored_at: u64,
+}
+
+impl Sessions {
+    /// Goes on with those that were stored.
+    pub(super) fn new(mut stored: Vec<StoredSession>) -> Self {
+        stored.sort_by_key(|session| std::cmp::Reverse(session.used_at));
+        stored.truncate(SESSIONS);
+        Self { live: stored, stored_at: 0 }
+    }
+
+    /// Opens a session; the one unused for longest gives way when there are too many (D7).
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes.
+    pub(super) fn open(&mut self, now: u64) -> Result<WebSecret, getrandom::Error> {
+        self.prune(now);
+        let secret = WebSecret::random()?;
+        self.live.sort_by_key(|session| std::cmp::Reverse(session.used_at));
+        self.live.truncate(SESSIONS.saturating_sub(1));
+        self.live.push(StoredSession { hash: secret.hash().0, opened_at: now, used_at: now });
+        Ok(secret)
+    }
+
+    /// Whether the session lives; marks it as used.
+    pub(super) fn check(&mut self, hash: &SecretHash, now: u64) -> Checked {
+        self.prune(now);
+        let mut found = false;
+        for session in &mut self.live {
+            if hash.is(&SecretHash(session.hash)) {
+                session.used_at = session.used_at.max(now);
+                found = true;
+            }
+        }
+        if !found {
+            return Checked::Unknown;
+        }
+        if now.saturating_sub(self.stored_at) < SESSION_STORE_EVERY_MS {
+            return Checked::Good;
+        }
+        self.stored_at = now;
+        Checked::GoodAndAged
+    }
+
+    /// Whether the session lives, without marking it as used.
+    pub(super) fn lives(&self, hash: &SecretHash, now: u64) -> bool {
+        self.live.iter().any(|session| hash.is(&SecretHash(session.hash)) && alive(session, now))
+    }
+
+    /// Ends a session.
+    pub(super) fn close(&mut self, hash: &SecretHash) {
+        self.live.retain(|session| !hash.is(&SecretHash(session.hash)));
+    }
+
+    /// What to store.
+    pub(super) fn stored(&self) -> Vec<StoredSession> {
+        self.live.clone()
+    }
+
+    fn prune(&mut self, now: u64) {
+        self.live.retain(|session| alive(session, now));
+    }
+}
+
+fn alive(session: &StoredSession, now: u64) -> bool {
+    now.saturating_sub(session.used_at) < SESSION_IDLE_MS && now.saturating_sub(session.opened_at) < SESSION_LIFE_MS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good(sessions: &mut Sessions, secret: &WebSecret, now: u64) -> bool {
+        sessions.check(&secret.hash(), now) != Checked::Unknown
+    }
+
+    #[test]
+    fn a_session_ends_when_unused_for_long() {
+        let mut sessions = Sessions::new(Vec::new());
+        let secret = sessions.open(0).unwrap();
+        assert!(good(&mut sessions, &secret, SESSION_IDLE_MS - 1));
+        assert!(good(&mut sessions, &secret, SESSION_IDLE_MS * 2 - 2));
+        assert!(!good(&mut sessions, &secret, SESSION_IDLE_MS * 3 - 2));
+    }
+
+    #[test]
+    fn a_session_ends_after_its_life_however_much_used() {
+        let mut sessions = Sessions::new(Vec::new());
+        let secret = sessions.open(0).unwrap();
+        let mut now = 0;
+        while now + SESSION_IDLE_MS / 2 < SESSION_LIFE_MS {
+            now += SESSION_IDLE_MS / 2;
+            assert!(good(&mut sessions, &secret, now));
+        }
+        assert!(!good(&mut sessions, &secret, SESSION_LIFE_MS));
+    }
+
+    #[test]
+    fn d7_the_session_unused_for_longest_gives_way() {
+        let mut sessions = Sessions::new(Vec::new());
+        let all: Vec<_> = (0..SESSIONS as u64).map(|now| sessions.open(now).unwrap()).collect();
+        assert!(good(&mut sessions, &all[0], 100));
+        let newest = sessions.open(101).unwrap();
+        assert_eq!(sessions.stored().len(), SESSIONS);
+        assert!(good(&mut sessions, &all[0], 102));
+        assert!(good(&mut sessions, &newest, 102));
+        assert!(!good(&mut sessions, &all[1], 102));
+    }
+
+    #[test]
+    fn a_closed_session_is_unknown_and_a_stored_one_goes_on() {
+        let mut sessions = Sessions::new(Vec::new());
+        let (kept, closed) = (sessions.open(0).unwrap(), sessions.open(0).unwrap());
+        sessions.close(&closed.hash());
+        let mut later = Sessions::new(sessions.stored());
+        assert!(good(&mut later, &kept, 1));
+        assert!(!good(&mut later, &closed, 1));
+        assert!(later.lives(&kept.hash(), 1) && !later.lives(&kept.hash(), SESSION_LIFE_MS));
+    }
+
+    #[test]
+    fn d3_a_stored_session_does_not_hold_the_cookie() {
+        let mut sessions = Sessions::new(Vec::new());
+        let secret = sessions.open(0).unwrap();
+        let stored = serde_json::to_string(&sessions.stored()).unwrap();
+        assert!(!stored.contains(secret.text()));
+    }
+}

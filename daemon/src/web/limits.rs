@@ -1,0 +1,53 @@
+//! What the local web edge lets grow, and how far (D7).
+
+use std::time::Duration;
+
+/// One uploaded photo, in bytes; the same bound as for any picture that the sandbox decodes.
+pub const UPLOAD_BYTES: usize = 64 * 1024 * 1024;
+/// Any JSON body, in bytes; the largest wish of the dashboard is far below 4 KiB.
+pub const JSON_BYTES: usize = 64 * 1024;
+/// A list of assets chosen by hand, in bytes: 10,000 ids of 64 hex digits with quotes and commas.
+pub const ASSETS_JSON_BYTES: usize = 1024 * 1024;
+/// Ids in a list of assets chosen by hand.
+pub const ASSETS_PER_WISH: usize = 10_000;
+/// A body that is too large is read and thrown away up to here, in bytes, so that the browser sees the answer and not a reset.
+pub const DISCARDED_BYTES: u64 = 512 * 1024 * 1024;
+/// Uploads held in memory at once; with `UPLOAD_BYTES` this bounds their memory to 256 MiB.
+pub const UPLOADS_AT_ONCE: usize = 4;
+/// A file name in a query, in bytes; the usual bound of file systems.
+pub const FILE_NAME_BYTES: usize = 255;
+/// Bytes read from a stored original at once; small enough that a stopped download holds little.
+pub const ORIGINAL_PIECE_BYTES: usize = 256 * 1024;
+/// Entries of the activity log in one answer.
+pub const ACTIVITY_PER_PAGE: u32 = 500;
+/// Entries of the activity log when the page size is not given.
+pub const ACTIVITY_DEFAULT: u32 = 100;
+/// Text of an error made by the web framework, in bytes, before it is cut.
+pub const ERROR_TEXT_BYTES: usize = 4 * 1024;
+
+/// Live sockets at once: some windows with several tabs each.
+pub const LIVE_SOCKETS: usize = 64;
+/// A message from the page on the live socket, in bytes; pages have nothing to say but pongs.
+pub const LIVE_INCOMING_BYTES: usize = 4 * 1024;
+/// Time between pings on a live socket; also how soon a closed session ends its sockets.
+pub const LIVE_PING_EVERY: Duration = Duration::from_secs(30);
+/// A page that does not take a message for this long is let go.
+pub const LIVE_SEND_WITHIN: Duration = Duration::from_secs(30);
+
+/// Sessions at once; the one unused for longest makes room.
+pub const SESSIONS: usize = 16;
+/// A session ends after this long without a request, in milliseconds: 12 hours.
+pub const SESSION_IDLE_MS: u64 = 12 * 60 * 60 * 1000;
+/// A session ends this long after its start, in milliseconds: 7 days.
+pub const SESSION_LIFE_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+/// The last use of a session is stored at most this often, in milliseconds, so that looking at photos writes nothing.
+pub const SESSION_STORE_EVERY_MS: u64 = 10 * 60 * 1000;
+/// Launch tokens alive at once; the oldest makes room.
+pub const LAUNCH_TOKENS: usize = 8;
+/// A launch token that nobody used ends after this long, in milliseconds: 10 minutes.
+pub const LAUNCH_LIFE_MS: u64 = 10 * 60 * 1000;
+/// Length of the text of a launch token that is looked at, in bytes; a true one has 43.
+pub const LAUNCH_TEXT_BYTES: usize = 128;
+
+/// How long open answers may go on after the stop signal.
+pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);

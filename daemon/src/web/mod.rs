@@ -1,0 +1,138 @@
+//! The local web edge: one set of API routes with two ways in, and the dashboard's files.
+//!
+//! | way in | guard |
+//! |---|---|
+//! | TCP on loopback, for browsers | host names, launch link, session cookie, same origin ([`guard`]) |
+//! | unix socket in the data folder, for the command line | the file's mode, 0600 |
+//!
+//! Handlers do no work: each hands one wish to the [`Node`] and dresses the answer. Errors are problem+json ([`problem`]).
+
+mod api;
+mod download;
+pub mod guard;
+mod intake;
+mod limits;
+mod pages;
+pub mod problem;
+mod serve;
+
+pub use self::api::session::LaunchLinkView;
+pub use self::guard::{Clock, Guards, NoRandomness, SessionStore, SessionsInMemory, StoredSession};
+pub use self::serve::{BindError, bind_dashboard, bind_socket, serve};
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use utoipa::OpenApi;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::{RefOr, ResponseBuilder};
+use utoipa_axum::router::OpenApiRouter;
+
+use self::api::live::LiveRoom;
+use self::guard::{guarded, only_signed_in};
+use self::problem::{PROBLEM_JSON, Problem, as_problems};
+use crate::node::Node;
+use crate::views::{LiveView, ProblemView};
+
+/// Where the API lives.
+pub const API_ROOT: &str = "/api/v1";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Inframe",
+        description = "The API of an Inframe node, for its dashboard and its command line. Ids are lowercase hex strings, times are Unix \
+                       milliseconds, boxes are fractions of the upright image.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    components(schemas(LiveView, ProblemView))
+)]
+struct Description;
+
+/// The API as an OpenAPI document, made from the routes themselves.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    // The routes of both ways in; where they listen does not show in the document.
+    let guards = Guards::new(([127, 0, 0, 1], 7410).into(), &[], Arc::new(SessionsInMemory));
+    let routes: OpenApiRouter<Node> = api::routes()
+        .merge(api::session::routes(&guards).with_state(guards.clone()))
+        .merge(api::session::socket_routes().with_state(guards));
+    let routes = OpenApiRouter::with_openapi(Description::openapi()).nest(API_ROOT, routes);
+    let mut document = routes.into_openapi();
+    for item in document.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten();
+        operations.for_each(may_fail);
+    }
+    document
+}
+
+/// Every operation may be answered with a problem.
+fn may_fail(operation: &mut Operation) {
+    let problem = utoipa::openapi::Ref::from_schema_name("ProblemView");
+    let content = ContentBuilder::new().schema(Some(problem)).build();
+    let response = ResponseBuilder::new().description("What went wrong and what to do").content(PROBLEM_JSON, content);
+    operation.responses.responses.insert("default".into(), RefOr::T(response.build()));
+}
+
+/// What browsers reach.
+fn dashboard<S>(node: S, guards: &Guards, room: LiveRoom) -> Router
+where
+    S: Clone + Send + Sync + 'static,
+    Node: FromRef<S>,
+{
+    let (routes, _) = api::routes::<S>().with_state(node).split_for_parts();
+    let signed_in = routes
+        .route("/openapi.json", get(serve_openapi))
+        .fallback(no_such_path)
+        .layer(from_fn_with_state(guards.clone(), only_signed_in));
+    let (session, _) = api::session::routes(guards).with_state(guards.clone()).split_for_parts();
+    let api = with_shape(session.merge(signed_in), room);
+    guarded(Router::new().nest(API_ROOT, api).fallback(pages::fallback), guards)
+}
+
+/// What the command line reaches.
+fn control<S>(node: S, guards: &Guards, room: LiveRoom) -> Router
+where
+    S: Clone + Send + Sync + 'static,
+    Node: FromRef<S>,
+{
+    let (routes, _) = api::routes::<S>().with_state(node).split_for_parts();
+    let (links, _) = api::session::socket_routes().with_state(guards.clone()).split_for_parts();
+    let api = routes
+        .merge(links)
+        .route("/session", get(|| async { StatusCode::NO_CONTENT }))
+        .route("/openapi.json", get(serve_openapi))
+        .fallback(no_such_path);
+    Router::new().nest(API_ROOT, with_shape(api, room)).fallback(no_such_path)
+}
+
+/// What both ways in have around their routes.
+fn with_shape(api: Router, room: LiveRoom) -> Router {
+    api.layer(Extension(room)).layer(from_fn(as_problems))
+}
+
+async fn serve_openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(openapi())
+}
+
+async fn no_such_path() -> Problem {
+    Problem::no_such_path()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_dashboards_copy_of_the_api_document_is_current() {
+        let kept = include_str!("../../../webui/openapi.json");
+        let now = super::openapi().to_pretty_json().unwrap();
+        assert!(
+            kept.trim() == now.trim(),
+            "run `inframe openapi > webui/openapi.json`, then `npm run types` in webui, and commit both"
+        );
+    }
+}

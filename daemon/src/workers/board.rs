@@ -1,0 +1,195 @@
+//! Bells that wake workers, the loop that runs each, and the board that shows their state.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::live::{Live, What};
+use crate::views::WorkerView;
+
+/// A failing worker is tried again after this long at most.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The first pause after a failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The workers, one a kind of job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Job {
+    /// Looks for new files in watched folders.
+    Watch,
+    /// Finds faces.
+    Faces,
+    /// Compares faces with find-mes.
+    Matching,
+    /// Makes renditions and offers them.
+    Sending,
+    /// Fetches what was accepted and takes it into the library.
+    Receiving,
+    /// Joins, syncs, renews find-mes.
+    Events,
+}
+
+impl Job {
+    /// All of them.
+    pub const ALL: [Job; 6] = [Job::Watch, Job::Faces, Job::Matching, Job::Sending, Job::Receiving, Job::Events];
+
+    /// Its name on the status page.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Job::Watch => "watched folders",
+            Job::Faces => "faces",
+            Job::Matching => "matching",
+            Job::Sending => "sending",
+            Job::Receiving => "receiving",
+            Job::Events => "events",
+        }
+    }
+}
+
+/// What one step of a worker did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Jobs finished in this step.
+    pub done: u64,
+    /// Jobs that still wait.
+    pub pending: u64,
+    /// When something waits for a time rather than for a bell.
+    pub again_in: Option<Duration>,
+}
+
+struct Post {
+    bell: Notify,
+    view: Mutex<WorkerView>,
+}
+
+/// All bells and states; cheap to clone.
+#[derive(Clone)]
+pub struct Board {
+    posts: Arc<BTreeMap<Job, Post>>,
+    live: Live,
+}
+
+impl Board {
+    /// Everyone idle.
+    #[must_use]
+    pub fn new(live: Live) -> Self {
+        let post = |job: Job| Post {
+            bell: Notify::new(),
+            view: Mutex::new(WorkerView {
+                name: job.name().into(),
+                state: "idle".into(),
+                pending: 0,
+                done: 0,
+                last_error: None,
+            }),
+        };
+        Self { posts: Arc::new(Job::ALL.into_iter().map(|job| (job, post(job))).collect()), live }
+    }
+
+    /// Wakes a worker; a ring while it works is remembered.
+    pub fn ring(&self, job: Job) {
+        if let Some(post) = self.posts.get(&job) {
+            post.bell.notify_one();
+        }
+    }
+
+    /// Every worker's state.
+    #[must_use]
+    pub fn views(&self) -> Vec<WorkerView> {
+        self.posts.values().map(|post| post.view.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect()
+    }
+
+    fn show(&self, job: Job, change: impl FnOnce(&mut WorkerView)) {
+        let Some(post) = self.posts.get(&job) else { return };
+        let mut view = post.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = (view.state.clone(), view.pending, view.last_error.clone());
+        change(&mut view);
+        let changed = before != (view.state.clone(), view.pending, view.last_error.clone());
+        drop(view);
+        if changed {
+            self.live.tell(What::Status, None);
+        }
+    }
+
+    /// Runs a worker until `stop`: a step after every ring and at least every `slowly`; after a failure with growing pauses.
+    pub async fn run<F, Fut>(self, job: Job, slowly: Duration, stop: CancellationToken, mut step: F)
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = anyhow::Result<Step>>,
+    {
+        let Some(post) = self.posts.get(&job) else { return };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            self.show(job, |view| view.state = "working".into());
+            let wait = tokio::select! {
+                () = stop.cancelled() => return,
+                outcome = step() => match outcome {
+                    Ok(did) => {
+                        pause = FIRST_PAUSE;
+                        self.show(job, |view| {
+                            view.state = "idle".into();
+                            view.done += did.done;
+                            view.pending = did.pending;
+                            view.last_error = None;
+                        });
+                        did.again_in.unwrap_or(slowly).min(slowly)
+                    }
+                    Err(error) => {
+                        tracing::warn!(worker = job.name(), "a step failed and will be tried again: {error:#}");
+                        self.show(job, |view| {
+                            view.state = "failing".into();
+                            view.last_error = Some(format!("{error:#}"));
+                        });
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                        pause
+                    }
+                },
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = post.bell.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[tokio::test]
+    async fn a_ring_while_working_is_not_lost_and_a_failure_is_shown_and_tried_again() {
+        let board = Board::new(Live::default());
+        let stop = CancellationToken::new();
+        let steps = Arc::new(AtomicU64::new(0));
+        let (b, s, end) = (board.clone(), steps.clone(), stop.clone());
+        board
+            .clone()
+            .run(Job::Faces, Duration::from_secs(3600), stop, move || {
+                let (b, s, end) = (b.clone(), s.clone(), end.clone());
+                async move {
+                    match s.fetch_add(1, Ordering::SeqCst) {
+                        0 => {
+                            b.ring(Job::Faces);
+                            Ok(Step { done: 1, ..Step::default() })
+                        }
+                        1 => anyhow::bail!("no luck"),
+                        _ => {
+                            assert_eq!(b.views()[1].last_error.as_deref(), Some("no luck"));
+                            end.cancel();
+                            Ok(Step::default())
+                        }
+                    }
+                }
+            })
+            .await;
+        assert_eq!(steps.load(Ordering::SeqCst), 3);
+    }
+}

@@ -1,0 +1,214 @@
+//! What the workers and the facade share: every part of the running node, built in dependency order.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use inframe_models::Thresholds;
+use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, OfferId};
+
+use super::board::Board;
+use super::events::Rounds;
+use super::matching::Projected;
+use super::watch::{SeenFile, Watchers};
+use crate::activity::{Activity, ActivityKind};
+use crate::events::Events;
+use crate::faces::{Faces, Profile};
+use crate::ledger::Ledger;
+use crate::library::{Imports, Library};
+use crate::live::{Live, What};
+use crate::matching::{Grade, MatchRules};
+use crate::network::Network;
+use crate::sandbox::Sandbox;
+use crate::settings::SettingsRow;
+use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
+use crate::tasks::Tasks;
+use crate::vault::Vault;
+
+/// What the daemon itself needs to know of the model pack; the models live in the sandbox only.
+#[derive(Clone, Debug)]
+pub struct Pack {
+    /// Id; only equal ids compare.
+    pub id: String,
+    /// Mean embedding that templates are centred on.
+    pub mean: Vec<f32>,
+    /// Thresholds.
+    pub thresholds: Thresholds,
+}
+
+impl Pack {
+    /// The rules of matching for this pack.
+    #[must_use]
+    pub fn rules(&self) -> MatchRules {
+        MatchRules {
+            sure: self.thresholds.template_sure,
+            maybe: self.thresholds.template_maybe,
+            min_face_px: self.thresholds.min_face_px,
+            min_quality: self.thresholds.min_quality,
+            min_margin: self.thresholds.template_margin,
+        }
+    }
+}
+
+/// Bytes moved so far by the transfers under way; lost at a restart, when the transfer itself resumes from what is stored.
+#[derive(Default)]
+pub struct Progress {
+    done: Mutex<HashMap<OfferId, u64>>,
+}
+
+impl Progress {
+    /// Bytes moved of a transfer under way.
+    #[must_use]
+    pub fn of(&self, offer: &OfferId) -> Option<u64> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).get(offer).copied()
+    }
+
+    /// Notes bytes moved.
+    pub fn set(&self, offer: OfferId, bytes: u64) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(offer, bytes);
+    }
+
+    /// The transfer is no longer under way.
+    pub fn clear(&self, offer: &OfferId) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).remove(offer);
+    }
+}
+
+/// Every part of the running node.
+pub struct Core {
+    /// Tasks.
+    pub tasks: Tasks,
+    /// Live messages.
+    pub live: Live,
+    /// Vault.
+    pub vault: Vault,
+    /// Settings.
+    pub settings: SettingsRow,
+    /// Activity log.
+    pub activity: Activity,
+    /// Sandbox.
+    pub sandbox: Sandbox,
+    /// How many sandbox processes may run at once.
+    pub sandbox_processes: usize,
+    /// Model pack.
+    pub pack: Pack,
+    /// Library.
+    pub library: Library,
+    /// Import runs.
+    pub imports: Imports,
+    /// Files already taken from watched folders.
+    pub seen_files: Ledger<SeenFile>,
+    /// Notices on watched folders.
+    pub watchers: Watchers,
+    /// Faces.
+    pub faces: Faces,
+    /// The profile "me".
+    pub profile: Profile,
+    /// Events.
+    pub events: Events,
+    /// Approvals.
+    pub approvals: Ledger<StoredApproval>,
+    /// Photos on their way to others.
+    pub deliveries: Ledger<StoredDelivery>,
+    /// Photos on their way here.
+    pub arrivals: Ledger<StoredArrival>,
+    /// Progress of transfers.
+    pub progress: Progress,
+    /// Network.
+    pub network: Network,
+    /// What the events worker remembers.
+    pub rounds: Rounds,
+    /// What the matching worker keeps at hand.
+    pub projected: Projected,
+    /// Bells and states of workers.
+    pub board: Board,
+    /// When the node started, Unix milliseconds.
+    pub started_at: u64,
+}
+
+/// Why a delivery may not leave (any more).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Held {
+    /// Not a member now, or not of an event of mine.
+    #[error("they are not a member of the event any more")]
+    NotMember,
+    /// The find-me is not live.
+    #[error("they withdrew their find-me or it ran out")]
+    FindMeGone,
+    /// The policy says no.
+    #[error("your rule for this event or person does not allow it")]
+    Policy,
+    /// The photo was deleted.
+    #[error("the photo was deleted")]
+    Deleted,
+}
+
+impl Core {
+    /// The last check before bytes leave (D4): asked when a delivery is offered and again before its first byte is served.
+    ///
+    /// # Errors
+    /// Why it may not leave.
+    pub fn may_leave(&self, delivery: &StoredDelivery) -> Result<NodeId, Held> {
+        let now = crate::clock::now_ms();
+        let node = self.events.member_node(&delivery.event, &delivery.member).ok_or(Held::NotMember)?;
+        let wanted = self.events.wanted(&delivery.event, &delivery.find_me, now).ok_or(Held::FindMeGone)?;
+        if wanted.member != delivery.member {
+            return Err(Held::FindMeGone);
+        }
+        if self.library.get(delivery.asset).is_none() {
+            return Err(Held::Deleted);
+        }
+        let question = self.question(&delivery.event, &delivery.member, wanted.child, delivery.grade, delivery.asset);
+        match question.map(|question| crate::sharing::policy::rule(&question)) {
+            Some(crate::sharing::policy::Ruling::Send) => Ok(node),
+            _ => Err(Held::Policy),
+        }
+    }
+
+    /// The policy question for one photo and one person.
+    #[must_use]
+    pub fn question(
+        &self,
+        event: &EventId,
+        member: &MemberId,
+        child: bool,
+        grade: Grade,
+        asset: crate::library::AssetId,
+    ) -> Option<crate::sharing::policy::Question> {
+        use crate::sharing::ledgers::{ApprovalState, approval_id};
+        use crate::sharing::policy::{Decision, Question};
+        let settings = self.events.settings(event)?;
+        let decision = match self.approvals.get(&approval_id(event, member, asset)).map(|approval| approval.state) {
+            Some(ApprovalState::Allowed) => Some(Decision::Allowed),
+            Some(ApprovalState::Refused) => Some(Decision::Refused),
+            _ => None,
+        };
+        Some(Question { event: settings.policy, person: settings.persons.get(member).copied(), grade, child, decision })
+    }
+
+    /// Writes an activity entry from async code; a failure is logged, for entries that do not gate anything.
+    pub async fn note(
+        self: &Arc<Self>,
+        kind: ActivityKind,
+        text: String,
+        asset: Option<String>,
+        event: Option<EventId>,
+    ) {
+        let core = self.clone();
+        let noted =
+            super::blocking(move || core.activity.note(kind, text, asset, event.map(|event| event.to_string()))).await;
+        if !matches!(noted, Ok(Ok(()))) {
+            tracing::error!("an activity entry could not be written");
+        }
+    }
+
+    /// A transfer changed.
+    pub fn tell_transfer(&self, offer: &OfferId) {
+        self.live.tell(What::Transfers, Some(offer.to_string()));
+    }
+
+    /// The find-me of mine that an offer answers, if it is live.
+    #[must_use]
+    pub fn is_my_find_me(&self, event: &EventId, find_me: &FindMeId) -> bool {
+        self.events.announcing(event).is_some_and(|mine| mine.find_me == *find_me)
+    }
+}

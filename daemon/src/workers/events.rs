@@ -1,0 +1,382 @@
+//! The events worker and the answers to peers about events: asks to join, pushes what is new, heals by sync, renews find-mes.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use inframe_protocol::event::Change;
+use inframe_protocol::frame::Message;
+use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
+use inframe_protocol::push::Push;
+use inframe_protocol::record::RecordBody;
+use inframe_protocol::sync::{SyncReply, SyncRequest};
+use inframe_protocol::{EventId, NodeId};
+
+use super::board::Step;
+use super::{Core, Job, blocking};
+use crate::activity::ActivityKind;
+use crate::clock::now_ms;
+use crate::events::{EventsError, Outgoing, Portrait};
+use crate::live::What;
+use crate::network::{PeerStream, Protocol};
+use crate::transfer;
+
+/// Peers told at once.
+const PUSHES_AT_ONCE: usize = 16;
+/// Pages fetched in one sync; more follow at the next.
+const MAX_PAGES: usize = 64;
+/// While a join waits for the host, it is asked again this often.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
+/// Every connected member is synced with at least this often, in case a push was lost.
+const SYNC_EVERY_MS: u64 = 60_000;
+/// Addresses told to others; the rest are variations.
+const MAX_TOLD_ADDRESSES: usize = 8;
+
+/// What the events worker remembers between two steps.
+#[derive(Default)]
+pub struct Rounds {
+    inner: Mutex<RoundsInner>,
+}
+
+#[derive(Default)]
+struct RoundsInner {
+    /// Topics subscribed to.
+    topics: BTreeSet<String>,
+    /// When the last round of syncs began, Unix milliseconds.
+    synced_at: u64,
+    /// Nodes that have all that I wrote in an event.
+    told: HashMap<EventId, HashSet<NodeId>>,
+}
+
+impl Rounds {
+    fn inner(&self) -> MutexGuard<'_, RoundsInner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many nodes have what I wrote last in this event.
+    #[must_use]
+    pub fn told(&self, event: &EventId) -> usize {
+        self.inner().told.get(event).map_or(0, HashSet::len)
+    }
+
+    fn has_it(&self, event: EventId, node: NodeId) {
+        self.inner().told.entry(event).or_default().insert(node);
+    }
+}
+
+/// My portrait for find-mes, from the selfies.
+pub(crate) fn portrait(core: &Core) -> Option<Portrait> {
+    let (embedding, still) = core.profile.portrait()?;
+    let label = core.settings.get().nickname;
+    Some(Portrait { embedding, mean: core.pack.mean.clone(), pack: core.pack.id.clone(), still, label })
+}
+
+/// Addresses to tell to others.
+pub(crate) fn told_addresses(core: &Core) -> Vec<String> {
+    core.network.addresses().into_iter().take(MAX_TOLD_ADDRESSES).collect()
+}
+
+/// One step.
+pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
+    core.network.set_known(core.events.known_nodes()).await;
+    follow_topics(&core).await;
+    let joining = ask_to_join(&core).await;
+    let keeper = core.clone();
+    blocking(move || keep_up(&keeper)).await?;
+    let told = tell_others(&core).await;
+    sync_round(&core).await;
+    Ok(Step { done: told, pending: joining, again_in: (joining > 0).then_some(ASK_AGAIN) })
+}
+
+/// Renewals, my own profile record, and pruning; a refused record is logged and tried again later.
+fn keep_up(core: &Core) {
+    if let Err(error) = core.events.renew(portrait(core).as_ref()) {
+        tracing::warn!("a find-me could not be renewed: {error}");
+    }
+    let nickname = core.settings.get().nickname;
+    let addresses = told_addresses(core);
+    for event in core.events.ids() {
+        if core.events.my_profile_differs(&event, &nickname, &addresses) {
+            let body = RecordBody::Profile { nickname: nickname.clone(), addresses: addresses.clone() };
+            if let Err(error) = core.events.write(&event, body) {
+                tracing::warn!("my addresses could not be told to an event: {error}");
+            }
+        }
+    }
+    if let Err(error) = core.events.prune(now_ms()) {
+        tracing::warn!("expired records could not be dropped: {error}");
+    }
+}
+
+async fn follow_topics(core: &Arc<Core>) {
+    let wanted: BTreeSet<String> = core.events.ids().iter().filter_map(|event| core.events.topic(event)).collect();
+    let before = { std::mem::replace(&mut core.rounds.inner().topics, wanted.clone()) };
+    for topic in before.difference(&wanted) {
+        core.network.unsubscribe(topic).await;
+    }
+    for topic in wanted.difference(&before) {
+        if let Err(error) = core.network.subscribe(topic).await {
+            tracing::debug!("a topic could not be followed: {error}");
+        }
+    }
+}
+
+/// Asks every host whose invite I hold; gives how many have not answered finally.
+async fn ask_to_join(core: &Arc<Core>) -> u64 {
+    let nickname = core.settings.get().nickname;
+    let requests = core.events.join_requests(&nickname, &told_addresses(core));
+    let mut open = 0;
+    for (event, invite, request) in requests {
+        open += u64::from(!ask_host(core, event, &invite, &request).await);
+    }
+    open
+}
+
+async fn ask_host(
+    core: &Arc<Core>,
+    event: EventId,
+    invite: &inframe_protocol::invite::Invite,
+    request: &JoinRequest,
+) -> bool {
+    if let Err(error) = core.network.connect(&invite.host, &invite.addresses).await {
+        tracing::debug!("a host is not reached yet: {error}");
+        return false;
+    }
+    let reply: JoinReply = match transfer::ask(&core.network, &invite.host, Protocol::Join, request).await {
+        Ok(reply) => reply,
+        Err(error) => {
+            tracing::debug!("a host did not answer a join request: {error}");
+            return false;
+        }
+    };
+    match reply {
+        JoinReply::Waiting => false,
+        JoinReply::Refused(JoinRefusal::Busy) => false,
+        JoinReply::Admitted(roster) => {
+            take(core, event, roster, Vec::new()).await;
+            let host = invite.host.clone();
+            core.tasks.spawn(crate::tasks::Stage::Work, "first sync", sync_with(core.clone(), host));
+            core.board.ring(Job::Events);
+            true
+        }
+        JoinReply::Refused(why) => {
+            let writer = core.clone();
+            let problem = capital(&why.to_string());
+            let _ = blocking(move || writer.events.joining_failed(&event, problem)).await;
+            true
+        }
+    }
+}
+
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect::<String>() + ".")
+}
+
+/// Pushes what is new to connected members and publishes records under the topic; what does not arrive is healed by sync.
+pub(crate) async fn tell_others(core: &Arc<Core>) -> u64 {
+    let outgoing = core.events.take_outgoing();
+    let count = outgoing.len() as u64;
+    for Outgoing { event, topic, records, roster } in outgoing {
+        if let Some(topic) = topic {
+            for record in &records {
+                // Nobody may be subscribed yet; direct pushes and sync do not depend on it.
+                let _ = core.network.publish(&topic, record.clone()).await;
+            }
+        }
+        if !records.is_empty() {
+            core.rounds.inner().told.remove(&event);
+        }
+        let push = Push { event, roster, records };
+        let nodes: Vec<NodeId> =
+            core.events.nodes(&event).into_iter().filter(|node| core.network.is_connected(node)).collect();
+        futures::stream::iter(nodes)
+            .for_each_concurrent(PUSHES_AT_ONCE, |node| {
+                let push = push.clone();
+                async move {
+                    let pushed = async {
+                        let mut stream = core.network.open(&node, Protocol::Push).await?;
+                        stream.write_message(&push).await?;
+                        anyhow::Ok(stream.close().await?)
+                    };
+                    match pushed.await {
+                        Ok(()) => core.rounds.has_it(event, node),
+                        Err(error) => tracing::debug!("a push did not arrive: {error:#}"),
+                    }
+                }
+            })
+            .await;
+    }
+    count
+}
+
+async fn sync_round(core: &Arc<Core>) {
+    {
+        let mut rounds = core.rounds.inner();
+        if now_ms().saturating_sub(rounds.synced_at) < SYNC_EVERY_MS {
+            return;
+        }
+        rounds.synced_at = now_ms();
+    }
+    let connected: Vec<NodeId> = core.network.peers().borrow().iter().map(|peer| peer.node.clone()).collect();
+    for node in connected {
+        if !core.events.shared_with(&node).is_empty() {
+            core.tasks.spawn(crate::tasks::Stage::Work, "sync", sync_with(core.clone(), node));
+        }
+    }
+}
+
+/// Syncs every common event with a node that is connected: fetches what I lack, then pushes what it lacks.
+pub(super) async fn sync_with(core: Arc<Core>, node: NodeId) {
+    for event in core.events.shared_with(&node) {
+        if let Err(error) = sync_event(&core, &node, event).await {
+            tracing::debug!("a sync ended early: {error:#}");
+        }
+    }
+}
+
+async fn sync_event(core: &Arc<Core>, node: &NodeId, event: EventId) -> anyhow::Result<()> {
+    for _ in 0..MAX_PAGES {
+        let Some(vector) = core.events.vector(&event) else { return Ok(()) };
+        let request = SyncRequest { event, vector };
+        let reply: SyncReply = transfer::ask(&core.network, node, Protocol::Sync, &request).await?;
+        let SyncReply::Page { page, vector: theirs } = reply else { return Ok(()) };
+        let more = page.more;
+        take(core, event, page.roster, page.records).await;
+        if more {
+            continue;
+        }
+        // Now the other direction: what they lack.
+        let answering = core.clone();
+        let to = node.clone();
+        if let Some((mine, _)) = blocking(move || answering.events.page_for(&event, &to, &theirs)).await?
+            && !(mine.roster.is_empty() && mine.records.is_empty())
+        {
+            let mut stream = core.network.open(node, Protocol::Push).await?;
+            stream.write_message(&Push { event, roster: mine.roster, records: mine.records }).await?;
+            stream.close().await?;
+        }
+        core.rounds.has_it(event, node.clone());
+        core.live.tell(What::Events, Some(event.to_string()));
+        return Ok(());
+    }
+    Ok(())
+}
+
+/// Takes what a peer gave and wakes whom it concerns.
+async fn take(
+    core: &Arc<Core>,
+    event: EventId,
+    roster: Vec<inframe_protocol::roster::SignedRosterEntry>,
+    records: Vec<Vec<u8>>,
+) {
+    let worker = core.clone();
+    let Ok((changes, problem)) = blocking(move || worker.events.take(&event, &roster, &records)).await else { return };
+    if let Some(problem) = problem {
+        tracing::info!("something of an event was refused: {problem}");
+        if is_suspicious(&problem) {
+            let text = format!("A record in {} was refused: {problem}.", core.events.name(&event));
+            core.note(ActivityKind::Suspicious, text, None, Some(event)).await;
+        }
+    }
+    for change in &changes {
+        note_change(core, event, change).await;
+    }
+    if changes.is_empty() {
+        return;
+    }
+    // At once: the streams of those who joined just now would be refused.
+    core.network.set_known(core.events.known_nodes()).await;
+    core.live.tell(What::Events, Some(event.to_string()));
+    core.board.ring(Job::Matching);
+    core.board.ring(Job::Events);
+}
+
+async fn note_change(core: &Arc<Core>, event: EventId, change: &Change) {
+    let name = core.events.name(&event);
+    let text = match change {
+        Change::MemberJoined(member) => format!("{} joined {name}.", core.events.nickname(&event, member)),
+        Change::MemberRemoved(_) => format!("A member left {name} or was removed."),
+        _ => return,
+    };
+    core.note(ActivityKind::Member, text, None, Some(event)).await;
+}
+
+fn is_suspicious(problem: &EventsError) -> bool {
+    match problem {
+        EventsError::Record(error) => error.is_hostile(),
+        EventsError::Roster(error) => error.is_hostile(),
+        _ => false,
+    }
+}
+
+/// A peer asks to join an event of mine.
+pub(super) async fn answer_join(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
+    let request: JoinRequest = stream.read_message(JoinRequest::MAX_BYTES).await?;
+    let (answerer, from, event) = (core.clone(), stream.peer().clone(), request.event);
+    let nickname = request.nickname.clone();
+    let before = core.events.waiting_count(&event);
+    let reply = blocking(move || answerer.events.answer_join(&from, request)).await??;
+    // Before the newcomer hears of it: a stranger's next stream would be refused.
+    core.network.set_known(core.events.known_nodes()).await;
+    stream.write_message(&reply).await?;
+    stream.close().await?;
+    let name = core.events.name(&event);
+    match reply {
+        JoinReply::Admitted(_) => core.board.ring(Job::Events),
+        JoinReply::Waiting if core.events.waiting_count(&event) > before => {
+            core.note(ActivityKind::Asked, format!("{nickname} asks to join {name}."), None, Some(event)).await;
+        }
+        JoinReply::Waiting => {}
+        JoinReply::Refused(why) => {
+            core.note(
+                ActivityKind::Refused,
+                format!("A request to join {name} was refused: {why}."),
+                None,
+                Some(event),
+            )
+            .await;
+        }
+    }
+    Ok(())
+}
+
+/// A peer asks what it lacks.
+pub(super) async fn answer_sync(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
+    let request: SyncRequest = stream.read_message(SyncRequest::MAX_BYTES).await?;
+    let (answerer, node) = (core.clone(), stream.peer().clone());
+    let page = blocking(move || answerer.events.page_for(&request.event, &node, &request.vector)).await?;
+    let reply = match page {
+        Some((page, vector)) => SyncReply::Page { page, vector },
+        None => SyncReply::NotFound,
+    };
+    stream.write_message(&reply).await?;
+    Ok(stream.close().await?)
+}
+
+/// A peer pushes something new. Signatures decide what is taken, not who brings it; but only members of the event, or the host whom I asked to
+/// be admitted, are listened to.
+pub(super) async fn take_push(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
+    let push: Push = stream.read_message(Push::MAX_BYTES).await?;
+    let peer = stream.peer().clone();
+    stream.close().await?;
+    if !core.events.listens_to(&push.event, &peer) {
+        anyhow::bail!("a push from a node that is no member was passed over");
+    }
+    let gap = core.events.lacks_roster(&push.event, &push.roster);
+    take(&core, push.event, push.roster, push.records).await;
+    if gap {
+        // Not admitted by what I know: the host may have admitted me just now, which the answer to a join request tells.
+        core.board.ring(Job::Events);
+        core.tasks.spawn(crate::tasks::Stage::Work, "sync", sync_with(core.clone(), peer));
+    }
+    Ok(())
+}
+
+/// A record came by gossip.
+pub(super) async fn take_gossip(core: Arc<Core>, topic: String, bytes: Vec<u8>) {
+    if let Some(event) = core.events.by_topic(&topic) {
+        take(&core, event, Vec::new(), vec![bytes]).await;
+    }
+}

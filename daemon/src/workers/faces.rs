@@ -1,0 +1,109 @@
+//! The faces worker: finds the faces of every asset that has not been looked at with the current model pack. Does nothing without consent.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use futures::StreamExt as _;
+
+use super::board::Step;
+use super::{Core, Job, blocking};
+use crate::faces::{Faces, StoredFaces};
+use crate::library::{AssetId, FacesState};
+use crate::live::What;
+use crate::sandbox::SandboxError;
+use crate::vault::Batch;
+
+/// A file that crashes the sandbox this often is left alone.
+const STRIKES: u8 = 3;
+/// Assets looked at in one step, so that the state on the status page stays fresh.
+const PER_STEP: usize = 32;
+
+/// One step: a few waiting assets, newest first.
+pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
+    if core.profile.consent_at().is_none() {
+        return Ok(Step::default());
+    }
+    let waiting = waiting(&core);
+    let left = waiting.len();
+    let parallel = core.sandbox_processes;
+    let outcomes: Vec<anyhow::Result<()>> =
+        futures::stream::iter(waiting.into_iter().take(PER_STEP).map(|id| look(core.clone(), id)))
+            .buffer_unordered(parallel)
+            .collect()
+            .await;
+    let done = outcomes.len();
+    for outcome in outcomes {
+        outcome?;
+    }
+    if left > done {
+        core.board.ring(Job::Faces);
+    }
+    Ok(Step { done: done as u64, pending: (left - done) as u64, again_in: None })
+}
+
+fn waiting(core: &Core) -> Vec<AssetId> {
+    let mut waiting: Vec<_> = core
+        .library
+        .all()
+        .into_iter()
+        .filter(|(_, asset)| match &asset.faces {
+            FacesState::Waiting { .. } => true,
+            FacesState::Done { pack, .. } => *pack != core.pack.id,
+            FacesState::Failed(_) => false,
+        })
+        .map(|(id, asset)| (std::cmp::Reverse(asset.imported_at), id))
+        .collect();
+    waiting.sort_unstable();
+    waiting.into_iter().map(|(_, id)| id).collect()
+}
+
+async fn look(core: Arc<Core>, id: AssetId) -> anyhow::Result<()> {
+    let reader = core.clone();
+    // Deleted meanwhile is no failure.
+    let Ok(bytes) = blocking(move || reader.library.read_original(id)).await? else { return Ok(()) };
+    let found = core.sandbox.faces(bytes).await;
+    let faces = match found {
+        Ok(found) => StoredFaces::new(core.pack.id.clone(), found.faces, found.width, found.height),
+        Err(SandboxError::Refused(reason)) => return give_up(core, id, reason.to_string()).await,
+        Err(SandboxError::Crashed(_) | SandboxError::TimedOut) => return strike(core, id).await,
+        Err(other) => return Err(other).context("the sandbox is not available"),
+    };
+    blocking(move || {
+        let mut batch = Batch::default();
+        Faces::put(&mut batch, id, &faces)?;
+        let done =
+            FacesState::Done { pack: faces.pack.clone(), count: u16::try_from(faces.faces.len()).unwrap_or(u16::MAX) };
+        core.library.change(id, batch, |asset| asset.faces = done)?;
+        core.faces.remember(id, faces);
+        core.live.tell(What::Asset, Some(id.to_string()));
+        core.board.ring(Job::Matching);
+        anyhow::Ok(())
+    })
+    .await?
+}
+
+async fn give_up(core: Arc<Core>, id: AssetId, reason: String) -> anyhow::Result<()> {
+    blocking(move || core.library.change(id, Batch::default(), |asset| asset.faces = FacesState::Failed(reason)))
+        .await??;
+    Ok(())
+}
+
+async fn strike(core: Arc<Core>, id: AssetId) -> anyhow::Result<()> {
+    blocking(move || {
+        core.library.change(id, Batch::default(), |asset| {
+            let strikes = match asset.faces {
+                FacesState::Waiting { strikes } => strikes + 1,
+                _ => 1,
+            };
+            asset.faces = if strikes >= STRIKES {
+                FacesState::Failed(
+                    "looking for faces crashed or took too long three times; the photo itself is fine".into(),
+                )
+            } else {
+                FacesState::Waiting { strikes }
+            };
+        })
+    })
+    .await??;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Imports of files and folders on this machine: walks them, adds each photo, lists what could not be read, and goes on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+
+use super::{Core, Job};
+use crate::library::{Added, ImportRun, LibraryError};
+use crate::sandbox::limits::MAX_FILE_BYTES;
+
+/// Extensions that are photos to us; everything else in a folder is passed over silently (a file named by itself is always tried).
+const PHOTO_EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "jpe", "png", "webp"];
+/// Files listed in one run; a larger tree is imported in several runs.
+const MAX_FILES: usize = 1_000_000;
+/// Depth of folders below the one named.
+const MAX_DEPTH: usize = 32;
+
+/// Imports a file or folder; progress is in `run`.
+pub(crate) async fn import_path(core: Arc<Core>, path: PathBuf, run: ImportRun) {
+    let listed = {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || list(&path)).await
+    };
+    let (files, problems) = match listed {
+        Ok(listed) => listed,
+        Err(_) => (Vec::new(), vec![(path.display().to_string(), "listing the folder failed; try again".into())]),
+    };
+    run.found((files.len() + problems.len()) as u64);
+    for (name, reason) in problems {
+        run.failed(name, reason);
+    }
+    import_files(&core, files, &run).await;
+}
+
+/// Imports these files in parallel within the sandbox's budget.
+pub(crate) async fn import_files(core: &Arc<Core>, files: Vec<PathBuf>, run: &ImportRun) {
+    futures::stream::iter(files)
+        .for_each_concurrent(core.sandbox_processes + 1, |file| async move {
+            match import_file(core, &file).await {
+                Ok(Added::New(_)) => run.imported(),
+                Ok(Added::Duplicate(_)) => run.duplicate(),
+                Err(reason) => run.failed(crate::library::shown_name(&file.to_string_lossy()), reason),
+            }
+        })
+        .await;
+    core.board.ring(Job::Faces);
+}
+
+async fn import_file(core: &Core, file: &Path) -> Result<Added, String> {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let size = tokio::fs::metadata(file).await.map_err(|error| format!("cannot be read: {error}"))?.len();
+    if size > MAX_FILE_BYTES as u64 {
+        return Err(LibraryError::TooLarge { size_bytes: size, limit_bytes: MAX_FILE_BYTES as u64 }.to_string());
+    }
+    let bytes = tokio::fs::read(file).await.map_err(|error| format!("cannot be read: {error}"))?;
+    core.library.import(&name, Bytes::from(bytes)).await.map_err(|error| error.to_string())
+}
+
+/// Whether a file name looks like a photo.
+#[must_use]
+pub(crate) fn looks_like_photo(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    !hidden && extension.is_some_and(|e| PHOTO_EXTENSIONS.contains(&e.as_str()))
+}
+
+/// Files below `root` in a stable order, and what could not be listed. Links are not followed.
+pub(crate) fn list(root: &Path) -> (Vec<PathBuf>, Vec<(String, String)>) {
+    let mut files = Vec::new();
+    let mut problems = Vec::new();
+    match std::fs::metadata(root) {
+        Ok(meta) if meta.is_file() => return (vec![root.to_path_buf()], problems),
+        Ok(_) => {}
+        Err(error) => return (files, vec![(root.display().to_string(), format!("cannot be read: {error}"))]),
+    }
+    let mut folders = vec![(root.to_path_buf(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                problems.push((folder.display().to_string(), format!("cannot be listed: {error}")));
+                continue;
+            }
+        };
+        for entry in entries.flatten() {
+            let Ok(kind) = entry.file_type() else { continue };
+            let path = entry.path();
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if kind.is_dir() && depth < MAX_DEPTH && !hidden {
+                folders.push((path, depth + 1));
+            } else if kind.is_file() && looks_like_photo(&path) && files.len() < MAX_FILES {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    (files, problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_walked_in_order_and_only_photos_are_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.JPG", "a.png", "notes.txt", ".hidden.jpg", "sub/c.webp", ".git/d.jpg"] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, b"x").unwrap();
+        }
+        let (files, problems) = list(dir.path());
+        let names: Vec<_> =
+            files.iter().map(|f| f.strip_prefix(dir.path()).unwrap().to_string_lossy().into_owned()).collect();
+        assert_eq!(names, ["a.png", "b.JPG", "sub/c.webp"]);
+        assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn a_file_named_by_itself_is_tried_whatever_its_name_and_a_missing_one_is_a_problem() {
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("photo");
+        std::fs::write(&odd, b"x").unwrap();
+        assert_eq!(list(&odd).0, [odd]);
+        assert_eq!(list(&dir.path().join("none")).1.len(), 1);
+    }
+}

@@ -1,0 +1,291 @@
+//! The matching worker: finds who of the wanted is in which of my photos, and turns each find into a delivery or a question. Also the other
+//! way round: questions and deliveries whose find-me, member or policy is gone are ended.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use inframe_protocol::template::{Projection, Template};
+
+use super::board::Step;
+use super::{Core, Job, blocking};
+use crate::clock::now_ms;
+use crate::events::{Search, Takes};
+use crate::faces::StoredFaces;
+use crate::library::{AssetId, Origin, StoredAsset};
+use crate::live::What;
+use crate::matching::{Grade, PhotoFace, PhotoMatch, match_photo};
+use crate::sharing::ledgers::{
+    ApprovalKind, ApprovalState, DeliveryState, StoredApproval, StoredDelivery, approval_id,
+};
+use crate::sharing::policy::{Ruling, rule};
+
+/// One step over everything; cheap where nothing changed, as templates are kept.
+pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
+    blocking(move || run(&core)).await?
+}
+
+fn run(core: &Arc<Core>) -> anyhow::Result<Step> {
+    // Without consent nothing is compared, but what was asked before still has to end.
+    let searches = if core.profile.consent_at().is_some() { core.events.searches(now_ms()) } else { Vec::new() };
+    let mut ruled: HashSet<[u8; 16]> = HashSet::new();
+    let mut asked: HashSet<[u8; 16]> = HashSet::new();
+    let mut found = 0;
+    for search in &searches {
+        let wanted: Vec<_> = search.wanted.iter().filter(|w| w.pack == core.pack.id).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let templates: Vec<Template> = wanted.iter().map(|w| w.template).collect();
+        let lens = Lens::new(search);
+        for (id, asset) in core.library.all() {
+            if !takes_part(search, id, &asset) {
+                continue;
+            }
+            let Some(faces) = core.faces.of(id).filter(|faces| faces.pack == core.pack.id) else { continue };
+            let photo = photo_faces(core, &lens, id, &faces);
+            for hit in match_photo(&photo, &templates, &core.pack.rules()) {
+                found += 1;
+                settle(core, search, wanted[hit.wanted], id, &hit, &mut ruled, &mut asked)?;
+            }
+        }
+    }
+    end_what_is_gone(core, &ruled, &asked)?;
+    Ok(Step { done: found, ..Step::default() })
+}
+
+/// Whether a photo takes part in an event: mine, and within the event's time, or added by hand. What I received from others I never pass on.
+pub(crate) fn takes_part(search: &Search, id: AssetId, asset: &StoredAsset) -> bool {
+    if asset.doubtful || asset.origin != Origin::Imported || search.settings.taken_out.contains(&id) {
+        return false;
+    }
+    if search.settings.chosen.contains(&id) {
+        return true;
+    }
+    match search.settings.takes {
+        Takes::All => true,
+        Takes::Chosen => false,
+        Takes::Window => {
+            let moment = u64::try_from(asset.moment()).unwrap_or(0);
+            asset.taken_at.is_some()
+                && search.starts.is_none_or(|starts| starts <= moment)
+                && search.ends.is_none_or(|ends| moment <= ends)
+        }
+    }
+}
+
+/// A photo under a projection, which a hash stands for.
+type ProjectedPhoto = ([u8; 32], AssetId);
+
+/// Templates of faces under each projection in use. Rebuilt after a restart; forgotten when it grows beyond its bound.
+#[derive(Default)]
+pub struct Projected {
+    known: Mutex<HashMap<ProjectedPhoto, Arc<Vec<Template>>>>,
+}
+
+impl Projected {
+    /// Forgets every template.
+    pub fn forget(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// About 64 bytes a face: some tens of megabytes at most.
+const MAX_PROJECTED_PHOTOS: usize = 100_000;
+
+/// The projection of one event, drawn once for all photos.
+struct Lens {
+    hash: [u8; 32],
+    projection: Projection,
+    faceless: Template,
+}
+
+impl Lens {
+    fn new(search: &Search) -> Self {
+        Self {
+            hash: blake3::derive_key("inframe projection cache v1", &search.projection.0),
+            projection: Projection::new(&search.projection),
+            faceless: Template::faceless(&search.projection),
+        }
+    }
+}
+
+fn photo_faces(core: &Core, lens: &Lens, id: AssetId, faces: &StoredFaces) -> Vec<PhotoFace> {
+    let key = (lens.hash, id);
+    let mut cache = core.projected.known.lock().unwrap_or_else(PoisonError::into_inner);
+    if cache.len() > MAX_PROJECTED_PHOTOS {
+        cache.clear();
+    }
+    let templates = cache.get(&key).filter(|known| known.len() == faces.faces.len()).cloned().unwrap_or_else(|| {
+        // A face whose embedding is out of range looks like nobody.
+        let project = |embedding: &[f32]| lens.projection.project(embedding, &core.pack.mean).unwrap_or(lens.faceless);
+        let made = Arc::new(faces.faces.iter().map(|face| project(&face.embedding)).collect::<Vec<_>>());
+        cache.insert(key, made.clone());
+        made
+    });
+    faces
+        .faces
+        .iter()
+        .zip(templates.iter())
+        .enumerate()
+        .map(|(index, (face, template))| PhotoFace {
+            index: u16::try_from(index).unwrap_or(u16::MAX),
+            template: *template,
+            width_px: face.width_px,
+            quality: face.quality,
+        })
+        .collect()
+}
+
+fn settle(
+    core: &Arc<Core>,
+    search: &Search,
+    wanted: &crate::events::Wanted,
+    asset: AssetId,
+    hit: &PhotoMatch,
+    ruled: &mut HashSet<[u8; 16]>,
+    asked: &mut HashSet<[u8; 16]>,
+) -> anyhow::Result<()> {
+    let key = approval_id(&search.event, &wanted.member, asset);
+    let Some(question) = core.question(&search.event, &wanted.member, wanted.child, hit.grade, asset) else {
+        return Ok(());
+    };
+    match rule(&question) {
+        Ruling::Hold => Ok(()),
+        Ruling::Send => {
+            ruled.insert(key);
+            deliver(core, search, wanted, asset, hit, key)
+        }
+        Ruling::Ask => {
+            asked.insert(key);
+            ask(core, search, wanted, asset, hit, key)
+        }
+    }
+}
+
+fn deliver(
+    core: &Arc<Core>,
+    search: &Search,
+    wanted: &crate::events::Wanted,
+    asset: AssetId,
+    hit: &PhotoMatch,
+    key: [u8; 16],
+) -> anyhow::Result<()> {
+    if let Some(approval) = core.approvals.get(&key)
+        && approval.state == ApprovalState::Waiting
+    {
+        // The policy became automatic meanwhile: the question is answered by it.
+        core.approvals.change(&key, |row| {
+            row.state = ApprovalState::Gone;
+            true
+        })?;
+        core.live.tell(What::Approvals, None);
+    }
+    let again = |state| matches!(state, DeliveryState::Cancelled);
+    match core.deliveries.get(&key) {
+        Some(known) if !again(known.state) => return Ok(()),
+        _ => {}
+    }
+    let now = now_ms();
+    core.deliveries.put(
+        &key,
+        StoredDelivery {
+            event: search.event,
+            member: wanted.member,
+            find_me: wanted.find_me,
+            asset,
+            score: hit.score,
+            grade: hit.grade,
+            state: DeliveryState::Pending,
+            rendition: None,
+            reason: None,
+            at: now,
+            changed_at: now,
+        },
+    )?;
+    core.tell_transfer(&inframe_protocol::OfferId(key));
+    core.board.ring(Job::Sending);
+    Ok(())
+}
+
+fn ask(
+    core: &Arc<Core>,
+    search: &Search,
+    wanted: &crate::events::Wanted,
+    asset: AssetId,
+    hit: &PhotoMatch,
+    key: [u8; 16],
+) -> anyhow::Result<()> {
+    match core.approvals.get(&key).map(|approval| approval.state) {
+        None | Some(ApprovalState::Gone) => {}
+        Some(_) => return Ok(()),
+    }
+    core.approvals.put(
+        &key,
+        StoredApproval {
+            kind: ApprovalKind::Match,
+            event: search.event,
+            member: wanted.member,
+            find_me: wanted.find_me,
+            asset,
+            face: hit.face,
+            score: hit.score,
+            next_best: hit.next_best,
+            grade: hit.grade,
+            state: ApprovalState::Waiting,
+            at: now_ms(),
+        },
+    )?;
+    core.live.tell(What::Approvals, Some(data_encoding::HEXLOWER.encode(&key)));
+    Ok(())
+}
+
+/// Ends deliveries that may no longer leave and questions that nobody needs answered any more.
+fn end_what_is_gone(core: &Arc<Core>, ruled: &HashSet<[u8; 16]>, asked: &HashSet<[u8; 16]>) -> anyhow::Result<()> {
+    for (key, delivery) in core.deliveries.all() {
+        let under_way = matches!(delivery.state, DeliveryState::Pending | DeliveryState::Accepted);
+        if !under_way || ruled.contains(key.as_slice()) {
+            continue;
+        }
+        let Err(held) = core.may_leave(&delivery) else { continue };
+        cancel(core, &key, &held.to_string())?;
+    }
+    for (key, approval) in core.approvals.all() {
+        let open = approval.kind == ApprovalKind::Match && approval.state == ApprovalState::Waiting;
+        if open && !asked.contains(key.as_slice()) {
+            core.approvals.change(&key, |row| {
+                row.state = ApprovalState::Gone;
+                true
+            })?;
+            core.live.tell(What::Approvals, Some(data_encoding::HEXLOWER.encode(&key)));
+        }
+    }
+    Ok(())
+}
+
+/// Cancels a delivery and removes its rendition.
+pub(super) fn cancel(core: &Arc<Core>, key: &[u8], reason: &str) -> anyhow::Result<()> {
+    let mut blob = None;
+    core.deliveries.change(key, |row| {
+        blob = row.rendition.take().map(|rendition| rendition.blob);
+        row.state = DeliveryState::Cancelled;
+        row.reason = Some(reason.to_owned());
+        row.changed_at = now_ms();
+        true
+    })?;
+    if let Some(blob) = blob {
+        core.vault.blobs().remove(blob)?;
+    }
+    if let Ok(key) = <[u8; 16]>::try_from(key) {
+        core.tell_transfer(&inframe_protocol::OfferId(key));
+    }
+    Ok(())
+}
+
+/// Grades that the API shows.
+#[must_use]
+pub(crate) fn grade_word(grade: Grade) -> &'static str {
+    match grade {
+        Grade::Sure => "sure",
+        Grade::Maybe => "maybe",
+    }
+}

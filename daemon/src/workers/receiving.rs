@@ -1,0 +1,361 @@
+//! The receiving worker: answers offers, fetches what was accepted, looks whether it is really me, and takes it into the library.
+
+use std::io;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use inframe_protocol::OfferId;
+use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
+
+use super::board::Step;
+use super::{Core, Job, blocking};
+use crate::activity::ActivityKind;
+use crate::clock::now_ms;
+use crate::faces::{Faces, Likeness, StoredFaces};
+use crate::library::{AssetId, FacesState, LibraryError, NewAsset, Origin, Source};
+use crate::live::What;
+use crate::matching::Grade;
+use crate::network::{PeerStream, Protocol};
+use crate::sharing::ledgers::{ApprovalKind, ApprovalState, ArrivalState, StoredApproval, StoredArrival, approval_id};
+use crate::transfer::{self, FetchError, GroupSink, TransferLimits, Wanted};
+use crate::vault::{Batch, BlobId, BlobKind, Incoming};
+
+/// Transfers at once; concurrency hides disk and network latency, not CPU.
+const FETCHES_AT_ONCE: usize = 4;
+/// Arrivals open at once from one member; more are told to come later (D7).
+const MAX_OPEN_PER_MEMBER: usize = 200;
+/// Arrivals open at once in all.
+const MAX_OPEN: usize = 2_000;
+
+/// Answers an offer that a peer makes on an open stream. What is accepted is durable before the peer hears so (D1).
+pub(super) async fn answer(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
+    let offer: Offer = stream.read_message(<Offer as inframe_protocol::frame::Message>::MAX_BYTES).await?;
+    let decider = core.clone();
+    let peer = stream.peer().clone();
+    let reply = blocking(move || decide(&decider, &peer, &offer)).await??;
+    stream.write_message(&reply).await?;
+    stream.close().await?;
+    if reply == OfferReply::Accept {
+        core.live.tell(What::Transfers, None);
+        core.board.ring(Job::Receiving);
+    }
+    Ok(())
+}
+
+fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow::Result<OfferReply> {
+    let Some((from, _)) = core.events.member_by_node(&offer.event, peer) else {
+        return Ok(OfferReply::Decline(DeclineReason::NotAllowed));
+    };
+    if !core.is_my_find_me(&offer.event, &offer.find_me) {
+        return Ok(OfferReply::Decline(DeclineReason::NoSuchFindMe));
+    }
+    if !matches!(offer.media_type.as_str(), "image/jpeg" | "image/png" | "image/webp") {
+        return Ok(OfferReply::Decline(DeclineReason::UnsupportedType));
+    }
+    if core.library.by_content(&offer.content).is_some() {
+        return Ok(OfferReply::Have);
+    }
+    if let Some(known) = core.arrivals.get(&offer.offer.0) {
+        return Ok(match known.state {
+            _ if known.content != offer.content || known.from != from => OfferReply::Decline(DeclineReason::NotAllowed),
+            ArrivalState::Accepted => OfferReply::Accept,
+            ArrivalState::Stored(_) | ArrivalState::Done(_) => OfferReply::Have,
+            ArrivalState::Failed => OfferReply::Decline(DeclineReason::Unwanted),
+        });
+    }
+    let open: Vec<_> =
+        core.arrivals.all().into_iter().filter(|(_, row)| matches!(row.state, ArrivalState::Accepted)).collect();
+    if open.len() >= MAX_OPEN || open.iter().filter(|(_, row)| row.from == from).count() >= MAX_OPEN_PER_MEMBER {
+        return Ok(OfferReply::NotNow);
+    }
+    let now = now_ms();
+    core.arrivals.put(
+        &offer.offer.0,
+        StoredArrival {
+            event: offer.event,
+            from,
+            node: peer.clone(),
+            find_me: offer.find_me,
+            content: offer.content,
+            size_bytes: offer.size_bytes,
+            taken_at: offer.taken_at.map(|at| at.0),
+            state: ArrivalState::Accepted,
+            reason: None,
+            at: now,
+            changed_at: now,
+        },
+    )?;
+    Ok(OfferReply::Accept)
+}
+
+/// One step: fetch what is accepted, take in what is stored.
+pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
+    let open: Vec<_> = core
+        .arrivals
+        .all()
+        .into_iter()
+        .filter(|(_, row)| matches!(row.state, ArrivalState::Accepted | ArrivalState::Stored(_)))
+        .filter_map(|(key, row)| Some((OfferId(<[u8; 16]>::try_from(key).ok()?), row)))
+        .collect();
+    let count = open.len() as u64;
+    let outcomes: Vec<anyhow::Result<bool>> =
+        futures::stream::iter(open.into_iter().map(|(offer, row)| receive(core.clone(), offer, row)))
+            .buffer_unordered(FETCHES_AT_ONCE)
+            .collect()
+            .await;
+    let mut done = 0;
+    let mut failure = None;
+    for outcome in outcomes {
+        match outcome {
+            Ok(settled) => done += u64::from(settled),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) if done == 0 => Err(error),
+        _ => Ok(Step { done, pending: count - done, again_in: None }),
+    }
+}
+
+/// Whether it is settled.
+async fn receive(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>) -> anyhow::Result<bool> {
+    let blob = match row.state {
+        ArrivalState::Stored(blob) => blob,
+        _ => match fetch(&core, offer, &row).await? {
+            Some(blob) => blob,
+            None => return Ok(false),
+        },
+    };
+    take_in(core, offer, row, blob).await?;
+    Ok(true)
+}
+
+/// Writes groups into the vault's incoming blob.
+struct Sink(Incoming);
+
+impl GroupSink for Sink {
+    fn have(&self) -> u64 {
+        self.0.present()
+    }
+
+    fn append(&mut self, _index: u64, group: &[u8]) -> io::Result<()> {
+        self.0.append(group).map_err(io::Error::other)
+    }
+}
+
+async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow::Result<Option<BlobId>> {
+    if !core.network.is_connected(&row.node) {
+        say(core, offer, "they are away; it goes on when they are back").await?;
+        return Ok(None);
+    }
+    let blob = BlobId(offer.0);
+    if core.vault.blobs().contains(blob) {
+        // Stopped between the last byte and the catalog: the blob is whole, as only whole ones get their name.
+        return stored(core, offer, blob).await.map(Some);
+    }
+    let opener = core.clone();
+    let size_bytes = row.size_bytes;
+    let sink =
+        blocking(move || opener.vault.blobs().incoming(blob, BlobKind::Original, size_bytes, &offer.0)).await??;
+    let stream = core.network.open(&row.node, Protocol::Fetch).await?;
+    let teller = core.clone();
+    let progress = move |progress: transfer::Progress| {
+        teller.progress.set(offer, progress.bytes_done);
+        teller.tell_transfer(&offer);
+    };
+    let wanted = Wanted { offer, content: row.content, size_bytes };
+    let fetched = transfer::fetch(stream, wanted, Sink(sink), &TransferLimits::default(), progress).await;
+    core.progress.clear(&offer);
+    let fetched = match fetched {
+        Ok(fetched) => fetched,
+        Err(FetchError::NotOffered) => {
+            fail(core, offer, blob, "they do not offer this photo any more").await?;
+            return Ok(None);
+        }
+        // What was verified is right, but this sender's word is not: it would be wrong again and again.
+        Err(
+            error @ (FetchError::WrongBytes { .. }
+            | FetchError::WrongList(_)
+            | FetchError::SizeMismatch { .. }
+            | FetchError::TooManyStored { .. }),
+        ) => {
+            let nickname = core.events.nickname(&row.event, &row.from);
+            let text = format!("{nickname} sent something else than they had offered: {error}. It was thrown away.");
+            core.note(ActivityKind::Suspicious, text, None, Some(row.event)).await;
+            fail(core, offer, blob, "what came was not what was offered; it was thrown away").await?;
+            return Ok(None);
+        }
+        Err(error) => {
+            say(core, offer, "the transfer broke off; it goes on from where it stopped").await?;
+            return Err(error).context("a transfer broke off");
+        }
+    };
+    let Sink(incoming) = fetched.sink;
+    let blob = blocking(move || incoming.finish()).await??;
+    let blob = stored(core, offer, blob).await?;
+    // D1: durable first, then "delivered". A holder that misses the receipt offers again and hears that we have it.
+    if let Err(error) = fetched.confirmation.confirm(ReceiptState::Delivered).await {
+        tracing::debug!("a receipt did not get through: {error}");
+    }
+    Ok(Some(blob))
+}
+
+async fn stored(core: &Arc<Core>, offer: OfferId, blob: BlobId) -> anyhow::Result<BlobId> {
+    set(core, offer, ArrivalState::Stored(blob), None).await?;
+    Ok(blob)
+}
+
+async fn set(core: &Arc<Core>, offer: OfferId, state: ArrivalState, reason: Option<String>) -> anyhow::Result<()> {
+    let writer = core.clone();
+    blocking(move || {
+        writer.arrivals.change(&offer.0, |row| {
+            row.state = state;
+            row.reason = reason;
+            row.changed_at = now_ms();
+            true
+        })
+    })
+    .await??;
+    core.tell_transfer(&offer);
+    Ok(())
+}
+
+async fn say(core: &Arc<Core>, offer: OfferId, reason: &str) -> anyhow::Result<()> {
+    if core.arrivals.get(&offer.0).is_some_and(|row| row.reason.as_deref() == Some(reason)) {
+        return Ok(());
+    }
+    set(core, offer, ArrivalState::Accepted, Some(reason.to_owned())).await
+}
+
+async fn fail(core: &Arc<Core>, offer: OfferId, blob: BlobId, reason: &str) -> anyhow::Result<()> {
+    let cleaner = core.clone();
+    // Best effort: what cannot be removed now has no name in the catalog and is never listed.
+    let _ = blocking(move || {
+        let blobs = cleaner.vault.blobs();
+        let _ = blobs.discard_incoming(blob);
+        blobs.remove(blob)
+    })
+    .await?;
+    set(core, offer, ArrivalState::Failed, Some(reason.to_owned())).await
+}
+
+/// Looks at a stored arrival with my own full embeddings and takes it into the library; doubtful ones wait for me to say.
+async fn take_in(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>, blob: BlobId) -> anyhow::Result<()> {
+    let reader = core.clone();
+    let bytes = Bytes::from(blocking(move || reader.vault.blobs().read(blob).map(|plain| plain.to_vec())).await??);
+    let inspection = match core.library.inspect(bytes.clone()).await {
+        Ok(inspection) => inspection,
+        Err(LibraryError::Unreadable(reason)) => {
+            let nickname = core.events.nickname(&row.event, &row.from);
+            let text = format!("{nickname} sent a file that is no readable photo; it was thrown away.");
+            core.note(ActivityKind::Suspicious, text, None, Some(row.event)).await;
+            return fail(&core, offer, blob, &reason).await;
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let found = core.sandbox.faces(bytes.clone()).await.ok();
+    let faces = found.map(|found| StoredFaces::new(core.pack.id.clone(), found.faces, found.width, found.height));
+    let nearest = faces.as_ref().and_then(|faces| {
+        let near = |likeness: &Likeness| match likeness {
+            Likeness::Me(d) | Likeness::Perhaps(d) => *d,
+            Likeness::NotMe => f32::INFINITY,
+        };
+        faces
+            .faces
+            .iter()
+            .enumerate()
+            .map(|(index, face)| (index, core.profile.likeness(&faces.pack, &face.embedding)))
+            .min_by(|a, b| near(&a.1).total_cmp(&near(&b.1)))
+    });
+    let sure = matches!(nearest, Some((_, Likeness::Me(_))));
+    let worker = core.clone();
+    blocking(move || file(&worker, offer, &row, blob, bytes.len() as u64, inspection, faces, nearest, sure)).await??;
+    core.tell_transfer(&offer);
+    Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "one commit point with everything that was found out before")]
+fn file(
+    core: &Arc<Core>,
+    offer: OfferId,
+    row: &StoredArrival,
+    blob: BlobId,
+    size_bytes: u64,
+    inspection: crate::sandbox::Inspection,
+    faces: Option<StoredFaces>,
+    nearest: Option<(usize, Likeness)>,
+    sure: bool,
+) -> anyhow::Result<()> {
+    let id = match core.library.by_content(&row.content) {
+        // Taken in before a crash that came ahead of the arrival's last mark.
+        Some(id) => id,
+        None => {
+            let new = NewAsset {
+                file_name: format!("inframe-{}.{}", &offer.to_string()[..8], inspection.format.extension()),
+                content: row.content,
+                size_bytes,
+                original: Source::Stored(blob),
+                origin: Origin::Received { event: row.event, from: row.from, find_me: row.find_me, offer },
+                taken_at: row.taken_at.and_then(|at| i64::try_from(at).ok()),
+                doubtful: !sure,
+            };
+            core.library.adopt(new, inspection)?
+        }
+    };
+    if let Some(faces) = faces {
+        let mut batch = Batch::default();
+        Faces::put(&mut batch, id, &faces)?;
+        let count = u16::try_from(faces.faces.len()).unwrap_or(u16::MAX);
+        let done = FacesState::Done { pack: faces.pack.clone(), count };
+        core.library.change(id, batch, |asset| asset.faces = done)?;
+        core.faces.remember(id, faces);
+    }
+    if !sure {
+        ask_whether_me(core, row, id, nearest)?;
+    }
+    let nickname = core.events.nickname(&row.event, &row.from);
+    let text = format!("A photo came from {nickname} in {}.", core.events.name(&row.event));
+    core.activity.note(ActivityKind::Arrived, text, Some(id.to_string()), Some(row.event.to_string()))?;
+    core.arrivals.change(&offer.0, |arrival| {
+        arrival.state = ArrivalState::Done(id);
+        arrival.reason = None;
+        arrival.changed_at = now_ms();
+        true
+    })?;
+    core.live.tell(What::Events, Some(row.event.to_string()));
+    Ok(())
+}
+
+fn ask_whether_me(
+    core: &Arc<Core>,
+    row: &StoredArrival,
+    asset: AssetId,
+    nearest: Option<(usize, Likeness)>,
+) -> anyhow::Result<()> {
+    let (face, score) = match nearest {
+        Some((index, Likeness::Me(d) | Likeness::Perhaps(d))) => (index, d),
+        Some((index, Likeness::NotMe)) => (index, 0.0),
+        None => (0, 0.0),
+    };
+    let key = approval_id(&row.event, &row.from, asset);
+    core.approvals.put(
+        &key,
+        StoredApproval {
+            kind: ApprovalKind::Doubtful,
+            event: row.event,
+            member: row.from,
+            find_me: row.find_me,
+            asset,
+            face: u16::try_from(face).unwrap_or(0),
+            score,
+            next_best: None,
+            grade: Grade::Maybe,
+            state: ApprovalState::Waiting,
+            at: now_ms(),
+        },
+    )?;
+    core.live.tell(What::Approvals, None);
+    Ok(())
+}

@@ -1,0 +1,270 @@
+//! The sending worker: makes the rendition of each pending delivery, offers it to its receiver, and serves it when fetched. The only way on
+//! which a photo leaves (D4): policy, egress filter, activity entry, then bytes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures::StreamExt as _;
+use inframe_protocol::fetch::FetchRequest;
+use inframe_protocol::groups::{GroupHasher, GroupList};
+use inframe_protocol::limits::{GROUP_BYTES, MAX_FETCH_REPLY_BYTES, MAX_SMALL_MESSAGE_BYTES};
+use inframe_protocol::offer::{Offer, OfferReply, ReceiptState};
+use inframe_protocol::{NodeId, OfferId, UnixMillis};
+
+use super::board::Step;
+use super::{Core, blocking, matching};
+use crate::activity::ActivityKind;
+use crate::clock::now_ms;
+use crate::network::{PeerStream, Protocol};
+use crate::sandbox::SandboxError;
+use crate::sharing::ledgers::{DeliveryState, Rendition, StoredDelivery};
+use crate::transfer::{self, TransferLimits};
+use crate::vault::BlobKind;
+
+/// Offers under way at once; hides the latency of several receivers, not of the CPU.
+const OFFERS_AT_ONCE: usize = 4;
+/// A receiver that is connected but did not answer, or could not take more just then, is asked again after this long.
+const ASK_AGAIN: Duration = Duration::from_secs(3);
+/// A receiver that did not fetch what it accepted is offered it again after this long.
+const OFFER_AGAIN: Duration = Duration::from_secs(120);
+
+/// One step: offer everything that waits and whose receiver is connected.
+pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
+    let now = now_ms();
+    let due: Vec<_> = core
+        .deliveries
+        .all()
+        .into_iter()
+        .filter(|(_, delivery)| match delivery.state {
+            DeliveryState::Pending => true,
+            DeliveryState::Accepted => {
+                now.saturating_sub(delivery.changed_at) > u64::try_from(OFFER_AGAIN.as_millis()).unwrap_or(u64::MAX)
+            }
+            _ => false,
+        })
+        .filter_map(|(key, delivery)| Some((<[u8; 16]>::try_from(key).ok()?, delivery)))
+        .collect();
+    let count = due.len();
+    let outcomes: Vec<anyhow::Result<bool>> =
+        futures::stream::iter(due.into_iter().map(|(key, delivery)| offer_one(core.clone(), OfferId(key), delivery)))
+            .buffer_unordered(OFFERS_AT_ONCE)
+            .collect()
+            .await;
+    let still_open = |state| matches!(state, DeliveryState::Pending);
+    let reachable = |delivery: &StoredDelivery| {
+        let node = core.events.member_node(&delivery.event, &delivery.member);
+        node.is_some_and(|node| core.network.is_connected(&node))
+    };
+    let unanswered = core.deliveries.all().iter().any(|(_, row)| still_open(row.state) && reachable(row));
+    let mut done = 0;
+    let mut failure = None;
+    for outcome in outcomes {
+        match outcome {
+            Ok(settled) => done += u64::from(settled),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        // One receiver that fails must not make the whole worker back off: the others were served, it is tried at the next step.
+        Some(error) if done == 0 => Err(error),
+        _ => Ok(Step { done, pending: count as u64 - done, again_in: unanswered.then_some(ASK_AGAIN) }),
+    }
+}
+
+/// Whether it is settled for now.
+async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery>) -> anyhow::Result<bool> {
+    let node = match core.may_leave(&delivery) {
+        Ok(node) => node,
+        Err(held) => {
+            blocking(move || matching::cancel(&core, &offer.0, &held.to_string())).await??;
+            return Ok(true);
+        }
+    };
+    if !core.network.is_connected(&node) {
+        wait(&core, offer, "they are away; it goes out when they are back").await?;
+        return Ok(false);
+    }
+    let Some(rendition) = rendition(&core, offer, &delivery).await? else { return Ok(true) };
+    let asset = core.library.get(delivery.asset).context("the photo was deleted meanwhile")?;
+    let message = Offer {
+        offer,
+        event: delivery.event,
+        find_me: delivery.find_me,
+        content: rendition.content,
+        size_bytes: rendition.size_bytes,
+        media_type: asset.media_type.clone(),
+        width: asset.width,
+        height: asset.height,
+        taken_at: asset.taken_at.and_then(|at| u64::try_from(at).ok()).map(UnixMillis),
+        score: delivery.score,
+        groups: Vec::new(),
+    };
+    let reply: OfferReply = match transfer::ask(&core.network, &node, Protocol::Offer, &message).await {
+        Ok(reply) => reply,
+        Err(error) => {
+            tracing::debug!("an offer was not answered: {error}");
+            wait(&core, offer, "they did not answer; it is offered again soon").await?;
+            return Ok(false);
+        }
+    };
+    match reply {
+        OfferReply::Accept => set_state(&core, offer, DeliveryState::Accepted, None).await?,
+        OfferReply::Have => delivered(&core, offer, &delivery).await?,
+        OfferReply::Decline(_) => {
+            set_state(&core, offer, DeliveryState::Declined, Some("they did not want it".into())).await?;
+        }
+        OfferReply::NotNow => {
+            wait(&core, offer, "they cannot take it just now; it is offered again soon").await?;
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The rendition, made now unless it was made before; `None` when this photo cannot be made safe to send.
+async fn rendition(core: &Arc<Core>, offer: OfferId, delivery: &StoredDelivery) -> anyhow::Result<Option<Rendition>> {
+    if let Some(rendition) = &delivery.rendition {
+        return Ok(Some(rendition.clone()));
+    }
+    let (reader, id) = (core.clone(), delivery.asset);
+    let original = blocking(move || reader.library.read_original(id)).await??;
+    let bytes = match core.sandbox.rendition(original).await {
+        Ok(bytes) => bytes,
+        Err(SandboxError::Unavailable(reason)) => anyhow::bail!("the egress filter is not available: {reason}"),
+        Err(error) => {
+            let reason = format!("its hidden data could not be removed, so it stays here: {error}");
+            set_state(core, offer, DeliveryState::Failed, Some(reason)).await?;
+            return Ok(None);
+        }
+    };
+    let writer = core.clone();
+    let made = blocking(move || {
+        let content = inframe_protocol::ContentId::of(&bytes);
+        let blob = writer.vault.blobs().put(BlobKind::Rendition, &offer.0, &bytes)?;
+        let rendition = Rendition { blob, content, size_bytes: bytes.len() as u64 };
+        writer.deliveries.change(&offer.0, |row| {
+            row.rendition = Some(rendition.clone());
+            true
+        })?;
+        anyhow::Ok(rendition)
+    })
+    .await??;
+    Ok(Some(made))
+}
+
+async fn set_state(
+    core: &Arc<Core>,
+    offer: OfferId,
+    state: DeliveryState,
+    reason: Option<String>,
+) -> anyhow::Result<()> {
+    let writer = core.clone();
+    blocking(move || {
+        let mut blob = None;
+        writer.deliveries.change(&offer.0, |row| {
+            // A late answer never brings back what was delivered or cancelled meanwhile.
+            if !matches!(row.state, DeliveryState::Pending | DeliveryState::Accepted) {
+                return false;
+            }
+            row.state = state;
+            row.reason = reason;
+            row.changed_at = now_ms();
+            if !matches!(state, DeliveryState::Pending | DeliveryState::Accepted) {
+                blob = row.rendition.take().map(|rendition| rendition.blob);
+            }
+            true
+        })?;
+        if let Some(blob) = blob {
+            writer.vault.blobs().remove(blob)?;
+        }
+        anyhow::Ok(())
+    })
+    .await??;
+    core.tell_transfer(&offer);
+    Ok(())
+}
+
+async fn wait(core: &Arc<Core>, offer: OfferId, reason: &str) -> anyhow::Result<()> {
+    let unchanged = core.deliveries.get(&offer.0).is_some_and(|row| row.reason.as_deref() == Some(reason));
+    if unchanged {
+        return Ok(());
+    }
+    set_state(core, offer, DeliveryState::Pending, Some(reason.to_owned())).await
+}
+
+async fn delivered(core: &Arc<Core>, offer: OfferId, delivery: &StoredDelivery) -> anyhow::Result<()> {
+    set_state(core, offer, DeliveryState::Delivered, None).await?;
+    core.live.tell(crate::live::What::Asset, Some(delivery.asset.to_string()));
+    Ok(())
+}
+
+/// Serves a fetch that a peer asked for. Ids that were not offered to this very node get one uniform answer.
+pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
+    let request: FetchRequest = stream.read_message(MAX_SMALL_MESSAGE_BYTES).await?;
+    let peer = stream.peer().clone();
+    let offer = request.offer;
+    let Some((delivery, rendition)) = servable(&core, &peer, &request) else {
+        let text = "A node asked for a photo that was not offered to it, and was refused.".to_owned();
+        core.note(ActivityKind::Suspicious, text, None, None).await;
+        return Ok(transfer::not_found(stream).await?);
+    };
+    let (source, list) = {
+        let core = core.clone();
+        blocking(move || {
+            let reader = core.vault.blobs().open(rendition.blob)?;
+            let list = group_list(&core, rendition.blob)?;
+            anyhow::Ok((reader, list))
+        })
+        .await??
+    };
+    debug_assert!(list.count().saturating_mul(32) <= MAX_FETCH_REPLY_BYTES as u64);
+    // D4: the entry is durable before the first byte leaves.
+    let nickname = core.events.nickname(&delivery.event, &delivery.member);
+    let event_name = core.events.name(&delivery.event);
+    let text = format!("A photo went to {nickname} in {event_name}.");
+    let noter = core.clone();
+    let (asset, event) = (delivery.asset.to_string(), delivery.event.to_string());
+    blocking(move || noter.activity.note(ActivityKind::Left, text, Some(asset), Some(event))).await??;
+    let progress = {
+        let core = core.clone();
+        move |progress: transfer::Progress| {
+            core.progress.set(offer, progress.bytes_done);
+            core.tell_transfer(&offer);
+        }
+    };
+    let served = transfer::serve(stream, &request, list, source, &TransferLimits::default(), progress).await;
+    core.progress.clear(&offer);
+    let receipt = served.context("a transfer broke off; it goes on when the other side asks again")?;
+    match receipt.state {
+        ReceiptState::Delivered => delivered(&core, offer, &delivery).await,
+        _ => set_state(&core, offer, DeliveryState::Declined, Some("they could not use it".into())).await,
+    }
+}
+
+fn servable(core: &Core, peer: &NodeId, request: &FetchRequest) -> Option<(Arc<StoredDelivery>, Rendition)> {
+    let delivery = core.deliveries.get(&request.offer.0)?;
+    if !matches!(delivery.state, DeliveryState::Pending | DeliveryState::Accepted) {
+        return None;
+    }
+    let node = core.may_leave(&delivery).ok()?;
+    let rendition = delivery.rendition.clone()?;
+    (node == *peer && rendition.content == request.content).then_some((delivery, rendition))
+}
+
+/// Hashes a rendition's groups; photos are small, so this costs a few milliseconds and nothing has to be kept.
+fn group_list(core: &Core, blob: crate::vault::BlobId) -> anyhow::Result<GroupList> {
+    let reader = core.vault.blobs().open(blob)?;
+    let mut hasher = GroupHasher::new();
+    let mut group = vec![0; usize::try_from(GROUP_BYTES)?];
+    let mut offset = 0;
+    loop {
+        let read = reader.read_at(offset, &mut group)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(group.get(..read).unwrap_or_default());
+        offset += read as u64;
+    }
+    Ok(hasher.finish()?)
+}
