@@ -1,0 +1,216 @@
+// The one place that talks to the daemon: JSON in and out, problem+json turned into ApiError, reachability noted.
+import type * as T from './types'
+
+const BASE = '/api/v1'
+
+/** The daemon answered, and the answer was a refusal. */
+export class ApiError extends Error {
+  readonly kind: string
+  readonly title: string
+  readonly status: number
+
+  constructor(problem: T.ProblemView) {
+    super(problem.detail || problem.title)
+    this.name = 'ApiError'
+    this.kind = problem.type
+    this.title = problem.title
+    this.status = problem.status
+  }
+}
+
+/** The daemon did not answer at all. */
+export class UnreachableError extends Error {
+  constructor() {
+    super("Can't reach the photo daemon. Your photos are safe.")
+    this.name = 'UnreachableError'
+  }
+}
+
+type Watcher = { reached(): void; lost(): void; signedOut(): void }
+let watcher: Watcher = { reached() {}, lost() {}, signedOut() {} }
+
+/** Tells one listener (the connection state) how every request fared. */
+export function watchRequests(next: Watcher): void {
+  watcher = next
+}
+
+/** Makes an error out of an answer that is not a success; a proxy's HTML page must not end up on the screen. */
+export function problemOf(status: number, body: string): ApiError {
+  try {
+    const parsed = JSON.parse(body) as Partial<T.ProblemView>
+    if (typeof parsed.title === 'string' || typeof parsed.detail === 'string') {
+      return new ApiError({
+        type: parsed.type ?? 'unknown',
+        title: parsed.title ?? 'That did not work',
+        status,
+        detail: parsed.detail ?? '',
+      })
+    }
+  } catch {
+    // Not JSON: fall through to words of our own.
+  }
+  const title = status >= 500 ? 'The photo daemon ran into a problem' : 'The photo daemon refused that'
+  return new ApiError({ type: 'unknown', title, status, detail: `${title} (${status}).` })
+}
+
+/** A sentence for people, whatever was thrown. */
+export function wordsFor(error: unknown): string {
+  if (error instanceof ApiError || error instanceof UnreachableError) return error.message
+  return 'Something unexpected went wrong. Try again.'
+}
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError'
+}
+
+async function send(method: string, path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetch(BASE + path, { method, credentials: 'same-origin', cache: 'no-store', ...init })
+  } catch (error) {
+    if (isAbort(error)) throw error
+    watcher.lost()
+    throw new UnreachableError()
+  }
+  watcher.reached()
+  if (response.status === 401 && !path.startsWith('/session')) watcher.signedOut()
+  if (!response.ok && response.status !== 304) throw problemOf(response.status, await response.text().catch(() => ''))
+  return response
+}
+
+async function json<V>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<V> {
+  const init: RequestInit = { signal: signal ?? null }
+  if (body !== undefined) {
+    init.body = JSON.stringify(body)
+    init.headers = { 'content-type': 'application/json' }
+  }
+  const response = await send(method, path, init)
+  if (response.status === 204) return undefined as V
+  return (await response.json()) as V
+}
+
+const id = encodeURIComponent
+
+export const api = {
+  async hasSession(): Promise<boolean> {
+    try {
+      await send('GET', '/session')
+      return true
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return false
+      throw error
+    }
+  },
+  openSession: (token: string) => send('POST', '/session', jsonInit({ token })),
+  closeSession: () => send('DELETE', '/session'),
+
+  status: () => json<T.StatusView>('GET', '/status'),
+  settings: () => json<T.SettingsView>('GET', '/settings'),
+  changeSettings: (patch: T.SettingsPatch) => json<T.SettingsView>('PATCH', '/settings', patch),
+  watchFolder: (path: string) => json<T.SettingsView>('POST', '/watched-folders', { path }),
+  unwatchFolder: (path: string) => json<T.SettingsView>('DELETE', `/watched-folders?path=${id(path)}`),
+
+  startImport: (path: string) => json<T.ImportView>('POST', '/imports', { path }),
+  imports: () => json<T.ImportView[]>('GET', '/imports'),
+
+  async skeleton(etag: string | null): Promise<{ bytes: ArrayBuffer; etag: string | null } | null> {
+    const response = await send('GET', '/timeline/skeleton', etag ? { headers: { 'if-none-match': etag } } : {})
+    if (response.status === 304) return null
+    return { bytes: await response.arrayBuffer(), etag: response.headers.get('etag') }
+  },
+  block: (n: number, rev: number, signal?: AbortSignal) =>
+    json<T.TimelineBlockView>('GET', `/timeline/blocks/${n}?rev=${rev}`, undefined, signal),
+
+  asset: (asset: string) => json<T.AssetView>('GET', `/assets/${id(asset)}`),
+
+  consentText: (scope: 'faces' | 'announce') => json<T.ConsentTextView>('GET', `/consent-texts/${scope}`),
+  profile: () => json<T.ProfileView>('GET', '/profile'),
+  giveConsent: (text_hash: string) => json<T.ProfileView>('POST', '/profile/consent', { text_hash }),
+  async addSelfie(file: Blob): Promise<T.ProfileView> {
+    const response = await send('POST', '/profile/selfies', {
+      body: file,
+      headers: { 'content-type': file.type || 'application/octet-stream' },
+    })
+    return (await response.json()) as T.ProfileView
+  },
+  removeSelfie: (selfie: string) => json<T.ProfileView>('DELETE', `/profile/selfies/${id(selfie)}`),
+  eraseProfile: () => json<T.ProfileView>('DELETE', '/profile'),
+
+  events: () => json<T.EventView[]>('GET', '/events'),
+  event: (event: string) => json<T.EventView>('GET', `/events/${id(event)}`),
+  createEvent: (body: T.NewEventBody) => json<T.EventView>('POST', '/events', body),
+  changeEvent: (event: string, patch: T.EventPatch) => json<T.EventView>('PATCH', `/events/${id(event)}`, patch),
+  joinEvent: (link: string) => json<T.EventView>('POST', '/events/join', { link }),
+  leaveEvent: (event: string) => json<void>('DELETE', `/events/${id(event)}`),
+  invites: (event: string) => json<T.InviteView[]>('GET', `/events/${id(event)}/invites`),
+  createInvite: (event: string, body: T.NewInviteBody) =>
+    json<T.InviteView>('POST', `/events/${id(event)}/invites`, body),
+  revokeInvite: (event: string, invite: string) => json<void>('DELETE', `/events/${id(event)}/invites/${id(invite)}`),
+  answerAdmission: (event: string, member: string, admit: boolean) =>
+    json<T.EventView>('POST', `/events/${id(event)}/admissions/${id(member)}`, { admit }),
+  removeMember: (event: string, member: string) =>
+    json<T.EventView>('DELETE', `/events/${id(event)}/members/${id(member)}`),
+  setMemberPolicy: (event: string, member: string, policy: string) =>
+    json<T.EventView>('PUT', `/events/${id(event)}/members/${id(member)}/policy`, { policy }),
+  announce: (event: string, body: T.FindMeBody) => json<T.EventView>('PUT', `/events/${id(event)}/find-me`, body),
+  withdraw: (event: string) => json<T.EventView>('DELETE', `/events/${id(event)}/find-me`),
+  addAssets: (event: string, assets: string[]) => json<T.EventView>('POST', `/events/${id(event)}/assets`, { assets }),
+  removeAssets: (event: string, assets: string[]) =>
+    json<T.EventView>('DELETE', `/events/${id(event)}/assets`, { assets }),
+
+  approvals: (state: 'waiting' | 'all') => json<T.ApprovalView[]>('GET', `/approvals?state=${state}`),
+  decide: (approval: string, body: T.DecisionBody) => json<T.ApprovalView>('POST', `/approvals/${id(approval)}`, body),
+
+  transfers: () => json<T.TransferView[]>('GET', '/transfers'),
+  retryTransfer: (transfer: string) => json<T.TransferView>('POST', `/transfers/${id(transfer)}/retry`),
+
+  peers: () => json<T.PeerView[]>('GET', '/peers'),
+  activity: (before: number | null, limit: number) =>
+    json<T.ActivityView[]>('GET', `/activity?limit=${limit}${before === null ? '' : `&before=${before}`}`),
+}
+
+function jsonInit(body: unknown): RequestInit {
+  return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+}
+
+/** Addresses of pictures, for `src` attributes. */
+export const pictures = {
+  grid: (asset: string) => `${BASE}/assets/${id(asset)}/thumb?size=grid`,
+  preview: (asset: string) => `${BASE}/assets/${id(asset)}/thumb?size=preview`,
+  original: (asset: string) => `${BASE}/assets/${id(asset)}/original`,
+  selfie: (selfie: string) => `${BASE}/profile/selfies/${id(selfie)}/still`,
+  approvalStill: (approval: string) => `${BASE}/approvals/${id(approval)}/still`,
+  approvalCrop: (approval: string) => `${BASE}/approvals/${id(approval)}/crop`,
+}
+
+/** Sends one file with progress, which `fetch` cannot report. */
+export function uploadFile(file: File, onProgress: (sentBytes: number) => void, signal: AbortSignal): Promise<T.UploadView> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest()
+    request.open('POST', `${BASE}/uploads?name=${id(file.name)}`)
+    request.setRequestHeader('content-type', file.type || 'application/octet-stream')
+    request.upload.onprogress = (event) => onProgress(event.loaded)
+    request.onerror = () => {
+      watcher.lost()
+      reject(new UnreachableError())
+    }
+    request.onabort = () => reject(new DOMException('stopped', 'AbortError'))
+    request.onload = () => {
+      watcher.reached()
+      if (request.status === 401) watcher.signedOut()
+      if (request.status < 200 || request.status >= 300) return reject(problemOf(request.status, request.responseText))
+      try {
+        resolve(JSON.parse(request.responseText) as T.UploadView)
+      } catch {
+        reject(problemOf(request.status, ''))
+      }
+    }
+    signal.addEventListener('abort', () => request.abort(), { once: true })
+    request.send(file)
+  })
+}
+
+export function liveAddress(since: number): string {
+  const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
+  return `${scheme}://${location.host}${BASE}/live?since=${since}`
+}

@@ -1,0 +1,558 @@
+// Generated from openapi.json by `npm run types`; do not edit.
+
+/** One entry of the activity log. */
+export interface ActivityView {
+  /** Asset concerned. */
+  asset?: string | null
+  /** Time. */
+  at: number
+  /** Event concerned. */
+  event?: string | null
+  /** `left`, `arrived`, `asked`, `refused`, `suspicious`, `consent`, `member`. */
+  kind: string
+  /** Sequence number. */
+  seq: number
+  /** A sentence for the owner. */
+  text: string
+}
+
+/** Somebody who asks to join. */
+export interface AdmissionView {
+  /** When they asked. */
+  at: number
+  /** Member id they propose. */
+  id: string
+  /** Nickname. */
+  nickname: string
+}
+
+/** The host's answer to an admission. */
+export interface AdmitBody {
+  /** Admit or refuse. */
+  admit: boolean
+}
+
+/** A live find-me of mine. */
+export interface AnnouncementView {
+  /** Event id. */
+  event: string
+  /** Event name. */
+  event_name: string
+  /** Members whose nodes have it since this node started. */
+  seen_by: number
+  /** Start. */
+  since: number
+  /** Expiry of the owner's consent; renewed records end with it. */
+  until: number
+}
+
+/** Something that waits for the owner's decision. */
+export interface ApprovalView {
+  /** The asset. */
+  asset: string
+  /** When found. */
+  at: number
+  /** Event id. */
+  event: string
+  /** Event name. */
+  event_name: string
+  /** The matched face. */
+  face: string
+  /** `sure` or `maybe`. */
+  grade: string
+  /** Id; `/approvals/{id}/still` is their selfie still, `/approvals/{id}/crop` the matched face. */
+  id: string
+  /** `match` (may this photo go to them?) or `doubtful` (is this received photo really of you?). */
+  kind: string
+  /** Member id of the other person. */
+  member: string
+  /** Distance of the next best face of the photo, if any. */
+  next_best?: number | null
+  /** Nickname of the other person. */
+  nickname: string
+  /** Other faces in the photo. */
+  other_faces: number
+  /** Template distance; smaller is closer. */
+  score: number
+  /** `waiting`, `allowed`, `refused`. */
+  state: string
+  /** The sure threshold for it. */
+  sure_below: number
+}
+
+/** One asset in full. */
+export interface AssetView {
+  /** Camera, if known. */
+  camera?: string | null
+  /** BLAKE3 of the plain bytes, hex. */
+  content_id: string
+  /** Faces, left to right. */
+  faces: Array<FaceView>
+  /** `waiting`, `done` or `failed`. */
+  faces_state: string
+  /** File name as imported. */
+  file_name: string
+  /** Whether the file carries a location (it is never shown to others). */
+  has_location: boolean
+  /** Upright height in pixels. */
+  height: number
+  /** Id. */
+  id: string
+  /** Import time. */
+  imported_at: number
+  /** Media type. */
+  media_type: string
+  /** Origin. */
+  origin: OriginView
+  /** Deliveries to others. */
+  shared_with: Array<SharedWithView>
+  /** Plain size. */
+  size_bytes: number
+  /** Capture time, if the file says so (local wall time taken as UTC when the file has no offset). */
+  taken_at?: number | null
+  /** Thumbhash, base64. */
+  thumbhash: string
+  /** Upright width in pixels. */
+  width: number
+}
+
+/** Assets chosen by hand. */
+export interface AssetsBody {
+  /** Asset ids, at most 10,000. */
+  assets: Array<string>
+}
+
+/** Consent given to a text. */
+export interface ConsentBody {
+  /** Hash of the text that was shown. */
+  text_hash: string
+}
+
+/** One paragraph of a consent text. */
+export interface ConsentSectionView {
+  /** Heading: what is computed, where it is kept, who gets what, how long, how to stop. */
+  heading: string
+  /** Text. */
+  text: string
+}
+
+/** The consent text that stands before enrolment or announcement. */
+export interface ConsentTextView {
+  /** BLAKE3 of the text, hex; to be sent back with the consent. */
+  hash: string
+  /** `faces` (find faces and enrol me) or `announce` (announce my face in an event). */
+  scope: string
+  /** Question and answer pairs. */
+  sections: Array<ConsentSectionView>
+  /** The sentence beside the tick box. */
+  tick: string
+  /** Title. */
+  title: string
+  /** Version. */
+  version: number
+}
+
+/** A decision. */
+export interface DecisionBody {
+  /** With `allow`: send later sure matches with this person in this event without asking. */
+  always?: boolean
+  /** `allow`, `not_now` or `never`. */
+  decision: string
+}
+
+/** A change to an event's local settings; absent fields stay. */
+export interface EventPatch {
+  /** Host only. */
+  admit_automatically?: boolean | null
+  /** `ask`, `automatic`, `never`. */
+  policy?: string | null
+  /** `window`, `all`, `chosen`. */
+  scope?: string | null
+}
+
+/** An event in full. */
+export interface EventView {
+  /** Whether valid invites are admitted without asking (host only). */
+  admit_automatically: boolean
+  /** Photos of this event on this node: received ones and those that take part. */
+  asset_ids: Array<string>
+  /** My photos that take part. */
+  eligible_count: number
+  /** End of the event. */
+  ends_at?: number | null
+  /** Epoch number. */
+  epoch: number
+  find_me?: AnnouncementView | null
+  /** Id. */
+  id: string
+  /** Admitted members. */
+  members: Array<MemberView>
+  /** Name. */
+  name: string
+  /** Policy of this node here: `ask`, `automatic`, `never`. */
+  policy: string
+  /** Why joining stopped, if refused: in words. */
+  problem?: string | null
+  /** Received photos. */
+  received_count: number
+  /** `host`, `co-host`, `member`, or `waiting` while the host has not admitted this node. */
+  role: string
+  /** Which of my photos take part: `window` (taken between start and end), `all` or `chosen`. */
+  scope: string
+  /** Start of the event. */
+  starts_at?: number | null
+  /** Those who wait for admission (host only). */
+  waiting: Array<AdmissionView>
+}
+
+/** A face in an asset. */
+export interface FaceView {
+  /** Height, fraction of height. */
+  h: number
+  /** Id. */
+  id: string
+  /** Whether it is the owner's own face by this node's own check. */
+  me: boolean
+  /** Quality 0..1. */
+  quality: number
+  /** Width, fraction of width. */
+  w: number
+  /** Left, fraction of width. */
+  x: number
+  /** Top, fraction of height. */
+  y: number
+}
+
+/** Start of an announcement. */
+export interface FindMeBody {
+  /** How long to announce, hours; 1 to 2160 (renewed every day meanwhile). */
+  hours: number
+  /** Hash of the `announce` consent text that was shown. */
+  text_hash: string
+}
+
+/** A file that was not imported. */
+export interface ImportFailureView {
+  /** File name. */
+  name: string
+  /** Reason and what to do. */
+  reason: string
+}
+
+/** One run of an import. */
+export interface ImportView {
+  /** Exact duplicates skipped. */
+  duplicates: number
+  /** Files that could not be imported, at most the first 1,000. */
+  failed: Array<ImportFailureView>
+  /** End. */
+  finished_at?: number | null
+  /** Id. */
+  id: string
+  /** Files imported and durable. */
+  imported: number
+  /** Folder, `upload` or `watched folder`. */
+  source: string
+  /** Start. */
+  started_at: number
+  /** `running`, `done`. */
+  state: string
+  /** Files seen so far. */
+  total: number
+}
+
+/** An invite. */
+export interface InviteView {
+  /** Expiry. */
+  expires_at: number
+  /** Id. */
+  id: string
+  /** Link to paste; holds the secret. */
+  link: string
+  /** The link as a QR code, an SVG document. */
+  qr_svg: string
+  /** Uses left. */
+  uses_left: number
+}
+
+/** A pasted invite link. */
+export interface JoinBody {
+  /** The link. */
+  link: string
+}
+
+/** What a launch link carries. */
+export interface LaunchBody {
+  /** The token in the link's fragment, `#launch=TOKEN`. */
+  token: string
+}
+
+/** A fresh launch link. */
+export interface LaunchLinkView {
+  /** Signs one browser in, once, within ten minutes. */
+  url: string
+}
+
+/** A message of the live socket: something changed, ask for it again. */
+export interface LiveView {
+  /** The id concerned, if one. */
+  id?: string | null
+  /** Rising number; pass the last one as `since` to resume. */
+  seq: number
+  /** `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, or `resync` when messages were missed. */
+  what: string
+}
+
+/** Policy towards one member. */
+export interface MemberPolicyBody {
+  /** `ask`, `automatic`, `never` or `event`. */
+  policy: string
+}
+
+/** A member of an event. */
+export interface MemberView {
+  /** Member id. */
+  id: string
+  /** When admitted. */
+  joined_at: number
+  /** Whether a find-me of theirs is live. */
+  looking: boolean
+  /** Whether it is this node. */
+  me: boolean
+  /** Nickname. */
+  nickname: string
+  /** Whether its node is connected now. */
+  online: boolean
+  /** Own policy towards this person: `ask`, `automatic`, `never`, or `event` for the event's. */
+  policy: string
+  /** `host`, `co-host` or `member`. */
+  role: string
+}
+
+/** A new event. */
+export interface NewEventBody {
+  /** End. */
+  ends_at?: number | null
+  /** Name, 1 to 80 characters. */
+  name: string
+  /** Start. */
+  starts_at?: number | null
+}
+
+/** Request for an invite. */
+export interface NewInviteBody {
+  /** Life in seconds; default 48 hours, at most 90 days. */
+  expires_in_s?: number | null
+  /** Number of uses; default 1, at most 500. */
+  uses?: number | null
+}
+
+/** Where an asset came from. */
+export interface OriginView {
+  /** When it arrived here. */
+  at: number
+  /** Event id it was received in. */
+  event?: string | null
+  /** Event name. */
+  event_name?: string | null
+  /** Nickname of the sender. */
+  from?: string | null
+  /** `imported` or `received`. */
+  kind: string
+}
+
+/** A path on the daemon's machine. */
+export interface PathBody {
+  /** Absolute path of a file or folder. */
+  path: string
+}
+
+/** A peer. */
+export interface PeerView {
+  /** Addresses in use or known. */
+  addresses: Array<string>
+  /** Whether connected. */
+  connected: boolean
+  /** Names of common events. */
+  events: Array<string>
+  /** Nicknames by which members know it. */
+  nickname?: string | null
+  /** Peer id in base58. */
+  node_id: string
+}
+
+/** A problem, as in RFC 9457 (`application/problem+json`). */
+export interface ProblemView {
+  /** What happened and what to do. */
+  detail: string
+  /** HTTP status. */
+  status: number
+  /** Short title. */
+  title: string
+  /** Stable kind, such as `invite-expired`. */
+  type: string
+}
+
+/** The profile "me". */
+export interface ProfileView {
+  /** Find-mes that are announced now. */
+  announcements: Array<AnnouncementView>
+  /** Whether consent to face finding was given and when. */
+  consent_at?: number | null
+  /** Whether at least one selfie is enrolled. */
+  enrolled: boolean
+  /** Selfies. */
+  selfies: Array<SelfieView>
+}
+
+/** A selfie of the profile. */
+export interface SelfieView {
+  /** When enrolled. */
+  at: number
+  /** Id; the still is at `/profile/selfies/{id}/still`. */
+  id: string
+  /** Quality 0..1. */
+  quality: number
+}
+
+/** Changes to the settings; absent fields stay. */
+export interface SettingsPatch {
+  /** New device name. */
+  device_name?: string | null
+  /** New nickname. */
+  nickname?: string | null
+}
+
+/** Settings that the owner can change. */
+export interface SettingsView {
+  /** Name of this device, at most 40 characters. */
+  device_name: string
+  /** The name that other members see, at most 40 characters. */
+  nickname: string
+  /** Folders that are watched for new photos. */
+  watched_folders: Array<WatchedFolderView>
+}
+
+/** To whom an asset went. */
+export interface SharedWithView {
+  /** When it was confirmed as delivered. */
+  at: number
+  /** Event name. */
+  event_name: string
+  /** Nickname. */
+  nickname: string
+}
+
+/** The node at a glance. */
+export interface StatusView {
+  /** Multiaddresses at which others reach this node. */
+  addresses: Array<string>
+  /** Events in which this node announces a find-me now. */
+  announcing: number
+  /** Approvals waiting for an answer. */
+  approvals_waiting: number
+  /** Plain bytes of all assets. */
+  asset_bytes: number
+  /** Assets in the library. */
+  asset_count: number
+  /** Name of this device. */
+  device_name: string
+  /** Whether profile "me" is enrolled. */
+  enrolled: boolean
+  /** How the master key is kept, in words. */
+  key_protection: string
+  /** The name that other members see. */
+  nickname: string
+  /** Peer id in base58, as libp2p writes it. */
+  node_id: string
+  /** Id of the model pack in use. */
+  pack: string
+  /** Connected peers. */
+  peers_connected: number
+  /** What of the sandbox this kernel does not offer, in words; empty when complete. */
+  sandbox_gaps: Array<string>
+  /** Sandbox processes alive now. */
+  sandbox_processes: number
+  /** Revision of the timeline. */
+  timeline_rev: number
+  /** Seconds since start. */
+  uptime_s: number
+  /** Version of the daemon. */
+  version: string
+  /** Every worker. */
+  workers: Array<WorkerView>
+}
+
+/** A fixed block of 256 items of the timeline, newest first, as columns of equal length. */
+export interface TimelineBlockView {
+  /** Faces found, or -1 while not looked at. */
+  faces: Array<number>
+  /** Asset ids. */
+  ids: Array<string>
+  /** Whether the asset was received from somebody. */
+  received: Array<boolean>
+  /** Revision that the block belongs to. */
+  rev: number
+  /** Index of the first item. */
+  start: number
+  /** Capture time (or import time where unknown), Unix ms. */
+  taken_at: Array<number>
+}
+
+/** A transfer. */
+export interface TransferView {
+  /** The local asset: the one sent, or the one that came of it. */
+  asset?: string | null
+  /** Created. */
+  at: number
+  /** Last change. */
+  changed_at: number
+  /** `sending` or `receiving`. */
+  direction: string
+  /** Bytes verified so far. */
+  done_bytes: number
+  /** Event name. */
+  event_name: string
+  /** Id. */
+  id: string
+  /** Nickname of the other side. */
+  nickname: string
+  /** Why it waits or failed, in words. */
+  reason?: string | null
+  /** Bytes in all. */
+  size_bytes: number
+  /** `waiting`, `active`, `delivered`, `declined`, `failed`, `cancelled`. */
+  state: string
+}
+
+/** What became of one uploaded file. */
+export interface UploadView {
+  /** The asset, when imported or a duplicate. */
+  asset?: string | null
+  /** `imported`, `duplicate` or `refused`. */
+  outcome: string
+  /** Why it was refused. */
+  reason?: string | null
+}
+
+/** One watched folder. */
+export interface WatchedFolderView {
+  /** Absolute path. */
+  path: string
+  /** Why it cannot be read now, if so. */
+  problem?: string | null
+}
+
+/** One background worker, for the status page. */
+export interface WorkerView {
+  /** Jobs done since start. */
+  done: number
+  /** The last error, in words. */
+  last_error?: string | null
+  /** Name, such as `faces` or `transfer`. */
+  name: string
+  /** Jobs known to be waiting. */
+  pending: number
+  /** `idle`, `working` or `failing`. */
+  state: string
+}

@@ -1,0 +1,38 @@
+// One short message at a time, for things that are not on the screen already.
+
+export interface Notice {
+  text: string
+  bad: boolean
+  id: number
+}
+
+const SHOWN_MS = 8_000
+
+class Notices {
+  current = $state.raw<Notice | null>(null)
+  #timer: ReturnType<typeof setTimeout> | null = null
+  #next = 1
+
+  say(text: string, bad = false): void {
+    this.current = { text, bad, id: this.#next++ }
+    this.resume()
+  }
+
+  /** Stays while somebody points at it or has moved into it. */
+  pause(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+
+  resume(): void {
+    this.pause()
+    this.#timer = setTimeout(() => this.close(), SHOWN_MS)
+  }
+
+  close(): void {
+    this.pause()
+    this.current = null
+  }
+}
+
+export const notices = new Notices()

@@ -1,0 +1,17 @@
+// What the screens share, one resource per concern.
+import { api } from '../api/client'
+import { Resource } from './resource.svelte'
+
+export const status = new Resource(['status', 'approvals', 'profile', 'events', 'settings'], api.status)
+export const settings = new Resource(['settings'], api.settings)
+export const imports = new Resource(['imports'], api.imports)
+export const events = new Resource(['events', 'profile'], api.events)
+export const profile = new Resource(['profile', 'events'], api.profile)
+export const approvals = new Resource(['approvals'], () => api.approvals('all'))
+export const transfers = new Resource(['transfers'], api.transfers)
+export const peers = new Resource(['status', 'events'], api.peers)
+
+/** After the daemon was away, everything may have changed. */
+export function refreshAll(): void {
+  for (const resource of [status, settings, imports, events, profile, approvals, transfers, peers]) resource.refresh()
+}
