@@ -1,0 +1,101 @@
+# Everything that one does with this repository. `make help` lists it; continuous integration runs `make test` and nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Cargo, npm and the stamps below are not made for two of each at once.
+.NOTPARALLEL:
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+BUILT := $(CARGO_TARGET_DIR)/debug
+# Passed to the daemon by `make run`, such as ARGS="--data-dir /srv/photos".
+ARGS ?=
+
+# Always the same packages: cargo chooses features for the set that it is given, and another set would build the heavy dependencies again.
+BUILD := cargo build --quiet -p inframe -p inframe-models -p inframe-tests
+
+WEIGHTS := models/node_modules/@vladmandic/face-api/model
+PACK := models/pack/face-api
+NPM_CI := npm ci --no-audit --no-fund --loglevel=error
+
+# Stamps: a second `make run` goes straight to the daemon. Each lies inside what it vouches for, so that deleting the folder deletes the stamp.
+MODELS_INSTALLED := models/node_modules/.installed
+MODELS_CONVERTED := $(PACK)/.converted
+WEBUI_INSTALLED := webui/node_modules/.installed
+WEBUI_BUILT := webui/dist/.built
+BROWSER_INSTALLED := tests/browser/node_modules/.installed
+
+CONVERTER := $(wildcard models/src/convert/*.rs models/src/convert.rs models/src/bin/convert.rs)
+WEBUI_SOURCES := $(shell find webui -name node_modules -prune -o -name dist -prune -o -type f -print 2>/dev/null)
+
+##@ Use
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Install, convert, build what is missing and start the daemon; prints a launch link for the dashboard
+	@$(BUILT)/inframe run $(ARGS)
+
+.PHONY: demo
+demo: build ## Three daemons, real photos, one person who finds herself; then three dashboards until Ctrl-C
+	@$(BUILT)/demo $(ARGS)
+
+.PHONY: release
+release: setup ## The shipped binary, optimised and stripped
+	cargo build --profile dist -p inframe
+	@echo "$(CARGO_TARGET_DIR)/dist/inframe"
+
+##@ Work on it
+.PHONY: setup
+setup: $(MODELS_CONVERTED) $(WEBUI_BUILT) ## Install the pinned packages, convert the model weights, build the web UI
+
+.PHONY: build
+build: setup ## Build the daemon and the demo (development profile)
+	@$(BUILD) --bins
+
+.PHONY: test
+test: setup $(BROWSER_INSTALLED) ## Everything that continuous integration checks
+	@.ci/suite
+
+.PHONY: lint
+lint: setup ## Formatting, clippy, documentation and dependency rules, warnings denied
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
+	@if command -v cargo-deny > /dev/null; then cargo deny --log-level error --offline check bans licenses sources; fi
+
+.PHONY: format
+format: ## Format the Rust code
+	cargo fmt --all
+
+.PHONY: bench
+bench: build ## Measure what an idle daemon costs in memory and processor time (the demo measures the rest)
+	@$(BUILT)/measure
+
+.PHONY: clean
+clean: ## Remove everything that these commands made
+	rm -rf $(CARGO_TARGET_DIR) models/node_modules webui/node_modules tests/browser/node_modules webui/dist
+	rm -f $(MODELS_CONVERTED) $(PACK)/*.onnx
+
+$(MODELS_INSTALLED): models/package.json models/package-lock.json
+	cd models && $(NPM_CI)
+	@touch $@
+
+$(MODELS_CONVERTED): $(MODELS_INSTALLED) $(CONVERTER)
+	$(BUILD) --bin convert
+	$(BUILT)/convert $(WEIGHTS) $(PACK)
+	@touch $@
+
+$(WEBUI_INSTALLED): webui/package.json webui/package-lock.json
+	cd webui && $(NPM_CI)
+	@touch $@
+
+$(WEBUI_BUILT): $(WEBUI_INSTALLED) $(WEBUI_SOURCES)
+	cd webui && npm run --silent build
+	@touch $@
+
+$(BROWSER_INSTALLED): tests/browser/package.json tests/browser/package-lock.json
+	cd tests/browser && $(NPM_CI)
+	@touch $@

@@ -1,0 +1,114 @@
+// A real Chromium that counts what must not happen (policy violations, console errors, outside requests) and checks accessibility.
+
+import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+
+export const DESKTOP = { width: 1440, height: 900 }
+export const PHONE = { width: 390, height: 844 }
+
+/** Where pictures of the screens go. */
+export const SCREENSHOTS = process.env.INFRAME_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), 'inframe-screens-'))
+mkdirSync(SCREENSHOTS, { recursive: true })
+
+export async function openBrowser() {
+  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+  return chromium.launch({ executablePath, headless: true, args: FLAGS })
+}
+
+/** A page of one dashboard with everything that went wrong on it. */
+export class Screen {
+  wrong = []
+
+  static async open(browser, daemon, options = {}) {
+    const screen = new Screen()
+    screen.origin = new URL(daemon.ready.dashboard).origin
+    screen.context = await browser.newContext({ viewport: DESKTOP, colorScheme: 'light', ...options })
+    screen.page = await screen.context.newPage()
+    screen.page.setDefaultTimeout(20_000)
+    await screen.#watch()
+    return screen
+  }
+
+  async #watch() {
+    const { page } = this
+    await page.addInitScript(() => {
+      addEventListener('securitypolicyviolation', (event) => console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`))
+    })
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.wrong.push(`${message.type()}: ${message.text()} ${message.location().url}`)
+    })
+    page.on('pageerror', (error) => this.wrong.push(`exception: ${error.message}`))
+    page.on('request', (request) => {
+      const url = new URL(request.url())
+      const own = ['data:', 'blob:', 'about:'].includes(url.protocol) || url.host === new URL(this.origin).host
+      if (!own) this.wrong.push(`outside request: ${request.url()}`)
+    })
+  }
+
+  id(name) {
+    return this.page.getByTestId(name)
+  }
+
+  /** Waits until every picture in sight has come, or failed. */
+  async settled() {
+    await this.page.waitForFunction(() => [...document.images].every((image) => image.complete || image.loading === 'lazy'))
+  }
+
+  async go(path) {
+    await this.page.goto(this.origin + path)
+  }
+
+  /** Accessibility violations of what is on the page now, in words. */
+  async axe() {
+    await this.page.evaluate(AXE)
+    return this.page.evaluate(async () => {
+      const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+      const { violations } = await globalThis.axe.run(document, { runOnly: tags })
+      return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`)
+    })
+  }
+
+  async picture(name) {
+    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
+  }
+
+  async close() {
+    await this.context.close()
+  }
+}
+
+/** Part of a JPEG as a new JPEG, cut by the browser's own canvas. */
+export async function cut(browser, bytes, { x, y, width, height }) {
+  const page = await browser.newPage()
+  try {
+    const base64 = await page.evaluate(async (given) => {
+      const image = new Image()
+      image.src = `data:image/jpeg;base64,${given.base64}`
+      await image.decode()
+      const canvas = Object.assign(document.createElement('canvas'), { width: given.width, height: given.height })
+      canvas.getContext('2d').drawImage(image, -given.x, -given.y)
+      return canvas.toDataURL('image/jpeg', 0.92).split(',')[1]
+    }, { base64: bytes.toString('base64'), x, y, width, height })
+    return Buffer.from(base64, 'base64')
+  } finally {
+    await page.close()
+  }
+}
+
+/** Drops a file on the page, as from a file manager. */
+export async function drop(page, name, bytes) {
+  const transfer = await page.evaluateHandle(({ base64, name }) => {
+    const raw = atob(base64)
+    const content = Uint8Array.from(raw, (letter) => letter.charCodeAt(0))
+    const transfer = new DataTransfer()
+    transfer.items.add(new File([content], name, { type: 'image/jpeg' }))
+    return transfer
+  }, { base64: bytes.toString('base64'), name })
+  for (const type of ['dragenter', 'dragover', 'drop']) await page.dispatchEvent('body', type, { dataTransfer: transfer })
+}

@@ -1,0 +1,188 @@
+// The whole way in the browser: two people, two dashboards, one photo that finds the person in it.
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { Daemon, sample, waitUntil } from './daemons.mjs'
+import { cut, drop, openBrowser, PHONE, Screen, SCREENSHOTS } from './browser.mjs'
+
+/** Head and shoulders of the woman at the right of the first sample. */
+const HER_SELFIE = { x: 1330, y: 90, width: 540, height: 560 }
+const SCREENS = ['/photos', '/events', '/approvals', '/transfers', '/profile', '/settings', '/activity']
+
+let browser, holder, finder, theirs, hers, event
+
+before(async () => {
+  browser = await openBrowser()
+  ;[holder, finder] = await Promise.all([Daemon.start('Host'), Daemon.start('Finder')])
+  theirs = await Screen.open(browser, holder)
+  hers = await Screen.open(browser, finder)
+})
+
+after(async () => {
+  await browser?.close()
+  await Promise.all([holder?.stop(), finder?.stop()])
+  console.log(`pictures of the screens: ${SCREENSHOTS}`)
+})
+
+/** The step after which nothing else makes sense, for each builds on those before it. */
+let broken
+
+const step = (name, run) =>
+  test(name, { timeout: 120_000 }, async () => {
+    assert.ok(!broken, `the step before failed: ${broken}`)
+    try {
+      await run()
+    } catch (error) {
+      broken = name
+      await theirs?.picture('failed-holder').catch(() => {})
+      await hers?.picture('failed-finder').catch(() => {})
+      throw error
+    }
+  })
+
+step('a launch link opens the dashboard and leaves no token in the address', async () => {
+  for (const [screen, daemon] of [[theirs, holder], [hers, finder]]) {
+    await screen.page.goto(daemon.ready.launch)
+    await screen.id('add-photos').first().waitFor()
+    assert.ok(!screen.page.url().includes('launch='), screen.page.url())
+  }
+  await theirs.picture('empty-timeline')
+})
+
+step('photos come in by the file dialog and by drag and drop, and appear as tiles', async () => {
+  await theirs.id('file-input').setInputFiles({ name: 'party.jpg', mimeType: 'image/jpeg', buffer: sample(2) })
+  await theirs.id('tile').first().waitFor()
+  await drop(theirs.page, 'bar.jpg', sample(5))
+  await waitUntil('two tiles', async () => (await theirs.id('tile').count()) === 2)
+  await waitUntil('their pictures', () => theirs.page.evaluate(() => [...document.querySelectorAll('[data-testid=tile] img')].filter((image) => image.naturalWidth > 0).length >= 2))
+})
+
+step('a file that is no photo is named with its reason', async () => {
+  await theirs.id('file-input').setInputFiles({ name: 'letter.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture at all') })
+  await theirs.page.getByText('letter.jpg').first().waitFor()
+  assert.equal(await theirs.id('tile').count(), 2)
+})
+
+step('an event is made, a link invites, the invited one is admitted', async () => {
+  await theirs.go('/events')
+  await theirs.id('create-event').first().click()
+  await theirs.id('event-name').fill('Summer party')
+  await theirs.id('create-event-submit').click()
+  event = await waitUntil('the event', async () => (await holder.api('GET', '/events'))[0])
+  await theirs.go(`/events/${event.id}`)
+  await theirs.id('invite-button').first().click()
+  const field = theirs.id('invite-link')
+  await field.waitFor()
+  const link = await waitUntil('the link', () => field.evaluate((element) => (element.value ?? element.textContent).trim()))
+  assert.match(link, /^inframe:\/\/join\//)
+  await theirs.picture('invite')
+
+  await hers.go('/events')
+  await hers.id('join-link').or(hers.id('join-event')).first().waitFor()
+  if ((await hers.id('join-link').count()) === 0) await hers.id('join-event').first().click()
+  await hers.id('join-link').fill(link)
+  await hers.id('join-submit').click()
+  await theirs.go(`/events/${event.id}`)
+  await theirs.id('admit').first().click()
+  await waitUntil('her membership', async () => (await finder.api('GET', '/events'))[0]?.role === 'member')
+})
+
+step('a selfie is taken only after the text was agreed to', async () => {
+  await hers.go('/profile')
+  await hers.id('consent-tick').waitFor()
+  const input = hers.id('selfie-input')
+  assert.ok((await input.count()) === 0 || (await input.isDisabled()), 'no selfie before consent')
+  await hers.picture('consent')
+  await hers.id('consent-tick').check()
+  const agree = hers.id('consent-submit')
+  if ((await agree.count()) > 0) await agree.click()
+  await input.waitFor({ state: 'attached' })
+  await input.setInputFiles({ name: 'me.jpg', mimeType: 'image/jpeg', buffer: await cut(browser, sample(1), HER_SELFIE) })
+  await waitUntil('her enrolment', async () => (await finder.api('GET', '/profile')).enrolled)
+})
+
+step('she announces herself in the event, and the page says so everywhere', async () => {
+  await hers.go(`/events/${event.id}`)
+  await hers.id('find-me').first().click()
+  await hers.id('consent-tick').waitFor()
+  assert.ok(await hers.id('announce').isDisabled(), 'no announcement before the text is agreed to')
+  await hers.picture('announce')
+  await hers.id('consent-tick').check()
+  await hers.id('announce').click()
+  await waitUntil('the find-me', async () => (await finder.api('GET', `/events/${event.id}`)).find_me)
+  await hers.go('/photos')
+  await hers.id('announcing-badge').first().waitFor()
+})
+
+step('the holder is asked with both faces, says yes, and the photo appears at hers without a reload', async () => {
+  await hers.page.evaluate(() => (globalThis.notReloaded = true))
+  const { hash } = await holder.api('GET', '/consent-texts/faces')
+  await holder.api('POST', '/profile/consent', { text_hash: hash })
+  // Only this photo takes part: strangers in the others may be asked about as well, with other keys for other events.
+  await holder.api('PATCH', `/events/${event.id}`, { scope: 'chosen', policy: 'ask' })
+  const { asset } = await holder.api('POST', '/uploads?name=terrace.jpg', sample(3))
+  await holder.api('POST', `/events/${event.id}/assets`, { assets: [asset] })
+  const question = await waitUntil('the question', async () => (await holder.api('GET', '/approvals?state=waiting'))[0])
+  assert.equal(question.asset, asset)
+  await theirs.go('/approvals')
+  const card = theirs.id('approval-card').first()
+  await card.waitFor()
+  await waitUntil('their face, the matched face and the photo', () =>
+    card.evaluate((element) => [...element.querySelectorAll('img')].filter((image) => image.naturalWidth > 0).length >= 3))
+  await theirs.picture('approval')
+  assert.deepEqual(await theirs.axe(), [], 'accessibility of the approval')
+  await theirs.id('approval-allow').first().click()
+
+  await hers.id('tile').first().waitFor()
+  assert.equal(await hers.page.evaluate(() => globalThis.notReloaded), true, 'the page was reloaded')
+  assert.equal(await hers.id('tile').count(), 1)
+  await hers.picture('received')
+  await hers.id('tile').first().click()
+  await hers.id('photo').waitFor()
+  await hers.picture('photo')
+  assert.deepEqual(await hers.axe(), [], 'accessibility of the photo')
+})
+
+step('both sides list the transfer', async () => {
+  for (const screen of [theirs, hers]) {
+    await screen.go('/transfers')
+    await screen.id('transfer-row').first().waitFor()
+  }
+})
+
+step('a withdrawal is one click away', async () => {
+  await hers.go(`/events/${event.id}`)
+  await hers.id('withdraw').first().click()
+  const sure = hers.id('withdraw-confirm')
+  if ((await sure.count()) > 0) await sure.click()
+  await waitUntil('the withdrawal', async () => (await finder.api('GET', `/events/${event.id}`)).find_me === null)
+})
+
+for (const scheme of ['light', 'dark']) {
+  for (const [name, options] of [['desktop', {}], ['phone', { viewport: PHONE, deviceScaleFactor: 2, hasTouch: true, isMobile: true }]]) {
+    step(`every screen is accessible and fits: ${name}, ${scheme}`, async () => {
+      const screen = await Screen.open(browser, holder, { ...options, colorScheme: scheme })
+      const { url } = await holder.api('POST', '/session/launch-links', {})
+      await screen.page.goto(url)
+      await screen.id('tile').first().waitFor()
+      const found = []
+      for (const path of [...SCREENS, `/events/${event.id}`]) {
+        await screen.go(path)
+        await screen.page.getByRole('heading').first().waitFor()
+        await screen.settled()
+        const label = path.startsWith('/events/') ? 'event' : path.slice(1)
+        await screen.picture(`${label}-${name}-${scheme}`)
+        found.push(...(await screen.axe()).map((violation) => `${path}: ${violation}`))
+        const sideways = await screen.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+        if (sideways > 0) found.push(`${path}: ${sideways} px wider than the screen`)
+      }
+      found.push(...screen.wrong)
+      await screen.close()
+      assert.deepEqual(found, [])
+    })
+  }
+}
+
+step('nothing went wrong on the way: no policy violation, no error, no outside request', () => {
+  assert.deepEqual([...theirs.wrong, ...hers.wrong], [])
+})

@@ -1,0 +1,300 @@
+//! Every endpoint of `/api/v1`, over the daemon's Unix socket (file permission is the guard there, so no cookie is needed).
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::views::{
+    Activity, Approval, Asset, ConsentText, Event, EventPatch, Import, Invite, LaunchLink, Peer, Profile, Settings,
+    Status, TimelineBlock, Transfer, Upload,
+};
+
+/// A request that hangs is a bug; the slowest honest one (an upload on a loaded machine) stays far below.
+const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+
+/// A refusal of the API, as its `application/problem+json` says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Problem {
+    /// HTTP status.
+    pub status: u16,
+    /// Stable kind.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What happened and what to do.
+    pub detail: String,
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} {}: {}", self.status, self.kind, self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// The refusal inside `outcome`.
+///
+/// # Errors
+/// When the call went through, or failed for another reason than an answer of the API.
+pub fn refusal<T>(outcome: Result<T>) -> Result<Problem> {
+    match outcome {
+        Ok(_) => anyhow::bail!("the call went through, though it should have been refused"),
+        Err(error) => error.downcast::<Problem>(),
+    }
+}
+
+/// A client of one daemon.
+#[derive(Clone, Debug)]
+pub struct Api {
+    http: Client,
+    base: String,
+}
+
+impl Api {
+    /// A client that speaks to the daemon behind `socket`.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn on_socket(socket: &Path) -> Result<Self> {
+        let http = Client::builder().unix_socket(socket.to_path_buf()).timeout(REQUEST_LIMIT).build()?;
+        Ok(Self { http, base: "http://localhost/api/v1".to_owned() })
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
+    /// Sends a request and turns a refusal into [`Problem`].
+    ///
+    /// # Errors
+    /// When the daemon cannot be reached or refuses.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response> {
+        let answer = request.send().await.context("the daemon does not answer on its socket")?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let body = answer.text().await.unwrap_or_default();
+        let problem = serde_json::from_str(&body).unwrap_or_else(|_| Problem { detail: body, ..Problem::default() });
+        Err(Problem { status: status.as_u16(), ..problem }.into())
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
+        let answer = self.send(request).await?;
+        let url = answer.url().path().to_owned();
+        answer.json().await.with_context(|| format!("{url} answered with something else than its schema"))
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.json(self.request(Method::GET, path)).await
+    }
+
+    async fn with<T: DeserializeOwned>(&self, method: Method, path: &str, body: &impl Serialize) -> Result<T> {
+        self.json(self.request(method, path).json(body)).await
+    }
+
+    async fn bytes(&self, path: &str) -> Result<Vec<u8>> {
+        Ok(self.send(self.request(Method::GET, path)).await?.bytes().await?.to_vec())
+    }
+}
+
+/// Status, settings, sessions.
+#[allow(missing_docs, clippy::missing_errors_doc)]
+impl Api {
+    pub async fn status(&self) -> Result<Status> {
+        self.get("/status").await
+    }
+
+    pub async fn settings(&self) -> Result<Settings> {
+        self.get("/settings").await
+    }
+
+    pub async fn rename(&self, nickname: &str) -> Result<Settings> {
+        self.with(Method::PATCH, "/settings", &json!({ "nickname": nickname })).await
+    }
+
+    pub async fn watch(&self, folder: &Path) -> Result<Settings> {
+        self.with(Method::POST, "/watched-folders", &json!({ "path": folder })).await
+    }
+
+    pub async fn launch_link(&self) -> Result<LaunchLink> {
+        self.with(Method::POST, "/session/launch-links", &json!({})).await
+    }
+
+    pub async fn peers(&self) -> Result<Vec<Peer>> {
+        self.get("/peers").await
+    }
+
+    pub async fn activity(&self) -> Result<Vec<Activity>> {
+        self.get("/activity").await
+    }
+
+    pub async fn openapi(&self) -> Result<Value> {
+        self.get("/openapi.json").await
+    }
+}
+
+/// Library.
+#[allow(missing_docs, clippy::missing_errors_doc)]
+impl Api {
+    pub async fn import(&self, path: &Path) -> Result<Import> {
+        self.with(Method::POST, "/imports", &json!({ "path": path })).await
+    }
+
+    pub async fn import_state(&self, id: &str) -> Result<Import> {
+        self.get(&format!("/imports/{id}")).await
+    }
+
+    pub async fn imports(&self) -> Result<Vec<Import>> {
+        self.get("/imports").await
+    }
+
+    pub async fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<Upload> {
+        self.json(self.request(Method::POST, "/uploads").query(&[("name", name)]).body(bytes)).await
+    }
+
+    pub async fn timeline_block(&self, index: u64, rev: u64) -> Result<TimelineBlock> {
+        self.get(&format!("/timeline/blocks/{index}?rev={rev}")).await
+    }
+
+    pub async fn skeleton(&self) -> Result<Vec<u8>> {
+        self.bytes("/timeline/skeleton").await
+    }
+
+    pub async fn asset(&self, id: &str) -> Result<Asset> {
+        self.get(&format!("/assets/{id}")).await
+    }
+
+    pub async fn original(&self, id: &str) -> Result<Vec<u8>> {
+        self.bytes(&format!("/assets/{id}/original")).await
+    }
+
+    pub async fn thumb(&self, id: &str, size: &str) -> Result<Vec<u8>> {
+        self.bytes(&format!("/assets/{id}/thumb?size={size}")).await
+    }
+
+    /// Every asset, newest first.
+    pub async fn assets(&self) -> Result<Vec<Asset>> {
+        let rev = u64_at(&self.skeleton().await?, 8)?;
+        let mut assets = Vec::new();
+        for index in 0.. {
+            // A block past the end is empty or refused; both end the list.
+            let Ok(block) = self.timeline_block(index, rev).await else { break };
+            if block.ids.is_empty() {
+                break;
+            }
+            for id in &block.ids {
+                assets.push(self.asset(id).await?);
+            }
+        }
+        Ok(assets)
+    }
+}
+
+/// Profile and find-me.
+#[allow(missing_docs, clippy::missing_errors_doc)]
+impl Api {
+    pub async fn consent_text(&self, scope: &str) -> Result<ConsentText> {
+        self.get(&format!("/consent-texts/{scope}")).await
+    }
+
+    pub async fn profile(&self) -> Result<Profile> {
+        self.get("/profile").await
+    }
+
+    pub async fn consent(&self, text_hash: &str) -> Result<Profile> {
+        self.with(Method::POST, "/profile/consent", &json!({ "text_hash": text_hash })).await
+    }
+
+    pub async fn add_selfie(&self, image: Vec<u8>) -> Result<Profile> {
+        let request = self.request(Method::POST, "/profile/selfies").header("content-type", "image/jpeg").body(image);
+        self.json(request).await
+    }
+
+    pub async fn erase_profile(&self) -> Result<Profile> {
+        self.json(self.request(Method::DELETE, "/profile")).await
+    }
+
+    pub async fn announce(&self, event: &str, text_hash: &str, hours: u32) -> Result<Event> {
+        self.with(Method::PUT, &format!("/events/{event}/find-me"), &json!({ "text_hash": text_hash, "hours": hours }))
+            .await
+    }
+
+    pub async fn withdraw(&self, event: &str) -> Result<Event> {
+        self.json(self.request(Method::DELETE, &format!("/events/{event}/find-me"))).await
+    }
+}
+
+/// Events, approvals, transfers.
+#[allow(missing_docs, clippy::missing_errors_doc)]
+impl Api {
+    pub async fn events(&self) -> Result<Vec<Event>> {
+        self.get("/events").await
+    }
+
+    pub async fn event(&self, id: &str) -> Result<Event> {
+        self.get(&format!("/events/{id}")).await
+    }
+
+    pub async fn create_event(&self, name: &str) -> Result<Event> {
+        self.with(Method::POST, "/events", &json!({ "name": name })).await
+    }
+
+    pub async fn patch_event(&self, id: &str, patch: &EventPatch) -> Result<Event> {
+        self.with(Method::PATCH, &format!("/events/{id}"), patch).await
+    }
+
+    pub async fn invite(&self, event: &str, expires_in_s: Option<u64>, uses: Option<u32>) -> Result<Invite> {
+        self.with(
+            Method::POST,
+            &format!("/events/{event}/invites"),
+            &json!({ "expires_in_s": expires_in_s, "uses": uses }),
+        )
+        .await
+    }
+
+    pub async fn join(&self, link: &str) -> Result<Event> {
+        self.with(Method::POST, "/events/join", &json!({ "link": link })).await
+    }
+
+    pub async fn admit(&self, event: &str, member: &str, admit: bool) -> Result<Event> {
+        self.with(Method::POST, &format!("/events/{event}/admissions/{member}"), &json!({ "admit": admit })).await
+    }
+
+    pub async fn remove_member(&self, event: &str, member: &str) -> Result<Event> {
+        self.json(self.request(Method::DELETE, &format!("/events/{event}/members/{member}"))).await
+    }
+
+    pub async fn member_policy(&self, event: &str, member: &str, policy: &str) -> Result<Event> {
+        self.with(Method::PUT, &format!("/events/{event}/members/{member}/policy"), &json!({ "policy": policy })).await
+    }
+
+    pub async fn approvals(&self, state: &str) -> Result<Vec<Approval>> {
+        self.get(&format!("/approvals?state={state}")).await
+    }
+
+    pub async fn decide(&self, approval: &str, decision: &str, always: bool) -> Result<Approval> {
+        self.with(Method::POST, &format!("/approvals/{approval}"), &json!({ "decision": decision, "always": always }))
+            .await
+    }
+
+    pub async fn approval_image(&self, approval: &str, which: &str) -> Result<Vec<u8>> {
+        self.bytes(&format!("/approvals/{approval}/{which}")).await
+    }
+
+    pub async fn transfers(&self) -> Result<Vec<Transfer>> {
+        self.get("/transfers").await
+    }
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Result<u64> {
+    let field =
+        bytes.get(at..at + 8).and_then(|field| field.try_into().ok()).context("the timeline skeleton is cut short")?;
+    Ok(u64::from_le_bytes(field))
+}

@@ -1,0 +1,264 @@
+//! One real `inframe` process in a throwaway folder: start it, kill it, start it again; its log is shown when a test fails.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::api::Api;
+
+/// A daemon is ready in well under a second; a machine that links and tests at once may need far longer.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// Orderly shutdown waits for running jobs; past this it hangs.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+/// Lines of the log that a failing test shows.
+const LOG_TAIL_LINES: usize = 60;
+
+/// What the daemon prints as one line of JSON once it serves.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Ready {
+    /// Address of the dashboard, without a token.
+    pub dashboard: String,
+    /// One-time launch link.
+    pub launch: String,
+    /// Multiaddresses it listens on.
+    pub p2p: Vec<String>,
+}
+
+/// How to start a daemon.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The name that other members see.
+    pub nickname: String,
+    /// Multiaddress to listen on; a port of 0 lets the system choose.
+    pub listen: String,
+    /// Whether to look for peers by multicast.
+    pub mdns: bool,
+}
+
+impl Options {
+    /// Loopback only and no multicast: what tests want.
+    pub fn local(nickname: &str) -> Self {
+        Self { nickname: nickname.to_owned(), listen: "/ip4/127.0.0.1/tcp/0".to_owned(), mdns: false }
+    }
+}
+
+/// A running (or killed) daemon with its folder. Dropping it ends the process and removes the folder.
+pub struct Daemon {
+    options: Options,
+    folder: TempDir,
+    child: Option<Child>,
+    ready: Ready,
+    api: Api,
+}
+
+impl Daemon {
+    /// Starts a daemon as tests want it.
+    ///
+    /// # Errors
+    /// When the binary is missing or does not become ready.
+    pub async fn start(nickname: &str) -> Result<Self> {
+        Self::start_with(Options::local(nickname)).await
+    }
+
+    /// Starts a daemon.
+    ///
+    /// # Errors
+    /// When the binary is missing or does not become ready.
+    pub async fn start_with(options: Options) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("inframe-").tempdir()?;
+        let (child, ready) = launch(folder.path(), &options).await?;
+        let api = Api::on_socket(&data_dir(folder.path()).join("inframe.sock"))?;
+        Ok(Self { options, folder, child: Some(child), ready, api })
+    }
+
+    /// Its API.
+    pub fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// What it said when it became ready.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// The name that other members see.
+    pub fn nickname(&self) -> &str {
+        &self.options.nickname
+    }
+
+    /// The data folder.
+    pub fn data_dir(&self) -> PathBuf {
+        data_dir(self.folder.path())
+    }
+
+    /// Folder of everything that the process may write: data, temporary files, log, key file.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A folder beside the data folder, for photos to import.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn photo_dir(&self) -> Result<PathBuf> {
+        let folder = self.folder.path().join("photos");
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// Everything the process wrote to its outputs.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(log_path(self.folder.path()))?)
+    }
+
+    /// Process id, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
+    /// Ends the process at once, as a power cut would (SIGKILL).
+    ///
+    /// # Errors
+    /// When the process cannot be waited for.
+    pub async fn kill(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await.context("cannot kill the daemon")?;
+        }
+        Ok(())
+    }
+
+    /// Asks the process to end (SIGTERM) and waits for it.
+    ///
+    /// # Errors
+    /// When it does not end in time or ends with a failure.
+    pub async fn stop(&mut self) -> Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        let pid = child.id().context("the daemon has already ended")?;
+        let asked = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
+        ensure!(asked.success(), "cannot send SIGTERM");
+        let status = tokio::time::timeout(STOP_LIMIT, child.wait())
+            .await
+            .context("the daemon does not stop when asked to")??;
+        ensure!(status.success(), "the daemon stopped with {status}");
+        Ok(())
+    }
+
+    /// Starts the killed or stopped process again, on the same folder and the same port.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.kill().await?;
+        // Others know the old port from invites and profiles, as they would know a configured one.
+        if let Some(address) = self.ready.p2p.iter().find(|address| address.starts_with("/ip4/127.")) {
+            self.options.listen = address.split("/p2p/").next().unwrap_or(address).to_owned();
+        }
+        let (child, ready) = launch(self.folder.path(), &self.options).await?;
+        self.child = Some(child);
+        self.ready = ready;
+        Ok(())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // The process may be gone already; then there is nothing to end.
+            let _ = child.start_kill();
+        }
+        if std::thread::panicking() || std::env::var_os("INFRAME_SHOW_LOGS").is_some() {
+            show_log(&self.options.nickname, self.folder.path());
+        }
+    }
+}
+
+/// Path of the `inframe` binary: `INFRAME_BIN`, or beside this executable in the target folder.
+///
+/// # Errors
+/// When there is none.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("INFRAME_BIN") {
+        return Ok(PathBuf::from(path));
+    }
+    let own = std::env::current_exe()?;
+    let candidates = own.ancestors().skip(1).take(2).map(|folder| folder.join("inframe"));
+    let found = candidates.into_iter().find(|path| path.is_file());
+    found.context("no inframe binary beside this test; run `make build` first, or set INFRAME_BIN")
+}
+
+fn data_dir(folder: &Path) -> PathBuf {
+    folder.join("data")
+}
+
+fn log_path(folder: &Path) -> PathBuf {
+    folder.join("daemon.log")
+}
+
+async fn launch(folder: &Path, options: &Options) -> Result<(Child, Ready)> {
+    let log = File::options().create(true).append(true).open(log_path(folder))?;
+    let mut command = Command::new(binary()?);
+    command.arg("run").arg("--data-dir").arg(data_dir(folder)).arg("--key-file").arg(folder.join("master.key"));
+    command.args([
+        "--dashboard",
+        "127.0.0.1:0",
+        "--p2p",
+        &options.listen,
+        "--nickname",
+        &options.nickname,
+        "--ready-json",
+    ]);
+    if !options.mdns {
+        command.arg("--no-mdns");
+    }
+    // Temporary files land where the scan for plaintext looks (D3).
+    let temporary = folder.join("tmp");
+    std::fs::create_dir_all(&temporary)?;
+    command.env("TMPDIR", temporary);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?).kill_on_drop(true);
+    let mut child = command.spawn().context("cannot start the daemon")?;
+    let output = child.stdout.take().context("the daemon has no standard output")?;
+    match tokio::time::timeout(START_LIMIT, first_line(output, log)).await {
+        Ok(Ok(ready)) => Ok((child, ready)),
+        failed => {
+            show_log(&options.nickname, folder);
+            match failed {
+                Ok(Err(error)) => Err(error.context(format!("{} did not become ready", options.nickname))),
+                _ => bail!("{} did not become ready in {} s", options.nickname, START_LIMIT.as_secs()),
+            }
+        }
+    }
+}
+
+/// Reads the line that says it is ready; whatever follows on standard output goes to the log.
+async fn first_line(output: tokio::process::ChildStdout, mut log: File) -> Result<Ready> {
+    let mut lines = BufReader::new(output).lines();
+    let line = lines.next_line().await?.context("the daemon ended before it was ready")?;
+    let ready = serde_json::from_str(&line).with_context(|| format!("not the line of a ready daemon: {line}"))?;
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            // A full disk must not end the test that would have shown it.
+            let _ = writeln!(log, "{line}");
+        }
+    });
+    Ok(ready)
+}
+
+fn show_log(nickname: &str, folder: &Path) {
+    let log = std::fs::read_to_string(log_path(folder)).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    eprintln!("--- the last lines of {nickname}'s log ---");
+    for line in &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..] {
+        eprintln!("{line}");
+    }
+}

@@ -1,0 +1,23 @@
+//! What the end-to-end tests and the demo stand on: real daemons in throwaway folders, spoken to over their own API, and real photos.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`daemon`] | start, kill, restart one `inframe` process; keep its log when a test fails |
+//! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
+//! | [`views`] | the answers, as far as a client of ours reads them |
+//! | [`wait`] | wait for a condition and say what was seen last |
+//! | [`photos`] | the sample photos, the selfie, varied copies, planted metadata |
+//! | [`jpeg`] | the picture inside a JPEG, apart from its metadata |
+//! | [`scene`] | a host, a photographer and a finder who meet in an event |
+//! | [`scan`] | a byte scan of a folder for things that must not be there |
+//!
+//! Deliberately absent: any use of the daemon's library. What is tested here is what another program sees: sockets, files, exit codes.
+
+pub mod api;
+pub mod daemon;
+pub mod jpeg;
+pub mod photos;
+pub mod scan;
+pub mod scene;
+pub mod views;
+pub mod wait;

@@ -1,0 +1,240 @@
+//! The API's answers, as far as a client of ours reads them: written by hand, so that a change of the API that breaks clients breaks a test.
+#![allow(missing_docs)]
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Worker {
+    pub name: String,
+    pub state: String,
+    pub pending: u64,
+    pub last_error: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub node_id: String,
+    pub nickname: String,
+    pub addresses: Vec<String>,
+    pub asset_count: u64,
+    pub peers_connected: u32,
+    pub approvals_waiting: u32,
+    pub pack: String,
+    pub sandbox_processes: u32,
+    pub enrolled: bool,
+    pub announcing: u32,
+    pub workers: Vec<Worker>,
+    pub timeline_rev: u64,
+}
+
+impl Status {
+    /// Whether no worker has anything left to do.
+    pub fn at_rest(&self) -> bool {
+        self.workers.iter().all(|worker| worker.pending == 0 && worker.state == "idle")
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct WatchedFolder {
+    pub path: String,
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Settings {
+    pub nickname: String,
+    pub watched_folders: Vec<WatchedFolder>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct ImportFailure {
+    pub name: String,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Import {
+    pub id: String,
+    pub state: String,
+    pub total: u64,
+    pub imported: u64,
+    pub duplicates: u64,
+    pub failed: Vec<ImportFailure>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Upload {
+    pub outcome: String,
+    pub asset: Option<String>,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct TimelineBlock {
+    pub rev: u64,
+    pub start: u64,
+    pub ids: Vec<String>,
+    pub taken_at: Vec<u64>,
+    pub received: Vec<bool>,
+    pub faces: Vec<i32>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Face {
+    pub id: String,
+    pub x: f32,
+    pub y: f32,
+    pub w: f32,
+    pub h: f32,
+    pub me: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Origin {
+    pub kind: String,
+    pub from: Option<String>,
+    pub event: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct SharedWith {
+    pub nickname: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Asset {
+    pub id: String,
+    pub content_id: String,
+    pub file_name: String,
+    pub media_type: String,
+    pub size_bytes: u64,
+    pub width: u32,
+    pub height: u32,
+    pub taken_at: Option<u64>,
+    pub has_location: bool,
+    pub faces_state: String,
+    pub faces: Vec<Face>,
+    pub origin: Origin,
+    pub shared_with: Vec<SharedWith>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct ConsentText {
+    pub hash: String,
+    pub sections: Vec<serde_json::Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Selfie {
+    pub id: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Announcement {
+    pub event: String,
+    pub until: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Profile {
+    pub consent_at: Option<u64>,
+    pub enrolled: bool,
+    pub selfies: Vec<Selfie>,
+    pub announcements: Vec<Announcement>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Member {
+    pub id: String,
+    pub nickname: String,
+    pub role: String,
+    pub me: bool,
+    pub online: bool,
+    pub looking: bool,
+    pub policy: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Admission {
+    pub id: String,
+    pub nickname: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Event {
+    pub id: String,
+    pub name: String,
+    pub role: String,
+    pub problem: Option<String>,
+    pub members: Vec<Member>,
+    pub waiting: Vec<Admission>,
+    pub policy: String,
+    pub scope: String,
+    pub eligible_count: u64,
+    pub asset_ids: Vec<String>,
+    pub received_count: u64,
+    pub find_me: Option<Announcement>,
+    pub epoch: u32,
+}
+
+/// Changes to an event's local settings.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct EventPatch {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admit_automatically: Option<bool>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Invite {
+    pub id: String,
+    pub link: String,
+    pub qr_svg: String,
+    pub expires_at: u64,
+    pub uses_left: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Approval {
+    pub id: String,
+    pub kind: String,
+    pub state: String,
+    pub nickname: String,
+    pub asset: String,
+    pub grade: String,
+    pub score: f32,
+    pub sure_below: f32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Transfer {
+    pub id: String,
+    pub direction: String,
+    pub asset: Option<String>,
+    pub size_bytes: u64,
+    pub done_bytes: u64,
+    pub state: String,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Peer {
+    pub node_id: String,
+    pub connected: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Activity {
+    pub seq: u64,
+    pub kind: String,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct LaunchLink {
+    pub url: String,
+}

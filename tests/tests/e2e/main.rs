@@ -1,0 +1,9 @@
+//! End-to-end tests: real daemons in throwaway folders, over their own API.
+
+mod import;
+mod invites;
+mod local_api;
+mod recovery;
+mod secrecy;
+mod sharing;
+mod unfit_files;

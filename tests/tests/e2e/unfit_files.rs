@@ -1,0 +1,59 @@
+//! Files that are no good: each gets a clear reason, nothing is half-listed, everything else goes on.
+
+use anyhow::{Context, Result, ensure};
+use image::{GrayImage, ImageFormat};
+use inframe_tests::daemon::Daemon;
+use inframe_tests::photos::{self, pattern};
+
+/// Just above the limit of 100 megapixels.
+const TOO_MANY_PIXELS: (u32, u32) = (10_100, 10_000);
+
+async fn refused(node: &Daemon, name: &str, bytes: Vec<u8>) -> Result<String> {
+    let outcome = node.api().upload(name, bytes).await?;
+    ensure!(outcome.outcome == "refused", "{name} was {}", outcome.outcome);
+    outcome.reason.context("a refusal without a reason")
+}
+
+#[tokio::test]
+async fn every_unfit_file_is_refused_with_a_reason_and_the_node_goes_on() -> Result<()> {
+    let node = Daemon::start("Ida").await?;
+    let whole = photos::sample(2)?;
+    let bomb = photos::to_format(&GrayImage::new(TOO_MANY_PIXELS.0, TOO_MANY_PIXELS.1).into(), ImageFormat::Png)?;
+    ensure!(bomb.len() < 1_000_000, "a bomb is small: {} bytes", bomb.len());
+    let unfit = [
+        ("empty-canary.jpg", Vec::new()),
+        ("text-canary.jpg", b"This is a letter, not a picture.".to_vec()),
+        ("page-canary.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>".to_vec()),
+        ("cut-canary.jpg", whole[..whole.len() / 2].to_vec()),
+        ("head-canary.jpg", whole[..20].to_vec()),
+        ("bomb-canary.png", bomb),
+    ];
+    for (name, bytes) in unfit {
+        refused(&node, name, bytes).await?;
+        assert_eq!(node.api().status().await?.asset_count, 0, "{name} is not listed");
+    }
+    let good = node.api().upload("good.jpg", photos::to_jpeg(&pattern(300, 200, 60))?).await?;
+    assert_eq!(good.outcome, "imported", "the node goes on");
+    ensure!(!node.log()?.contains("canary"), "d3: the log names no file of the user");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hostile_file_name_is_only_a_name() -> Result<()> {
+    let node = Daemon::start("Ida").await?;
+    for (number, name) in
+        ["../../escape.jpg", "/etc/passwd", "<img src=x onerror=alert(1)>.jpg", "a\u{202e}gpj.exe", "..."]
+            .into_iter()
+            .enumerate()
+    {
+        let photo = photos::to_jpeg(&pattern(200, 150, 70 + number as u32))?;
+        let outcome = node.api().upload(name, photo.clone()).await?;
+        if let Some(id) = outcome.asset {
+            assert_eq!(node.api().original(&id).await?, photo, "d8: {name:?}");
+            let kept = node.api().asset(&id).await?.file_name;
+            ensure!(!kept.contains('/'), "d8: a name is kept without its path: {kept:?}");
+        }
+    }
+    ensure!(!node.folder().join("escape.jpg").exists(), "d8: a name was used as a path");
+    Ok(())
+}

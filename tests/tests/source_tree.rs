@@ -1,0 +1,288 @@
+//! Rules about the source itself that no compiler holds: which part may use which, what must not be in the tree.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+/// Modules of the daemon in the order in which they may use each other: each only those of earlier groups, or of its own group.
+const ORDER: &[&[&str]] = &[
+    &["limits"],
+    &["views", "clock", "config", "data_dir", "tasks"],
+    &["live"],
+    &["vault"],
+    &["settings", "ledger", "activity"],
+    &["sandbox"],
+    &["library"],
+    &["faces"],
+    &["matching"],
+    &["sharing"],
+    &["events"],
+    &["network"],
+    &["transfer"],
+    &["workers"],
+    &["node"],
+    &["web"],
+    &["cli"],
+    &["run"],
+    &["main"],
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every file that git tracks, relative to the root, with its content where it is text.
+fn tracked() -> Result<Vec<(PathBuf, Option<String>)>> {
+    let listing =
+        Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().context("cannot run git")?;
+    ensure!(listing.status.success(), "git cannot list its files");
+    let names = String::from_utf8(listing.stdout)?;
+    let files = names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from);
+    // A file may be deleted in the work tree but not yet in the index.
+    Ok(files
+        .filter_map(|name| std::fs::read(root().join(&name)).ok().map(|bytes| (name, String::from_utf8(bytes).ok())))
+        .collect())
+}
+
+fn rust_files(folder: &str) -> Result<Vec<(PathBuf, String)>> {
+    let files = tracked()?.into_iter();
+    let of_folder = files
+        .filter(|(path, _)| path.starts_with(folder) && path.extension().is_some_and(|extension| extension == "rs"));
+    Ok(of_folder.filter_map(|(path, text)| text.map(|text| (path, text))).collect())
+}
+
+/// Code without line comments, so that prose may mention what code must not use.
+fn without_comments(text: &str) -> String {
+    text.lines().map(|line| line.split("//").next().unwrap_or(line)).collect::<Vec<_>>().join("\n")
+}
+
+/// Names of the crate's top-level modules that the code mentions: `crate::name`, `use crate::{name, ..}`.
+fn modules_used(code: &str, prefix: &str) -> Vec<String> {
+    let mut used = Vec::new();
+    for (at, _) in code.match_indices(prefix) {
+        let rest = &code[at + prefix.len()..];
+        if let Some(group) = rest.strip_prefix('{') {
+            used.extend(top_level_names(group));
+        } else {
+            used.extend(leading_name(rest));
+        }
+    }
+    used
+}
+
+fn leading_name(text: &str) -> Option<String> {
+    let name: String =
+        text.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+    (!name.is_empty()).then_some(name)
+}
+
+/// First path segments of a `{a::b, c::{d, e}, f}` group, given what follows its opening brace.
+fn top_level_names(group: &str) -> Vec<String> {
+    let mut depth = 0_usize;
+    let mut names = Vec::new();
+    let mut start = true;
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => start = true,
+            _ if start && !letter.is_whitespace() => {
+                names.extend(leading_name(&group[at..]));
+                start = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+/// The top-level module that a file of `daemon/src` belongs to.
+fn module_of(path: &Path) -> Option<String> {
+    let inside = path.strip_prefix("daemon/src").ok()?;
+    let first = inside.components().next()?.as_os_str().to_str()?;
+    Some(first.trim_end_matches(".rs").to_owned())
+}
+
+fn rank(module: &str) -> Option<usize> {
+    ORDER.iter().position(|group| group.contains(&module))
+}
+
+#[test]
+fn modules_of_the_daemon_use_only_earlier_ones() -> Result<()> {
+    let mut wrong = Vec::new();
+    for (path, text) in rust_files("daemon/src")? {
+        let Some(module) = module_of(&path).filter(|module| module != "lib") else { continue };
+        let Some(own) = rank(&module) else {
+            wrong.push(format!("{}: module {module} has no place in the order", path.display()));
+            continue;
+        };
+        let code = without_comments(&text);
+        for used in modules_used(&code, "crate::").into_iter().chain(modules_used(&code, "inframe::")) {
+            if rank(&used).is_some_and(|rank| rank > own) {
+                wrong.push(format!("{}: {module} uses {used}, which comes later", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+#[test]
+fn crates_keep_to_what_they_may_use() -> Result<()> {
+    // DESIGN: `protocol` is pure, `models` knows no database, network or other crate of ours, the tests know no inside of the daemon.
+    let rules: &[(&str, &[&str])] = &[
+        ("protocol", &["tokio", "std::fs", "std::net", "SystemTime", "Instant::now", "inframe::", "inframe_models"]),
+        ("models", &["tokio", "std::net", "sled", "inframe::", "inframe_protocol"]),
+        ("tests/src", &["inframe::", "inframe_models"]),
+    ];
+    let mut wrong = Vec::new();
+    for (folder, banned) in rules {
+        for (path, text) in rust_files(folder)? {
+            let inside = path.strip_prefix(folder)?;
+            // Tests and benches of a crate may read files and clocks.
+            if ["tests", "benches", "examples", "build.rs"].iter().any(|name| inside.starts_with(name)) {
+                continue;
+            }
+            let code = without_comments(text.split("#[cfg(test)]").next().unwrap_or(&text));
+            wrong.extend(
+                banned
+                    .iter()
+                    .filter(|name| code.contains(**name))
+                    .map(|name| format!("{} uses {name}", path.display())),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_database_is_named_in_one_folder_only() -> Result<()> {
+    let elsewhere: Vec<PathBuf> = rust_files("daemon/src")?
+        .into_iter()
+        .filter(|(path, text)| {
+            without_comments(text).contains("sled::") && !path.starts_with("daemon/src/vault/catalog")
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert!(elsewhere.is_empty(), "sled is named in {elsewhere:?}");
+    Ok(())
+}
+
+#[test]
+fn every_source_file_says_its_job_and_stays_readable() -> Result<()> {
+    /// Lines, tests included.
+    const LONGEST: usize = 500;
+    let mut wrong = Vec::new();
+    for folder in ["daemon", "protocol", "models", "tests"] {
+        for (path, text) in rust_files(folder)? {
+            if !text.starts_with("//!") {
+                wrong.push(format!("{} does not begin with a sentence on its job", path.display()));
+            }
+            // A plain list of the API's value types has nothing to be split by.
+            if text.lines().count() > LONGEST && !path.ends_with("daemon/src/views.rs") {
+                wrong.push(format!("{} has {} lines", path.display(), text.lines().count()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_tree_holds_no_machine_path_and_no_unfinished_mark() -> Result<()> {
+    // Put together here, so that this file does not trip over itself.
+    let banned = [
+        ["/wo", "rk/"].concat(),
+        ["/ro", "ot/"].concat(),
+        ["TO", "DO"].concat(),
+        ["FIX", "ME"].concat(),
+        ["XX", "X:"].concat(),
+    ];
+    let mut wrong = Vec::new();
+    for (path, text) in tracked()? {
+        let Some(text) = text else { continue };
+        wrong.extend(
+            banned.iter().filter(|word| text.contains(word.as_str())).map(|word| format!("{}: {word}", path.display())),
+        );
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+#[test]
+fn lock_files_name_no_download_address() -> Result<()> {
+    let mut wrong = Vec::new();
+    for (path, text) in tracked()? {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(text) = text.filter(|_| name == "package-lock.json") else { continue };
+        wrong.extend(
+            text.lines()
+                .filter(|line| line.contains("\"resolved\": \"http"))
+                .map(|line| format!("{}: {line}", path.display())),
+        );
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+#[test]
+fn dependencies_come_from_one_registry_under_known_licences() -> Result<()> {
+    /// Licences that ask for a notice at most, for code that is linked into the binary.
+    const ALLOWED: &[&str] = &[
+        "MIT",
+        "MIT-0",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "Zlib",
+        "0BSD",
+        "Unlicense",
+        "CC0-1.0",
+        "Unicode-3.0",
+        "BSL-1.0",
+        "MPL-2.0",
+        "CDLA-Permissive-2.0",
+        "OpenSSL",
+        "bzip2-1.0.6",
+    ];
+    let host = Command::new(env!("CARGO")).arg("-vV").output()?;
+    let host = String::from_utf8(host.stdout)?;
+    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("cargo does not name its host")?;
+    // Offline: what the build needs is here already, and this test asks nobody.
+    let arguments = ["metadata", "--format-version", "1", "--offline", "--locked", "--filter-platform", host];
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let mut wrong = Vec::new();
+    for package in metadata["packages"].as_array().context("no packages")? {
+        let name = package["name"].as_str().unwrap_or_default();
+        let source = package["source"].as_str();
+        if source.is_some_and(|source| !source.starts_with("registry+")) {
+            wrong.push(format!("{name} comes from {source:?}"));
+        }
+        let licence = package["license"].as_str().unwrap_or_default();
+        let licence = licence.replace('/', " OR ");
+        // An expression is fine when one of its alternatives is; `WITH` exceptions only allow more.
+        let fine = licence.split(" OR ").any(|alternative| {
+            let parts = alternative.trim_matches(['(', ')', ' ']).split(" AND ");
+            parts.into_iter().all(|part| {
+                part.trim_matches(['(', ')', ' ']).split(" WITH ").next().is_some_and(|id| ALLOWED.contains(&id))
+            })
+        });
+        if !fine {
+            wrong.push(format!("{name}: licence {licence:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_reader_of_imports_reads_groups_and_single_paths() {
+    let code = "use crate::{vault::{Vault, Kind}, library, events::Log};\nuse crate::node::Node;\nlet x = crate::web::serve();";
+    assert_eq!(modules_used(code, "crate::"), ["vault", "library", "events", "node", "web"]);
+}
