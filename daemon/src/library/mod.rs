@@ -122,6 +122,8 @@ pub struct Library {
     index: Arc<Mutex<Index>>,
     /// Rings when a content in flight is given back.
     freed: Arc<Notify>,
+    /// Held while an asset is read, changed and written, so that no change undoes another.
+    changing: Arc<Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -168,7 +170,14 @@ impl Library {
             index.assets.insert(id, Arc::new(asset));
         }
         index.timeline = Timeline::build(items);
-        Ok(Self { vault, live, sandbox, index: Arc::new(Mutex::new(index)), freed: Arc::default() })
+        Ok(Self {
+            vault,
+            live,
+            sandbox,
+            index: Arc::new(Mutex::new(index)),
+            freed: Arc::default(),
+            changing: Arc::default(),
+        })
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
@@ -290,6 +299,7 @@ impl Library {
         mut more: Batch,
         change: impl FnOnce(&mut StoredAsset),
     ) -> Result<(), LibraryError> {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut asset = StoredAsset::clone(&*self.get(id).ok_or(LibraryError::NotFound)?);
         change(&mut asset);
         more.put_as(Kind::Asset, id.0, &asset)?;
@@ -304,6 +314,7 @@ impl Library {
     /// # Errors
     /// When there is no such asset or the vault fails.
     pub fn delete(&self, id: AssetId) -> Result<(), LibraryError> {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let asset = self.get(id).ok_or(LibraryError::NotFound)?;
         let mut batch = Batch::default();
         batch.remove(Kind::Asset, id.0);
@@ -328,6 +339,7 @@ impl Library {
     /// # Errors
     /// When the vault fails; those before are changed then.
     pub fn forget_faces(&self) -> Result<(), LibraryError> {
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         for some in self.all().chunks(ASSETS_PER_BATCH) {
             let mut batch = Batch::default();
             let mut changed = Vec::with_capacity(some.len());

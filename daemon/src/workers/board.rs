@@ -62,6 +62,29 @@ pub struct Step {
     pub again_in: Option<Duration>,
 }
 
+impl Step {
+    /// The sum of jobs that were tried side by side, each of which says whether it is settled. One that fails must not make the whole worker
+    /// back off: the others were served, and it is tried at the next step.
+    ///
+    /// # Errors
+    /// A failure, when nothing at all was settled.
+    pub fn of(outcomes: Vec<anyhow::Result<bool>>) -> anyhow::Result<Self> {
+        let tried = outcomes.len() as u64;
+        let mut done = 0;
+        let mut failure = None;
+        for outcome in outcomes {
+            match outcome {
+                Ok(settled) => done += u64::from(settled),
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) if done == 0 => Err(error),
+            _ => Ok(Self { done, pending: tried - done, again_in: None }),
+        }
+    }
+}
+
 struct Post {
     bell: Notify,
     view: Mutex<WorkerView>,

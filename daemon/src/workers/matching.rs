@@ -174,11 +174,7 @@ fn deliver(
         && approval.state == ApprovalState::Waiting
     {
         // The policy became automatic meanwhile: the question is answered by it.
-        core.approvals.change(&key, |row| {
-            row.state = ApprovalState::Gone;
-            true
-        })?;
-        core.live.tell(What::Approvals, None);
+        end_question(core, &key)?;
     }
     let again = |state| matches!(state, DeliveryState::Cancelled);
     match core.deliveries.get(&key) {
@@ -252,13 +248,22 @@ fn end_what_is_gone(core: &Arc<Core>, ruled: &HashSet<[u8; 16]>, asked: &HashSet
     for (key, approval) in core.approvals.all() {
         let open = approval.kind == ApprovalKind::Match && approval.state == ApprovalState::Waiting;
         if open && !asked.contains(key.as_slice()) {
-            core.approvals.change(&key, |row| {
-                row.state = ApprovalState::Gone;
-                true
-            })?;
-            core.live.tell(What::Approvals, Some(data_encoding::HEXLOWER.encode(&key)));
+            end_question(core, &key)?;
         }
     }
+    Ok(())
+}
+
+/// Ends a question that nobody needs answered any more, unless the owner answers it at this very moment.
+fn end_question(core: &Core, key: &[u8]) -> anyhow::Result<()> {
+    core.approvals.change(key, |row| {
+        let waits = row.state == ApprovalState::Waiting;
+        if waits {
+            row.state = ApprovalState::Gone;
+        }
+        waits
+    })?;
+    core.live.tell(What::Approvals, Some(data_encoding::HEXLOWER.encode(key)));
     Ok(())
 }
 

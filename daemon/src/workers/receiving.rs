@@ -99,24 +99,12 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
         .filter(|(_, row)| matches!(row.state, ArrivalState::Accepted | ArrivalState::Stored(_)))
         .filter_map(|(key, row)| Some((OfferId(<[u8; 16]>::try_from(key).ok()?), row)))
         .collect();
-    let count = open.len() as u64;
     let outcomes: Vec<anyhow::Result<bool>> =
         futures::stream::iter(open.into_iter().map(|(offer, row)| receive(core.clone(), offer, row)))
             .buffer_unordered(FETCHES_AT_ONCE)
             .collect()
             .await;
-    let mut done = 0;
-    let mut failure = None;
-    for outcome in outcomes {
-        match outcome {
-            Ok(settled) => done += u64::from(settled),
-            Err(error) => failure = Some(error),
-        }
-    }
-    match failure {
-        Some(error) if done == 0 => Err(error),
-        _ => Ok(Step { done, pending: count - done, again_in: None }),
-    }
+    Step::of(outcomes)
 }
 
 /// Whether it is settled.

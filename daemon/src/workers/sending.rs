@@ -45,7 +45,6 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
         })
         .filter_map(|(key, delivery)| Some((<[u8; 16]>::try_from(key).ok()?, delivery)))
         .collect();
-    let count = due.len();
     let outcomes: Vec<anyhow::Result<bool>> =
         futures::stream::iter(due.into_iter().map(|(key, delivery)| offer_one(core.clone(), OfferId(key), delivery)))
             .buffer_unordered(OFFERS_AT_ONCE)
@@ -57,19 +56,7 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
         node.is_some_and(|node| core.network.is_connected(&node))
     };
     let unanswered = core.deliveries.all().iter().any(|(_, row)| still_open(row.state) && reachable(row));
-    let mut done = 0;
-    let mut failure = None;
-    for outcome in outcomes {
-        match outcome {
-            Ok(settled) => done += u64::from(settled),
-            Err(error) => failure = Some(error),
-        }
-    }
-    match failure {
-        // One receiver that fails must not make the whole worker back off: the others were served, it is tried at the next step.
-        Some(error) if done == 0 => Err(error),
-        _ => Ok(Step { done, pending: count as u64 - done, again_in: unanswered.then_some(ASK_AGAIN) }),
-    }
+    Ok(Step { again_in: unanswered.then_some(ASK_AGAIN), ..Step::of(outcomes)? })
 }
 
 /// Whether it is settled for now.
