@@ -12,6 +12,9 @@ BUILT := $(CARGO_TARGET_DIR)/debug
 # Passed to the daemon by `make run`, such as ARGS="--data-dir /srv/photos".
 ARGS ?=
 
+# Without a desktop the link is only printed.
+DESKTOP := $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname)),--open)
+
 # Always the same packages: cargo chooses features for the set that it is given, and another set would build the heavy dependencies again.
 BUILD := cargo build --quiet -p inframe -p inframe-models -p inframe-tests
 
@@ -35,8 +38,8 @@ help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: build ## Install, convert, build what is missing and start the daemon; prints a launch link for the dashboard
-	@$(BUILT)/inframe run $(ARGS)
+run: build ## Install, convert, build what is missing, start the daemon; prints a launch link and opens it where there is a desktop
+	@$(BUILT)/inframe run $(DESKTOP) $(ARGS)
 
 .PHONY: demo
 demo: build ## Three daemons, real photos, one person who finds herself; then three dashboards until Ctrl-C
@@ -64,7 +67,7 @@ lint: setup ## Formatting, clippy, documentation and dependency rules, warnings 
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps
-	@if command -v cargo-deny > /dev/null; then cargo deny --log-level error --offline check bans licenses sources; fi
+	@if command -v cargo-deny > /dev/null; then cargo deny --log-level error check bans licenses sources; fi
 
 .PHONY: format
 format: ## Format the Rust code
