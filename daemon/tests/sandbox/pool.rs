@@ -204,6 +204,8 @@ async fn d7_children_are_confined_and_say_what_they_are_not_confined_by() {
     for name in ["Max file size", "Max core file size", "Max processes", "Max locked memory"] {
         assert_eq!(limit(name), 0, "{name}");
     }
+    let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap();
+    assert!(status.lines().any(|line| line.split_whitespace().eq(["NoNewPrivs:", "1"])), "{status}");
     // The largest image that is let through fits.
     assert!(memory(child, "VmPeak").unwrap() <= limits::CHILD_ADDRESS_BYTES);
     let gaps = sandbox.status().gaps;

@@ -13,7 +13,6 @@ pub(crate) fn known_gaps() -> Vec<String> {
     vec![
         "decoder processes are not yet held by a system-call filter (seccomp)".to_string(),
         "decoder processes are not yet shut out of the file system by the kernel (landlock)".to_string(),
-        "decoder processes are not yet barred from gaining rights through other programs (no_new_privs)".to_string(),
     ]
 }
 
@@ -36,6 +35,10 @@ pub(crate) fn confine() -> (Vec<String>, ProcessorTime) {
         if setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).is_err() {
             gaps.push(format!("decoder processes are not limited in {what}"));
         }
+    }
+    // Set before any thread is started, so that it holds for all of them.
+    if rustix::thread::set_no_new_privs(true).is_err() {
+        gaps.push("decoder processes are not barred from gaining rights through other programs".to_string());
     }
     // Other programs of the same user may then not read the photo out of this process.
     if set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err() {
