@@ -55,7 +55,8 @@ impl Events {
         for event in self.ids() {
             let due = self.read(&event, |entry| entry.announcing.map(|mine| entry.due(&mine, now))).flatten();
             let step = match (due, portrait) {
-                (Some(Due::End), _) | (Some(Due::Renew), None) => self.withdraw(&event).map(|_| ()),
+                // Without a selfie there is nobody to announce.
+                (Some(Due::End), _) | (Some(_), None) => self.withdraw(&event).map(|_| ()),
                 (Some(Due::Renew), Some(portrait)) => {
                     self.write_find_me(&event, portrait, |entry| Ok(entry.announcing))
                 }

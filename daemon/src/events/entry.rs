@@ -52,6 +52,7 @@ pub(super) struct Entry {
     pub(super) invites: Vec<IssuedInvite>,
     pub(super) waiting: Vec<WaitingAdmission>,
     pub(super) declined: BTreeSet<MemberId>,
+    pub(super) removed_nodes: BTreeSet<NodeId>,
 }
 
 impl Entry {
@@ -77,6 +78,7 @@ impl Entry {
             invites: Vec::new(),
             waiting: Vec::new(),
             declined: BTreeSet::new(),
+            removed_nodes: BTreeSet::new(),
         }
     }
 
@@ -110,6 +112,7 @@ impl Entry {
             invites: row.invites,
             waiting: row.waiting,
             declined: row.declined,
+            removed_nodes: row.removed_nodes,
         })
     }
 
@@ -126,6 +129,7 @@ impl Entry {
             invites: self.invites.clone(),
             waiting: self.waiting.clone(),
             declined: self.declined.clone(),
+            removed_nodes: self.removed_nodes.clone(),
         };
         let mut batch = Batch::default();
         batch.put_as(Kind::Event, self.id.0, &row)?;

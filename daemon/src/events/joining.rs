@@ -177,26 +177,25 @@ impl Events {
         let Some(verdict) = self.read(&event, |entry| self.judge_join(entry, from, &request, now)) else {
             return Ok(JoinReply::Refused(JoinRefusal::UnknownInvite));
         };
-        match verdict {
-            Verdict::Reply(reply) => Ok(reply),
+        if let Verdict::Reply(reply) = verdict {
+            return Ok(reply);
+        }
+        // Judged again where it is written: two requests with the same invite may have come this far at once.
+        let (reply, signed) = self.change(&event, |entry| match self.judge_join(entry, from, &request, now) {
+            Verdict::Reply(reply) => Ok((reply, None)),
             Verdict::Wait => {
-                self.change(&event, |entry| {
-                    let known = entry.waiting.iter().any(|waiting| waiting.request.member == request.member);
-                    if !known {
-                        entry.waiting.push(WaitingAdmission { request, node: from.clone(), at: now });
-                    }
-                    Ok(())
-                })?;
-                Ok(JoinReply::Waiting)
+                entry.waiting.push(WaitingAdmission { request, node: from.clone(), at: now });
+                Ok((JoinReply::Waiting, None))
             }
             Verdict::Admit => {
-                let entry = self.change(&event, |entry| admit(entry, from, &request, now))?;
-                self.tell_others(event, Vec::new(), vec![entry]);
-                Ok(self
-                    .read(&event, |entry| JoinReply::admitted(entry.state.roster().entries()))
-                    .unwrap_or(JoinReply::Waiting))
+                let signed = admit(entry, from, &request, now)?;
+                Ok((JoinReply::admitted(entry.state.roster().entries()), Some(signed)))
             }
+        })?;
+        if let Some(signed) = signed {
+            self.tell_others(event, Vec::new(), vec![signed]);
         }
+        Ok(reply)
     }
 
     fn judge_join(&self, entry: &Entry, from: &NodeId, request: &JoinRequest, now: u64) -> Verdict {
@@ -230,7 +229,7 @@ impl Events {
         if entry.state.roster().members().len() >= MAX_MEMBERS {
             return refuse(JoinRefusal::EventFull);
         }
-        if entry.settings.admit_automatically {
+        if entry.settings.admit_automatically && !entry.removed_nodes.contains(from) {
             Verdict::Admit
         } else if entry.waiting.len() >= MAX_WAITING {
             refuse(JoinRefusal::Busy)

@@ -249,6 +249,13 @@ impl Events {
             let key = entry.event_key.as_ref().ok_or(EventsError::NotHost)?;
             let entries =
                 RosterWriter::new(key, entry.state.roster())?.remove_and_rotate(member, UnixMillis(now_ms()))?;
+            if let Some((node, invite)) =
+                entry.state.roster().member(member).map(|known| (known.node.clone(), known.invite))
+            {
+                entry.waiting.retain(|waiting| waiting.node != node);
+                entry.invites.retain(|known| Some(known.id) != invite);
+                entry.removed_nodes.insert(node);
+            }
             for signed in &entries {
                 entry.state.apply_roster(signed)?;
             }

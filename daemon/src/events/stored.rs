@@ -144,4 +144,6 @@ pub struct StoredEvent {
     pub waiting: Vec<WaitingAdmission>,
     /// Those whom I refused.
     pub declined: BTreeSet<MemberId>,
+    /// Nodes that I removed; they never come back without my yes.
+    pub removed_nodes: BTreeSet<NodeId>,
 }

@@ -103,6 +103,8 @@ pub struct Profile {
     sure: f32,
     maybe: f32,
     held: Arc<Mutex<Held>>,
+    /// Held from the check of consent to the commit of what it allows, and while everything is erased.
+    gate: Arc<Mutex<()>>,
 }
 
 /// Key of the standing consent to face finding; receipts are kept under their time beside it.
@@ -122,7 +124,14 @@ impl Profile {
             .collect();
         selfies.sort_by_key(|(_, selfie)| selfie.at);
         let consent = vault.catalog().get_as(Kind::Consent, STANDING)?;
-        Ok(Self { vault, pack, sure, maybe, held: Arc::new(Mutex::new(Held { selfies, consent })) })
+        Ok(Self {
+            vault,
+            pack,
+            sure,
+            maybe,
+            held: Arc::new(Mutex::new(Held { selfies, consent })),
+            gate: Arc::default(),
+        })
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Held> {
@@ -133,6 +142,12 @@ impl Profile {
     #[must_use]
     pub fn consent_at(&self) -> Option<u64> {
         self.held().consent.as_ref().map(|consent| consent.at)
+    }
+
+    /// Does what needs consent, if it stands, such that no erasure comes between; blocking.
+    pub fn if_consented<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let _no_erasure = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        self.consent_at().is_some().then(work)
     }
 
     /// Selfies, oldest first.
@@ -168,6 +183,7 @@ impl Profile {
     /// # Errors
     /// Without consent, when full, or when it shows somebody else than the other selfies.
     pub fn add_selfie(&self, selfie: StoredSelfie) -> Result<(), ProfileError> {
+        let _no_erasure = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let held = self.held();
             if held.consent.is_none() {
@@ -205,11 +221,17 @@ impl Profile {
         Ok(())
     }
 
-    /// Erases selfies and the standing consent, durably; receipts of past consents stay as proof.
+    /// Erases selfies and the standing consent, then `more`, durably; receipts of past consents stay as proof.
     ///
     /// # Errors
     /// When the vault fails.
-    pub fn erase(&self) -> Result<(), ProfileError> {
+    pub fn erase<E: From<ProfileError>>(&self, more: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        let _nothing_new = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        self.erase_own()?;
+        more()
+    }
+
+    fn erase_own(&self) -> Result<(), ProfileError> {
         let mut batch = Batch::default();
         for (id, _) in &self.held().selfies {
             batch.remove(Kind::Selfie, id);

@@ -200,14 +200,24 @@ impl Library {
             freed.as_mut().enable();
             {
                 let mut index = self.index();
-                if let Some(id) = index.by_content.get(&content) {
-                    return Ok(Added::Duplicate(*id));
+                if let Some(id) = index.by_content.get(&content).copied() {
+                    let doubtful = index.assets.get(&id).is_some_and(|asset| asset.doubtful);
+                    break Err((id, doubtful));
                 }
                 if index.in_flight.insert(content) {
-                    break Claim { library: self, content };
+                    break Ok(Claim { library: self, content });
                 }
             }
             freed.await;
+        };
+        let claim = match claim {
+            Ok(claim) => claim,
+            Err((id, doubtful)) => {
+                if doubtful {
+                    self.make_own(id).await?;
+                }
+                return Ok(Added::Duplicate(id));
+            }
         };
         let inspection = self.inspect(bytes.clone()).await?;
         let new = NewAsset {
@@ -223,6 +233,18 @@ impl Library {
         let added = tokio::task::spawn_blocking(move || library.adopt(new, inspection)).await;
         drop(claim);
         Ok(Added::New(added.map_err(|_| LibraryError::Ending)??))
+    }
+
+    /// The owner imports what somebody had sent and what still waited for a word: that is the word.
+    async fn make_own(&self, id: AssetId) -> Result<(), LibraryError> {
+        let library = self.clone();
+        let made = tokio::task::spawn_blocking(move || {
+            library.change(id, Batch::default(), |asset| {
+                asset.doubtful = false;
+                asset.origin = Origin::Imported;
+            })
+        });
+        made.await.map_err(|_| LibraryError::Ending)?
     }
 
     /// Examines bytes in the sandbox.

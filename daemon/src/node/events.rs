@@ -195,7 +195,14 @@ impl Node {
     /// When there is none with that id.
     pub async fn leave_event(&self, id: String) -> Answer<()> {
         let id = event_id(&id)?;
-        self.blocking(move |core| Ok(core.events.withdraw(&id)?)).await?;
+        self.blocking(move |core| {
+            core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
+            if let Err(error) = core.events.withdraw(&id) {
+                tracing::warn!("the find-me could not be withdrawn; it ends by itself within a day: {error}");
+            }
+            Ok(())
+        })
+        .await?;
         // The withdrawal must go out while the members are still known.
         events_worker::tell_others(&self.core).await;
         self.blocking(move |core| {
@@ -324,7 +331,9 @@ impl Node {
             core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
             core.profile.give_consent(Scope::Announce, &wish.text_hash, Some(id.0))?;
             let until = now_ms().saturating_add(u64::from(wish.hours).saturating_mul(3_600_000));
-            core.events.announce(&id, &portrait, until)?;
+            core.profile
+                .if_consented(|| core.events.announce(&id, &portrait, until))
+                .ok_or(ProfileError::NoConsent)??;
             let text = format!("You announced your face in {}.", core.events.name(&id));
             Ok(core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?)
         })

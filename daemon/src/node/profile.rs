@@ -116,13 +116,20 @@ impl Node {
     /// When the vault fails; calling it again goes on.
     pub async fn erase_profile(&self) -> Answer<ProfileView> {
         self.blocking(|core| {
+            // First what lies here; no event can hinder that.
+            core.profile.erase(|| {
+                core.library.forget_faces()?;
+                core.faces.forget_all();
+                core.projected.forget();
+                Ok::<(), NodeError>(())
+            })?;
             for event in core.events.ids() {
-                core.events.withdraw(&event)?;
+                if let Err(error) = core.events.withdraw(&event) {
+                    tracing::warn!("a find-me could not be withdrawn; it ends by itself within a day: {error}");
+                }
             }
-            core.profile.erase()?;
-            core.library.forget_faces()?;
-            core.faces.forget_all();
-            core.projected.forget();
+            // The journal of the catalog still holds what was erased, until a snapshot takes its place.
+            core.vault.settle()?;
             let text = "You erased all face data on this device and took back your consent.".to_owned();
             Ok(core.activity.note(ActivityKind::Consent, text, None, None)?)
         })

@@ -240,7 +240,8 @@ fn settle_match(
 
 /// "Yes, it is me" brings a received photo into the timeline; "no" throws it away.
 fn settle_doubtful(core: &Arc<Core>, key: &ApprovalId, row: &StoredApproval, state: ApprovalState) -> Answer<()> {
-    if core.library.get(row.asset).is_some() {
+    // Only what still waits for this answer: the same bytes may have been imported meanwhile.
+    if core.library.get(row.asset).is_some_and(|asset| asset.doubtful) {
         if state == ApprovalState::Allowed {
             core.library.change(row.asset, crate::vault::Batch::default(), |asset| asset.doubtful = false)?;
         } else {

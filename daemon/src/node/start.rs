@@ -120,6 +120,7 @@ impl Node {
             progress: Default::default(),
             rounds: Default::default(),
             projected: Default::default(),
+            filing: Default::default(),
             started_at: now_ms(),
             tasks,
             live,

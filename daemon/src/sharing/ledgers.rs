@@ -156,6 +156,8 @@ pub struct StoredArrival {
     pub size_bytes: u64,
     /// When it was taken by the sender's word, Unix milliseconds: the file itself has lost its metadata.
     pub taken_at: Option<u64>,
+    /// How often its examination crashed or timed out.
+    pub strikes: u8,
     /// State.
     pub state: ArrivalState,
     /// Why it waits or failed, in words.

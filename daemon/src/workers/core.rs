@@ -119,6 +119,8 @@ pub struct Core {
     pub rounds: Rounds,
     /// What the matching worker keeps at hand.
     pub projected: Projected,
+    /// Held while an arrival is filed, so that the same bytes from two members become one photo.
+    pub filing: Mutex<()>,
     /// Bells and states of workers.
     pub board: Board,
     /// When the node started, Unix milliseconds.
@@ -135,7 +137,7 @@ pub enum Held {
     #[error("they withdrew their find-me or it ran out")]
     FindMeGone,
     /// The policy says no.
-    #[error("your rule for this event or person does not allow it")]
+    #[error("your rule for this event, person or photo does not allow it")]
     Policy,
     /// The photo was deleted.
     #[error("the photo was deleted")]
@@ -154,8 +156,10 @@ impl Core {
         if wanted.member != delivery.member {
             return Err(Held::FindMeGone);
         }
-        if self.library.get(delivery.asset).is_none() {
-            return Err(Held::Deleted);
+        let asset = self.library.get(delivery.asset).ok_or(Held::Deleted)?;
+        let search = self.events.search(&delivery.event, now).ok_or(Held::NotMember)?;
+        if self.profile.consent_at().is_none() || !super::matching::takes_part(&search, delivery.asset, &asset) {
+            return Err(Held::Policy);
         }
         let question = self.question(&delivery.event, &delivery.member, wanted.child, delivery.grade, delivery.asset);
         match question.map(|question| crate::sharing::policy::rule(&question)) {

@@ -69,17 +69,25 @@ async fn look(core: Arc<Core>, id: AssetId) -> anyhow::Result<()> {
         Err(other) => return Err(other).context("the sandbox is not available"),
     };
     blocking(move || {
-        let mut batch = Batch::default();
-        Faces::put(&mut batch, id, &faces)?;
-        let done =
-            FacesState::Done { pack: faces.pack.clone(), count: u16::try_from(faces.faces.len()).unwrap_or(u16::MAX) };
-        core.library.change(id, batch, |asset| asset.faces = done)?;
-        core.faces.remember(id, faces);
-        core.live.tell(What::Asset, Some(id.to_string()));
-        core.board.ring(Job::Matching);
+        // Consent may have been taken back while the sandbox looked.
+        if core.profile.if_consented(|| keep(&core, id, faces)).transpose()?.is_some() {
+            core.live.tell(What::Asset, Some(id.to_string()));
+            core.board.ring(Job::Matching);
+        }
         anyhow::Ok(())
     })
     .await?
+}
+
+/// Keeps the faces of an asset, durably.
+pub(super) fn keep(core: &Core, id: AssetId, faces: StoredFaces) -> anyhow::Result<()> {
+    let mut batch = Batch::default();
+    Faces::put(&mut batch, id, &faces)?;
+    let count = u16::try_from(faces.faces.len()).unwrap_or(u16::MAX);
+    let done = FacesState::Done { pack: faces.pack.clone(), count };
+    core.library.change(id, batch, |asset| asset.faces = done)?;
+    core.faces.remember(id, faces);
+    Ok(())
 }
 
 async fn give_up(core: Arc<Core>, id: AssetId, reason: String) -> anyhow::Result<()> {

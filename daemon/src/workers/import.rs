@@ -1,5 +1,6 @@
 //! Imports of files and folders on this machine: walks them, adds each photo, lists what could not be read, and goes on.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,28 +35,59 @@ pub(crate) async fn import_path(core: Arc<Core>, path: PathBuf, run: ImportRun) 
     import_files(&core, files, &run).await;
 }
 
-/// Imports these files in parallel within the sandbox's budget.
-pub(crate) async fn import_files(core: &Arc<Core>, files: Vec<PathBuf>, run: &ImportRun) {
-    futures::stream::iter(files)
-        .for_each_concurrent(core.sandbox_processes + 1, |file| async move {
+/// Imports these files in parallel within the sandbox's budget; gives those that failed for a reason that may pass.
+pub(crate) async fn import_files(core: &Arc<Core>, files: Vec<PathBuf>, run: &ImportRun) -> HashSet<PathBuf> {
+    let again: Vec<Option<PathBuf>> = futures::stream::iter(files)
+        .map(|file| async move {
             match import_file(core, &file).await {
                 Ok(Added::New(_)) => run.imported(),
                 Ok(Added::Duplicate(_)) => run.duplicate(),
-                Err(reason) => run.failed(crate::library::shown_name(&file.to_string_lossy()), reason),
+                Err(failure) => {
+                    let passing = !matches!(failure, Failure::File(_));
+                    run.failed(crate::library::shown_name(&file.to_string_lossy()), failure.to_string());
+                    return passing.then_some(file);
+                }
             }
+            None
         })
+        .buffer_unordered(core.sandbox_processes + 1)
+        .collect()
         .await;
     core.board.ring(Job::Faces);
+    again.into_iter().flatten().collect()
 }
 
-async fn import_file(core: &Core, file: &Path) -> Result<Added, String> {
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let size = tokio::fs::metadata(file).await.map_err(|error| format!("cannot be read: {error}"))?.len();
-    if size > MAX_FILE_BYTES as u64 {
-        return Err(LibraryError::TooLarge { size_bytes: size, limit_bytes: MAX_FILE_BYTES as u64 }.to_string());
+/// Why a file was not imported.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The file's own fault: trying again does not help until it changes.
+    #[error("{0}")]
+    File(LibraryError),
+    /// It cannot be read just now.
+    #[error("cannot be read: {0}")]
+    Read(#[from] std::io::Error),
+    /// The daemon could not do it just now.
+    #[error("{0}")]
+    Daemon(LibraryError),
+}
+
+impl From<LibraryError> for Failure {
+    fn from(error: LibraryError) -> Self {
+        match error {
+            LibraryError::Unreadable(_) | LibraryError::TooLarge { .. } => Self::File(error),
+            other => Self::Daemon(other),
+        }
     }
-    let bytes = tokio::fs::read(file).await.map_err(|error| format!("cannot be read: {error}"))?;
-    core.library.import(&name, Bytes::from(bytes)).await.map_err(|error| error.to_string())
+}
+
+async fn import_file(core: &Core, file: &Path) -> Result<Added, Failure> {
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let size = tokio::fs::metadata(file).await?.len();
+    if size > MAX_FILE_BYTES as u64 {
+        return Err(LibraryError::TooLarge { size_bytes: size, limit_bytes: MAX_FILE_BYTES as u64 }.into());
+    }
+    let bytes = tokio::fs::read(file).await?;
+    Ok(core.library.import(&name, Bytes::from(bytes)).await?)
 }
 
 /// Whether a file name looks like a photo.

@@ -271,6 +271,10 @@ fn end_question(core: &Core, key: &[u8]) -> anyhow::Result<()> {
 pub(super) fn cancel(core: &Arc<Core>, key: &[u8], reason: &str) -> anyhow::Result<()> {
     let mut blob = None;
     core.deliveries.change(key, |row| {
+        // What was delivered at this very moment stays delivered.
+        if !matches!(row.state, DeliveryState::Pending | DeliveryState::Accepted) {
+            return false;
+        }
         blob = row.rendition.take().map(|rendition| rendition.blob);
         row.state = DeliveryState::Cancelled;
         row.reason = Some(reason.to_owned());

@@ -1,7 +1,7 @@
 //! The receiving worker: answers offers, fetches what was accepted, looks whether it is really me, and takes it into the library.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use anyhow::Context as _;
 use bytes::Bytes;
@@ -13,19 +13,22 @@ use super::board::Step;
 use super::{Core, Job, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::faces::{Faces, Likeness, StoredFaces};
-use crate::library::{AssetId, FacesState, LibraryError, NewAsset, Origin, Source};
+use crate::faces::{Likeness, StoredFaces};
+use crate::library::{AssetId, NewAsset, Origin, Source};
 use crate::live::What;
 use crate::matching::Grade;
 use crate::network::{PeerStream, Protocol};
+use crate::sandbox::SandboxError;
 use crate::sharing::ledgers::{ApprovalKind, ApprovalState, ArrivalState, StoredApproval, StoredArrival, approval_id};
 use crate::transfer::{self, FetchError, GroupSink, TransferLimits, Wanted};
-use crate::vault::{Batch, BlobId, BlobKind, Incoming};
+use crate::vault::{BlobId, BlobKind, Incoming};
 
 /// Transfers at once; concurrency hides disk and network latency, not CPU.
 const FETCHES_AT_ONCE: usize = 4;
 /// Arrivals open at once from one member; more are told to come later (D7).
 const MAX_OPEN_PER_MEMBER: usize = 200;
+/// A photo whose examination crashed or timed out this often is given up.
+const STRIKES: u8 = 3;
 /// Arrivals open at once in all.
 const MAX_OPEN: usize = 2_000;
 
@@ -81,6 +84,7 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
             content: offer.content,
             size_bytes: offer.size_bytes,
             taken_at: offer.taken_at.map(|at| at.0),
+            strikes: 0,
             state: ArrivalState::Accepted,
             reason: None,
             at: now,
@@ -109,6 +113,13 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
 
 /// Whether it is settled.
 async fn receive(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>) -> anyhow::Result<bool> {
+    let gone =
+        core.events.member_node(&row.event, &row.from).is_none() || !core.is_my_find_me(&row.event, &row.find_me);
+    if gone && row.state == ArrivalState::Accepted {
+        let why = "it is not fetched any more: you no longer look for it, or they are no member any more";
+        fail(&core, offer, BlobId(offer.0), why).await?;
+        return Ok(true);
+    }
     let blob = match row.state {
         ArrivalState::Stored(blob) => blob,
         _ => match fetch(&core, offer, &row).await? {
@@ -233,17 +244,35 @@ async fn fail(core: &Arc<Core>, offer: OfferId, blob: BlobId, reason: &str) -> a
 async fn take_in(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>, blob: BlobId) -> anyhow::Result<()> {
     let reader = core.clone();
     let bytes = Bytes::from(blocking(move || reader.vault.blobs().read(blob).map(|plain| plain.to_vec())).await??);
-    let inspection = match core.library.inspect(bytes.clone()).await {
+    let inspection = match core.sandbox.inspect(bytes.clone()).await {
         Ok(inspection) => inspection,
-        Err(LibraryError::Unreadable(reason)) => {
+        Err(SandboxError::Refused(reason)) => {
             let nickname = core.events.nickname(&row.event, &row.from);
             let text = format!("{nickname} sent a file that is no readable photo; it was thrown away.");
             core.note(ActivityKind::Suspicious, text, None, Some(row.event)).await;
-            return fail(&core, offer, blob, &reason).await;
+            return fail(&core, offer, blob, &reason.to_string()).await;
         }
-        Err(error) => return Err(error.into()),
+        // They were told that I have it, so it is not thrown away for one bad moment of the sandbox.
+        Err(error) if error.is_strike() && row.strikes + 1 >= STRIKES => {
+            return fail(&core, offer, blob, "reading it crashed or took too long three times; it was thrown away")
+                .await;
+        }
+        Err(error) => {
+            if error.is_strike() {
+                let striker = core.clone();
+                blocking(move || {
+                    striker.arrivals.change(&offer.0, |row| {
+                        row.strikes += 1;
+                        true
+                    })
+                })
+                .await??;
+            }
+            return Err(error).context("a photo that arrived could not be examined yet");
+        }
     };
-    let found = core.sandbox.faces(bytes.clone()).await.ok();
+    let may_look = core.profile.consent_at().is_some();
+    let found = if may_look { core.sandbox.faces(bytes.clone()).await.ok() } else { None };
     let faces = found.map(|found| StoredFaces::new(core.pack.id.clone(), found.faces, found.width, found.height));
     let nearest = faces.as_ref().and_then(|faces| {
         let near = |likeness: &Likeness| match likeness {
@@ -276,9 +305,18 @@ fn file(
     nearest: Option<(usize, Likeness)>,
     sure: bool,
 ) -> anyhow::Result<()> {
+    let _one_at_a_time = core.filing.lock().unwrap_or_else(PoisonError::into_inner);
     let id = match core.library.by_content(&row.content) {
-        // Taken in before a crash that came ahead of the arrival's last mark.
-        Some(id) => id,
+        Some(id) => {
+            let other = core.library.get(id).is_some_and(|asset| asset.original != blob);
+            if other {
+                // The same bytes came from somebody else or were imported meanwhile: nothing to ask and nothing to change.
+                core.vault.blobs().remove(blob)?;
+                return finish(core, offer, row, id);
+            }
+            // Taken in before a crash that came ahead of the arrival's last mark.
+            id
+        }
         None => {
             let new = NewAsset {
                 file_name: format!("inframe-{}.{}", &offer.to_string()[..8], inspection.format.extension()),
@@ -293,16 +331,15 @@ fn file(
         }
     };
     if let Some(faces) = faces {
-        let mut batch = Batch::default();
-        Faces::put(&mut batch, id, &faces)?;
-        let count = u16::try_from(faces.faces.len()).unwrap_or(u16::MAX);
-        let done = FacesState::Done { pack: faces.pack.clone(), count };
-        core.library.change(id, batch, |asset| asset.faces = done)?;
-        core.faces.remember(id, faces);
+        core.profile.if_consented(|| super::faces::keep(core, id, faces)).transpose()?;
     }
     if !sure {
         ask_whether_me(core, row, id, nearest)?;
     }
+    finish(core, offer, row, id)
+}
+
+fn finish(core: &Arc<Core>, offer: OfferId, row: &StoredArrival, id: AssetId) -> anyhow::Result<()> {
     let nickname = core.events.nickname(&row.event, &row.from);
     let text = format!("A photo came from {nickname} in {}.", core.events.name(&row.event));
     core.activity.note(ActivityKind::Arrived, text, Some(id.to_string()), Some(row.event.to_string()))?;
@@ -328,6 +365,10 @@ fn ask_whether_me(
         None => (0, 0.0),
     };
     let key = approval_id(&row.event, &row.from, asset);
+    if core.approvals.get(&key).is_some() {
+        // Asked before a crash, perhaps answered since.
+        return Ok(());
+    }
     core.approvals.put(
         &key,
         StoredApproval {

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use inframe_protocol::fetch::FetchRequest;
 use inframe_protocol::groups::{GroupHasher, GroupList};
 use inframe_protocol::limits::{GROUP_BYTES, MAX_FETCH_REPLY_BYTES, MAX_SMALL_MESSAGE_BYTES};
-use inframe_protocol::offer::{Offer, OfferReply, ReceiptState};
+use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
 use inframe_protocol::{NodeId, OfferId, UnixMillis};
 
 use super::board::Step;
@@ -19,13 +19,13 @@ use crate::clock::now_ms;
 use crate::network::{PeerStream, Protocol};
 use crate::sandbox::SandboxError;
 use crate::sharing::ledgers::{DeliveryState, Rendition, StoredDelivery};
-use crate::transfer::{self, TransferLimits};
+use crate::transfer::{self, GroupSource, TransferLimits};
 use crate::vault::BlobKind;
 
 /// Offers under way at once; hides the latency of several receivers, not of the CPU.
 const OFFERS_AT_ONCE: usize = 4;
 /// A receiver that is connected but did not answer, or could not take more just then, is asked again after this long.
-const ASK_AGAIN: Duration = Duration::from_secs(3);
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// A receiver that did not fetch what it accepted is offered it again after this long.
 const OFFER_AGAIN: Duration = Duration::from_secs(120);
 
@@ -98,6 +98,11 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
     match reply {
         OfferReply::Accept => set_state(&core, offer, DeliveryState::Accepted, None).await?,
         OfferReply::Have => delivered(&core, offer, &delivery).await?,
+        // What they know of the event lags behind what I know, or the other way round; a sync heals it.
+        OfferReply::Decline(DeclineReason::NoSuchFindMe | DeclineReason::NotAllowed) => {
+            wait(&core, offer, "they do not look for it at the moment; it is offered again soon").await?;
+            return Ok(false);
+        }
         OfferReply::Decline(_) => {
             set_state(&core, offer, DeliveryState::Declined, Some("they did not want it".into())).await?;
         }
@@ -130,14 +135,22 @@ async fn rendition(core: &Arc<Core>, offer: OfferId, delivery: &StoredDelivery) 
         let content = inframe_protocol::ContentId::of(&bytes);
         let blob = writer.vault.blobs().put(BlobKind::Rendition, &offer.0, &bytes)?;
         let rendition = Rendition { blob, content, size_bytes: bytes.len() as u64 };
+        let mut kept = false;
         writer.deliveries.change(&offer.0, |row| {
-            row.rendition = Some(rendition.clone());
-            true
+            kept = matches!(row.state, DeliveryState::Pending | DeliveryState::Accepted);
+            if kept {
+                row.rendition = Some(rendition.clone());
+            }
+            kept
         })?;
-        anyhow::Ok(rendition)
+        if !kept {
+            // Cancelled meanwhile.
+            writer.vault.blobs().remove(blob)?;
+        }
+        anyhow::Ok(kept.then_some(rendition))
     })
     .await??;
-    Ok(Some(made))
+    Ok(made)
 }
 
 async fn set_state(
@@ -220,12 +233,27 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
             core.tell_transfer(&offer);
         }
     };
+    let source = Guarded { core: core.clone(), delivery: delivery.clone(), source };
     let served = transfer::serve(stream, &request, list, source, &TransferLimits::default(), progress).await;
     core.progress.clear(&offer);
     let receipt = served.context("a transfer broke off; it goes on when the other side asks again")?;
     match receipt.state {
         ReceiptState::Delivered => delivered(&core, offer, &delivery).await,
         _ => set_state(&core, offer, DeliveryState::Declined, Some("they could not use it".into())).await,
+    }
+}
+
+/// Asks before every group whether the photo may still leave (D4): a withdrawal or a changed rule ends a slow transfer as well.
+struct Guarded<S> {
+    core: Arc<Core>,
+    delivery: Arc<StoredDelivery>,
+    source: S,
+}
+
+impl<S: GroupSource> GroupSource for Guarded<S> {
+    fn read_group(&mut self, index: u64, group: &mut [u8]) -> std::io::Result<()> {
+        self.core.may_leave(&self.delivery).map_err(std::io::Error::other)?;
+        self.source.read_group(index, group)
     }
 }
 

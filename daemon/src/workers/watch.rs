@@ -97,10 +97,11 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
         done += fresh.len() as u64;
         let run = core.imports.begin(folder.display().to_string())?;
         run.found(fresh.len() as u64);
-        import::import_files(&core, fresh.iter().map(|(path, _)| path.clone()).collect(), &run).await;
+        let again = import::import_files(&core, fresh.iter().map(|(path, _)| path.clone()).collect(), &run).await;
         let keeper = core.clone();
         blocking(move || {
-            for (path, seen) in fresh {
+            // What failed for a reason that may pass is looked at again at the next round.
+            for (path, seen) in fresh.into_iter().filter(|(path, _)| !again.contains(path)) {
                 keeper.seen_files.put(&key(&path), seen)?;
             }
             anyhow::Ok(())
