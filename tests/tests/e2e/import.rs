@@ -22,7 +22,7 @@ async fn finished(api: &Api, id: &str) -> Result<Import> {
 
 #[tokio::test]
 async fn a_folder_is_imported_with_duplicates_skipped_and_unreadable_files_listed() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let folder = node.photo_dir()?;
     std::fs::create_dir(folder.join("deeper"))?;
     let photo = photos::to_jpeg(&pattern(320, 240, 1))?;
@@ -51,7 +51,7 @@ async fn a_folder_is_imported_with_duplicates_skipped_and_unreadable_files_liste
 
 #[tokio::test]
 async fn orientation_and_capture_time_are_read_and_the_original_is_kept_byte_for_byte() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let exif =
         Exif { orientation: Some(6), taken: Some("2026:05:01 12:00:00".to_owned()), location: true, ..Exif::default() };
     let photo = photos::with_exif(&photos::to_jpeg(&pattern(640, 400, 4))?, &exif)?;
@@ -72,7 +72,7 @@ async fn orientation_and_capture_time_are_read_and_the_original_is_kept_byte_for
 
 #[tokio::test]
 async fn an_upload_is_answered_with_what_became_of_it() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let photo = photos::to_jpeg(&pattern(320, 240, 5))?;
     let first = node.api().upload("a.jpg", photo.clone()).await?;
     assert_eq!(first.outcome, "imported");
@@ -86,7 +86,7 @@ async fn an_upload_is_answered_with_what_became_of_it() -> Result<()> {
 
 #[tokio::test]
 async fn a_photo_put_into_a_watched_folder_comes_in_by_itself() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let folder = node.photo_dir()?;
     let settings = node.api().watch(&folder).await?;
     assert!(settings.watched_folders.iter().any(|watched| watched.problem.is_none()), "{settings:?}");

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use inframe_tests::api::refusal;
 use inframe_tests::daemon::Daemon;
 use inframe_tests::scene::{self, SOON};
+use inframe_tests::views::EventPatch;
 use inframe_tests::wait::{Seen, wait_until};
 
 /// Waits until the joiner is told why it may not join: at once, or by the host's answer.
@@ -52,6 +53,25 @@ async fn an_invite_used_twice_is_refused_the_second_time() -> Result<()> {
     ensure!(problem.contains("used"), "the reason does not say that it was used: {problem}");
     let seen = host.api().event(&event).await?;
     assert_eq!((seen.members.len(), seen.waiting.len()), (2, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_invite_for_one_lets_in_one_of_two_who_come_at_once() -> Result<()> {
+    let (host, first, second) =
+        tokio::try_join!(Daemon::start("Host"), Daemon::start("Guest"), Daemon::start("Second guest"))?;
+    let event = host.api().create_event("Picnic").await?.id;
+    let patch = EventPatch { policy: None, scope: None, admit_automatically: Some(true) };
+    host.api().patch_event(&event, &patch).await?;
+    let link = host.api().invite(&event, None, None).await?.link;
+    tokio::try_join!(first.api().join(&link), second.api().join(&link))?;
+    wait_until("one let in, one told why not", SOON, async || {
+        let (a, b) = tokio::try_join!(first.api().event(&event), second.api().event(&event))?;
+        let settled = [&a, &b].iter().all(|seen| seen.role == "member" || seen.problem.is_some());
+        Ok(if settled { Seen::Done(()) } else { Seen::NotYet(format!("{} and {}", a.role, b.role)) })
+    })
+    .await?;
+    assert_eq!(host.api().event(&event).await?.members.len(), 2);
     Ok(())
 }
 

@@ -56,7 +56,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 
 #[tokio::test]
 async fn a_launch_link_works_once_and_gives_a_strict_cookie() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let mut tab = Tab::on(&node);
     assert_eq!(tab.get("/api/v1/status").await?.status(), 401, "no cookie, no answer");
     assert_eq!(tab.get("/api/v1/session").await?.status(), 401);
@@ -79,7 +79,7 @@ async fn a_launch_link_works_once_and_gives_a_strict_cookie() -> Result<()> {
 
 #[tokio::test]
 async fn another_name_in_the_host_header_is_refused() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let mut tab = Tab::on(&node);
     tab.sign_in(&node.ready().launch).await?;
     for host in ["evil.example", "evil.example:7410", "127.0.0.1.evil.example", "localhost.evil.example"] {
@@ -93,7 +93,7 @@ async fn another_name_in_the_host_header_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn a_write_from_another_page_is_refused() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let mut tab = Tab::on(&node);
     tab.sign_in(&node.ready().launch).await?;
     let name = json!({ "name": "Party" });
@@ -119,7 +119,7 @@ async fn a_write_from_another_page_is_refused() -> Result<()> {
 
 #[tokio::test]
 async fn every_answer_carries_its_protections() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let asset = inframe_tests::scene::upload(node.api(), "a.jpg", photos::to_jpeg(&pattern(300, 200, 80))?).await?;
     let mut tab = Tab::on(&node);
     tab.sign_in(&node.ready().launch).await?;
@@ -151,7 +151,7 @@ async fn every_answer_carries_its_protections() -> Result<()> {
 
 #[tokio::test]
 async fn refusals_are_problem_documents() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let mut tab = Tab::on(&node);
     tab.sign_in(&node.ready().launch).await?;
     let missing = "0".repeat(32);
@@ -170,7 +170,7 @@ async fn refusals_are_problem_documents() -> Result<()> {
 
 #[tokio::test]
 async fn a_range_of_an_original_is_that_range() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let photo = photos::sample(2)?;
     let asset = inframe_tests::scene::upload(node.api(), "a.jpg", photo.clone()).await?;
     let mut tab = Tab::on(&node);
@@ -187,7 +187,7 @@ async fn a_range_of_an_original_is_that_range() -> Result<()> {
 
 #[tokio::test]
 async fn the_live_socket_tells_of_changes_and_only_its_own_page() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let mut tab = Tab::on(&node);
     tab.sign_in(&node.ready().launch).await?;
     let address = format!("{}/api/v1/live?since=0", tab.base.replacen("http", "ws", 1));
@@ -223,7 +223,7 @@ async fn the_live_socket_tells_of_changes_and_only_its_own_page() -> Result<()> 
 
 #[tokio::test]
 async fn the_api_describes_itself() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let document = node.api().openapi().await?;
     let paths = document["paths"].as_object().context("no paths in the OpenAPI document")?;
     for path in ["/status", "/uploads", "/events/{id}/find-me", "/approvals/{id}", "/transfers", "/profile/selfies"] {

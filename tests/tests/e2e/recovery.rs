@@ -5,6 +5,7 @@ use inframe_tests::daemon::Daemon;
 use inframe_tests::jpeg::picture_hash;
 use inframe_tests::photos::{self, Variation, pattern};
 use inframe_tests::scene::{self, SOON, Scene, WORKED, announce, received, upload};
+use inframe_tests::views::EventPatch;
 use inframe_tests::wait::{Seen, wait_until};
 
 /// Long side of a photo of some megabytes, which takes a while to send.
@@ -12,7 +13,7 @@ const LARGE_SIDE: u32 = 5600;
 
 #[tokio::test]
 async fn d1_an_acknowledged_upload_survives_a_kill() -> Result<()> {
-    let mut node = Daemon::start("Ida").await?;
+    let mut node = Daemon::start("Node").await?;
     let mut kept = Vec::new();
     for round in 0..3 {
         let photo = photos::to_jpeg(&pattern(400, 300, 20 + round))?;
@@ -30,7 +31,7 @@ async fn d1_an_acknowledged_upload_survives_a_kill() -> Result<()> {
 
 #[tokio::test]
 async fn d2_a_kill_in_the_middle_of_an_import_leaves_nothing_half_there() -> Result<()> {
-    let mut node = Daemon::start("Ida").await?;
+    let mut node = Daemon::start("Node").await?;
     let folder = node.photo_dir()?;
     const PHOTOS: u64 = 12;
     for number in 0..PHOTOS {
@@ -60,7 +61,7 @@ async fn d2_a_kill_in_the_middle_of_an_import_leaves_nothing_half_there() -> Res
 
 #[tokio::test]
 async fn an_orderly_stop_is_clean_and_everything_is_there_afterwards() -> Result<()> {
-    let mut node = Daemon::start("Ida").await?;
+    let mut node = Daemon::start("Node").await?;
     let event = node.api().create_event("Picnic").await?.id;
     scene::enrol(node.api()).await?;
     let identity = node.api().status().await?.node_id;
@@ -81,6 +82,35 @@ async fn a_holder_who_was_away_learns_of_the_find_me_and_delivers() -> Result<()
     scene.photographer.restart().await?;
     let got = scene.wait_for_received(1).await?;
     assert_eq!(got[0].origin.from.as_deref(), Some("Photographer"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn d4_a_photo_that_waits_for_an_absent_finder_stays_when_it_is_taken_out() -> Result<()> {
+    let mut scene = Scene::gather("automatic").await?;
+    announce(scene.finder.api(), &scene.event).await?;
+    wait_until("the find-me at the photographer", SOON, async || {
+        let members = scene.photographer.api().event(&scene.event).await?.members;
+        Ok(if members.iter().any(|member| member.looking) { Seen::Done(()) } else { Seen::NotYet("none".to_owned()) })
+    })
+    .await?;
+    scene.finder.kill().await?;
+    upload(scene.photographer.api(), "arrival.jpg", photos::hers()?).await?;
+    wait_until("the photo on its way", WORKED, async || {
+        let transfers = scene.photographer.api().transfers().await?;
+        Ok(if transfers.is_empty() { Seen::NotYet("nothing".to_owned()) } else { Seen::Done(()) })
+    })
+    .await?;
+    let patch = EventPatch { policy: None, scope: Some("chosen".to_owned()), admit_automatically: None };
+    scene.photographer.api().patch_event(&scene.event, &patch).await?;
+    scene.finder.restart().await?;
+    wait_until("the end of the transfer", WORKED, async || {
+        let states: Vec<String> =
+            scene.photographer.api().transfers().await?.into_iter().map(|transfer| transfer.state).collect();
+        Ok(if states == ["cancelled"] { Seen::Done(()) } else { Seen::NotYet(format!("{states:?}")) })
+    })
+    .await?;
+    assert!(received(scene.finder.api()).await?.is_empty());
     Ok(())
 }
 

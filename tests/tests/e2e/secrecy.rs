@@ -68,7 +68,7 @@ async fn d3_no_photo_thumbnail_name_or_key_is_on_disk_in_plain() -> Result<()> {
 #[tokio::test]
 async fn d3_the_data_folder_and_the_key_are_for_their_owner_only() -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let node = inframe_tests::daemon::Daemon::start("Ida").await?;
+    let node = inframe_tests::daemon::Daemon::start("Node").await?;
     let mode = |path: &std::path::Path| -> Result<u32> { Ok(std::fs::metadata(path)?.permissions().mode() & 0o777) };
     assert_eq!(mode(&node.folder().join("master.key"))?, 0o600, "key file");
     assert_eq!(mode(&node.data_dir())?, 0o700, "data folder");

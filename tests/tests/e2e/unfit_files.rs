@@ -16,7 +16,7 @@ async fn refused(node: &Daemon, name: &str, bytes: Vec<u8>) -> Result<String> {
 
 #[tokio::test]
 async fn every_unfit_file_is_refused_with_a_reason_and_the_node_goes_on() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     let whole = photos::sample(2)?;
     let bomb = photos::to_format(&GrayImage::new(TOO_MANY_PIXELS.0, TOO_MANY_PIXELS.1).into(), ImageFormat::Png)?;
     ensure!(bomb.len() < 1_000_000, "a bomb is small: {} bytes", bomb.len());
@@ -40,7 +40,7 @@ async fn every_unfit_file_is_refused_with_a_reason_and_the_node_goes_on() -> Res
 
 #[tokio::test]
 async fn a_hostile_file_name_is_only_a_name() -> Result<()> {
-    let node = Daemon::start("Ida").await?;
+    let node = Daemon::start("Node").await?;
     for (number, name) in
         ["../../escape.jpg", "/etc/passwd", "<img src=x onerror=alert(1)>.jpg", "a\u{202e}gpj.exe", "..."]
             .into_iter()
