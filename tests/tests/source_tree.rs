@@ -32,13 +32,35 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Every file that git tracks, relative to the root, with its content where it is text.
-fn tracked() -> Result<Vec<(PathBuf, Option<String>)>> {
+/// Folders that set-up and builds make; git is told to ignore them.
+const MADE: [&str; 4] = ["target", "node_modules", "dist", ".git"];
+
+/// Names of the files that git tracks; where there is no git, of all files but those that are made.
+fn names() -> Result<Vec<PathBuf>> {
     let listing =
         Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().context("cannot run git")?;
-    ensure!(listing.status.success(), "git cannot list its files");
-    let names = String::from_utf8(listing.stdout)?;
-    let files = names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from);
+    if listing.status.success() {
+        let names = String::from_utf8(listing.stdout)?;
+        return Ok(names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect());
+    }
+    let (mut names, mut folders) = (Vec::new(), vec![PathBuf::new()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(root().join(&folder))? {
+            let entry = entry?;
+            let name = folder.join(entry.file_name());
+            if !entry.file_type()?.is_dir() {
+                names.push(name);
+            } else if !MADE.iter().any(|made| entry.file_name() == *made) {
+                folders.push(name);
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// Every file of the repository, relative to the root, with its content where it is text.
+fn tracked() -> Result<Vec<(PathBuf, Option<String>)>> {
+    let files = names()?.into_iter();
     // A file may be deleted in the work tree but not yet in the index.
     Ok(files
         .filter_map(|name| std::fs::read(root().join(&name)).ok().map(|bytes| (name, String::from_utf8(bytes).ok())))
