@@ -162,6 +162,20 @@ mod tests {
     }
 
     #[test]
+    fn default_folders_follow_xdg_and_relative_ones_are_ignored() {
+        let resolve = |pairs: &'static [(&str, &str)]| {
+            let line = Line::try_parse_from(["run"]).unwrap();
+            let find =
+                |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
+            line.flags.resolve(None, find).unwrap()
+        };
+        let both = resolve(&[("XDG_DATA_HOME", "/d"), ("XDG_CONFIG_HOME", "/c"), ("HOME", "/h")]);
+        assert_eq!((both.data_dir, both.key_file), ("/d/inframe".into(), "/c/inframe/key".into()));
+        let home = resolve(&[("XDG_DATA_HOME", "relative"), ("HOME", "/h")]);
+        assert_eq!(home.data_dir, Path::new("/h/.local/share/inframe"));
+    }
+
+    #[test]
     fn without_a_home_the_error_says_what_to_give() {
         let error = resolve(&[], None).unwrap_err().to_string();
         assert!(error.contains("--data-dir") && error.contains("--key-file"));

@@ -1,7 +1,6 @@
 //! Every path of the data folder, its creation with private permissions, and the lock that keeps a second daemon out.
 
 use std::{
-    ffi::OsString,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
@@ -17,9 +16,6 @@ const FOLDER_MODE: u32 = 0o700;
 /// Why a data folder cannot be used.
 #[derive(Debug, Error)]
 pub enum DataDirError {
-    /// Neither the XDG variable nor HOME is set.
-    #[error("cannot tell where to keep data: set HOME, or name a folder with --data-dir")]
-    NoHome,
     /// Another process holds the lock.
     #[error("another inframe daemon uses {}: stop it, or start this one with another --data-dir", path.display())]
     InUse {
@@ -76,26 +72,11 @@ pub struct DataDir {
     pub catalog_journal: PathBuf,
     /// Unix socket of the CLI.
     pub socket: PathBuf,
-    held: Arc<File>,
+    /// Open for as long as any clone lives, and with it the lock.
+    _held: Arc<File>,
 }
 
 impl DataDir {
-    /// The default folder: `$XDG_DATA_HOME/inframe`, else `$HOME/.local/share/inframe`.
-    ///
-    /// # Errors
-    /// [`DataDirError::NoHome`] if neither variable holds an absolute path.
-    pub fn default_root(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, DataDirError> {
-        home_folder(variable, "XDG_DATA_HOME", ".local/share")
-    }
-
-    /// The default key file: `$XDG_CONFIG_HOME/inframe/key`, else `$HOME/.config/inframe/key`.
-    ///
-    /// # Errors
-    /// [`DataDirError::NoHome`] if neither variable holds an absolute path.
-    pub fn default_key_file(variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, DataDirError> {
-        Ok(home_folder(variable, "XDG_CONFIG_HOME", ".config")?.join("key"))
-    }
-
     /// Opens or makes the data folder at `root` and takes its lock.
     ///
     /// # Errors
@@ -144,7 +125,7 @@ impl DataDir {
             catalog_snapshot: root.join("catalog.snapshot"),
             catalog_journal: root.join("journal"),
             socket: root.join("inframe.sock"),
-            held: Arc::new(held),
+            _held: Arc::new(held),
             root,
         };
         for folder in [&dir.blobs, &dir.blobs_temporary, &dir.incoming, &dir.catalog_journal] {
@@ -154,21 +135,6 @@ impl DataDir {
         File::open(&dir.root).and_then(|root| root.sync_all()).map_err(failed("sync", &dir.root))?;
         sync_names_above(&dir.root).map_err(failed("sync the folders above", &dir.root))?;
         Ok(dir)
-    }
-
-    /// Bytes that an ordinary user may still write on the disk of this folder.
-    ///
-    /// # Errors
-    /// Whatever the kernel reports.
-    pub fn free_bytes(&self) -> io::Result<u64> {
-        let disk = rustix::fs::statvfs(&self.root)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-    }
-
-    /// Whether this value still holds the lock's file open (always, while it lives): used by diagnostics only.
-    #[must_use]
-    pub fn lock_is_held(&self) -> bool {
-        self.held.metadata().is_ok()
     }
 }
 
@@ -195,17 +161,6 @@ pub(crate) fn sync_names_above(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn home_folder(
-    variable: impl Fn(&str) -> Option<OsString>,
-    xdg: &str,
-    below_home: &str,
-) -> Result<PathBuf, DataDirError> {
-    // The XDG specification says that relative paths are to be ignored.
-    let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = absolute(xdg).or_else(|| absolute("HOME").map(|home| home.join(below_home)));
-    base.map(|base| base.join("inframe")).ok_or(DataDirError::NoHome)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,7 +176,7 @@ mod tests {
         drop(first);
         assert!(matches!(DataDir::open(folder.path().join("data")), Err(DataDirError::InUse { .. })));
         drop(clone);
-        assert!(DataDir::open(folder.path().join("data")).unwrap().lock_is_held());
+        assert!(DataDir::open(folder.path().join("data")).is_ok());
     }
 
     #[test]
@@ -231,7 +186,6 @@ mod tests {
         for path in [&dir.root, &dir.blobs, &dir.incoming, &dir.blobs_temporary] {
             assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700, "{}", path.display());
         }
-        assert!(dir.free_bytes().unwrap() > 0);
     }
 
     #[test]
@@ -241,19 +195,5 @@ mod tests {
         let before = fs::metadata(folder.path()).unwrap().permissions().mode();
         assert!(matches!(DataDir::open(folder.path()), Err(DataDirError::Foreign { .. })));
         assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode(), before);
-    }
-
-    #[test]
-    fn default_folders_follow_xdg_then_home() {
-        let with = |pairs: &'static [(&str, &str)]| {
-            move |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v))
-        };
-        let both = with(&[("XDG_DATA_HOME", "/d"), ("XDG_CONFIG_HOME", "/c"), ("HOME", "/h")]);
-        assert_eq!(DataDir::default_root(both).unwrap(), Path::new("/d/inframe"));
-        assert_eq!(DataDir::default_key_file(both).unwrap(), Path::new("/c/inframe/key"));
-        let home = with(&[("XDG_DATA_HOME", "relative"), ("HOME", "/h")]);
-        assert_eq!(DataDir::default_root(home).unwrap(), Path::new("/h/.local/share/inframe"));
-        assert_eq!(DataDir::default_key_file(home).unwrap(), Path::new("/h/.config/inframe/key"));
-        assert!(matches!(DataDir::default_root(with(&[])), Err(DataDirError::NoHome)));
     }
 }

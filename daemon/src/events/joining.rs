@@ -161,12 +161,6 @@ impl Events {
         })
     }
 
-    /// Why my joining ended, if it did.
-    #[must_use]
-    pub fn joining_problem(&self, event: &EventId) -> Option<String> {
-        self.read(event, |entry| entry.joining.as_ref().and_then(|joining| joining.problem.clone())).flatten()
-    }
-
     /// Answers a request to join, as host.
     ///
     /// # Errors

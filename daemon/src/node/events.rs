@@ -1,6 +1,6 @@
 //! Events, invites, members, my find-mes and which photos take part.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use inframe_protocol::limits::MAX_EVENT_NAME_BYTES;
 use inframe_protocol::roster::Role;
@@ -79,7 +79,7 @@ impl Node {
 
     fn event_view(&self, event: Description) -> EventView {
         let core = &self.core;
-        let received = core.library.received_in(&event.id);
+        let received: HashSet<AssetId> = core.library.received_in(&event.id).into_iter().collect();
         let search = core.events.search(&event.id, now_ms());
         let mut shown: Vec<(i64, AssetId)> = Vec::new();
         let mut eligible_count = 0;

@@ -1,6 +1,6 @@
 //! What sharing remembers: approvals asked, deliveries to others, arrivals from others.
 
-use inframe_protocol::{ContentId, EventId, FindMeId, MemberId, NodeId, OfferId};
+use inframe_protocol::{ContentId, EventId, FindMeId, MemberId, NodeId};
 use serde::{Deserialize, Serialize};
 
 use crate::library::AssetId;
@@ -166,10 +166,4 @@ pub struct StoredArrival {
     pub at: u64,
     /// When last changed.
     pub changed_at: u64,
-}
-
-/// The key of an offer.
-#[must_use]
-pub fn offer_key(offer: &OfferId) -> &[u8] {
-    &offer.0
 }

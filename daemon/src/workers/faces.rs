@@ -65,7 +65,7 @@ async fn look(core: Arc<Core>, id: AssetId) -> anyhow::Result<()> {
     let faces = match found {
         Ok(found) => StoredFaces::new(core.pack.id.clone(), found.faces, found.width, found.height),
         Err(SandboxError::Refused(reason)) => return give_up(core, id, reason.to_string()).await,
-        Err(SandboxError::Crashed(_) | SandboxError::TimedOut) => return strike(core, id).await,
+        Err(error) if error.is_strike() => return strike(core, id).await,
         Err(other) => return Err(other).context("the sandbox is not available"),
     };
     blocking(move || {

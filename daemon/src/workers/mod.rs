@@ -34,6 +34,9 @@ const SLOWLY: [(Job, Duration); 6] = [
     (Job::Events, Duration::from_secs(30)),
 ];
 
+/// How often it is looked whether a snapshot of the catalog is due.
+const SNAPSHOT_CHECK: Duration = Duration::from_secs(60);
+
 /// Runs blocking work on the blocking pool.
 ///
 /// # Errors
@@ -66,5 +69,19 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                 .await;
         });
     }
+    core.tasks.spawn(Stage::Storage, "snapshots", snapshots(core.clone()));
     core.tasks.spawn(Stage::Work, "network events", inbound::dispatch(core.clone(), incoming));
+}
+
+/// Writes the catalog's snapshot when enough was committed, so that the journal does not grow for as long as the node runs.
+async fn snapshots(core: Arc<Core>) {
+    let stop = core.tasks.stop_token(Stage::Storage);
+    while stop.run_until_cancelled(tokio::time::sleep(SNAPSHOT_CHECK)).await.is_some() {
+        let vault = core.vault.clone();
+        match blocking(move || vault.catalog().snapshot_if_due()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!("the catalog's snapshot was not written, nothing is lost: {error}"),
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
 }

@@ -287,11 +287,6 @@ impl Roster {
         self.removed.contains_key(id)
     }
 
-    /// The epoch that the removal of this member began.
-    pub fn removed_at_epoch(&self, id: &MemberId) -> Option<u32> {
-        self.removed.get(id).copied()
-    }
-
     /// The host.
     pub fn host(&self) -> Option<&Member> {
         self.members.values().find(|member| member.role == Role::Host)
