@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use profile::{ConsentReceipt, Likeness, Profile, ProfileError, StoredSelfie};
 
 use crate::library::AssetId;
-use crate::vault::{Batch, Kind, Vault, VaultError};
+use crate::vault::{Batch, Kind, Vault, VaultError, Versioned};
 
 /// One face of an asset.
 #[derive(Clone, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct StoredFace {
     pub quality: f32,
     /// Raw embedding of the pack named by [`StoredFaces::pack`].
     pub embedding: Vec<f32>,
+    /// In a video, when the face is seen best, in milliseconds from the start.
+    pub at_ms: Option<u64>,
 }
 
 impl std::fmt::Debug for StoredFace {
@@ -42,6 +44,11 @@ pub struct StoredFaces {
     pub faces: Vec<StoredFace>,
 }
 
+impl Versioned for StoredFaces {
+    const VERSION: u8 = 2;
+    type Before = first::StoredFaces;
+}
+
 impl StoredFaces {
     /// From the models' answer for an upright image of this size.
     #[must_use]
@@ -54,6 +61,7 @@ impl StoredFaces {
                 width_px: face.quality.width_px,
                 quality: face.quality.score,
                 embedding: face.embedding.0,
+                at_ms: None,
             })
             .collect();
         faces.sort_by(|a, b| a.rect[0].total_cmp(&b.rect[0]));
@@ -74,7 +82,7 @@ impl Faces {
     /// When the vault cannot be read.
     pub fn open(vault: &Vault) -> Result<Self, VaultError> {
         let mut known = HashMap::new();
-        for (key, faces) in vault.catalog().scan_as::<StoredFaces>(Kind::Face)? {
+        for (key, faces) in vault.catalog().scan_versioned::<StoredFaces>(Kind::Face)? {
             if let Ok(key) = <[u8; 16]>::try_from(key.as_slice()) {
                 known.insert(AssetId(key), Arc::new(faces));
             }
@@ -87,7 +95,7 @@ impl Faces {
     /// # Errors
     /// When the value cannot be encoded.
     pub fn put(batch: &mut Batch, asset: AssetId, faces: &StoredFaces) -> Result<(), VaultError> {
-        batch.put_as(Kind::Face, asset.0, faces)?;
+        batch.put_versioned(Kind::Face, asset.0, faces)?;
         Ok(())
     }
 
@@ -110,5 +118,35 @@ impl Faces {
     /// Forgets the faces of every asset, once they are erased from the catalog.
     pub fn forget_all(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// The form of the first version: photos only.
+mod first {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize)]
+    pub struct StoredFace {
+        rect: [f32; 4],
+        width_px: f32,
+        quality: f32,
+        embedding: Vec<f32>,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    pub struct StoredFaces {
+        pack: String,
+        faces: Vec<StoredFace>,
+    }
+
+    crate::first_version!(StoredFaces);
+
+    impl From<StoredFaces> for super::StoredFaces {
+        fn from(old: StoredFaces) -> Self {
+            let faces = old.faces.into_iter().map(|StoredFace { rect, width_px, quality, embedding }| {
+                super::StoredFace { rect, width_px, quality, embedding, at_ms: None }
+            });
+            Self { pack: old.pack, faces: faces.collect() }
+        }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::consent::Scope;
 use crate::clock::now_ms;
-use crate::vault::{Batch, CatalogError, Kind, Vault, VaultError};
+use crate::vault::{Batch, CatalogError, Kind, Vault, VaultError, Versioned};
 
 /// Selfies that one profile may hold; more add nothing to accuracy.
 pub const MAX_SELFIES: usize = 8;
@@ -24,6 +24,18 @@ pub struct StoredSelfie {
     pub quality: f32,
     /// When enrolled, Unix milliseconds.
     pub at: u64,
+    /// Whose it is; zeros for the owner.
+    pub profile: [u8; 8],
+    /// Whether it was taken before a camera while the person followed instructions, so that it is no photo of a photo.
+    pub live: bool,
+    /// JPEG of the face with some surroundings, from which another model pack can compute its own embedding; empty for selfies of the first
+    /// version.
+    pub source: Vec<u8>,
+}
+
+impl Versioned for StoredSelfie {
+    const VERSION: u8 = 2;
+    type Before = first::StoredSelfie;
 }
 
 impl std::fmt::Debug for StoredSelfie {
@@ -118,7 +130,7 @@ impl Profile {
     pub fn open(vault: Vault, pack: String, sure: f32, maybe: f32) -> Result<Self, VaultError> {
         let mut selfies: Vec<(SelfieId, StoredSelfie)> = vault
             .catalog()
-            .scan_as::<StoredSelfie>(Kind::Selfie)?
+            .scan_versioned::<StoredSelfie>(Kind::Selfie)?
             .into_iter()
             .filter_map(|(key, selfie)| Some((SelfieId::try_from(key.as_slice()).ok()?, selfie)))
             .collect();
@@ -199,7 +211,7 @@ impl Profile {
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|_| ProfileError::Random)?;
         let mut batch = Batch::default();
-        batch.put_as(Kind::Selfie, id, &selfie)?;
+        batch.put_versioned(Kind::Selfie, id, &selfie)?;
         self.vault.catalog().commit(batch)?;
         self.held().selfies.push((id, selfie));
         Ok(())
@@ -286,4 +298,26 @@ fn receipt_key(receipt: &ConsentReceipt) -> Vec<u8> {
     key.push(receipt.scope as u8);
     key.extend_from_slice(&receipt.event.map_or([0; 8], |e| [e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7]]));
     key
+}
+
+/// The form of the first version.
+mod first {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize)]
+    pub struct StoredSelfie {
+        pack: String,
+        embedding: Vec<f32>,
+        still: Vec<u8>,
+        quality: f32,
+        at: u64,
+    }
+
+    crate::first_version!(StoredSelfie);
+
+    impl From<StoredSelfie> for super::StoredSelfie {
+        fn from(StoredSelfie { pack, embedding, still, quality, at }: StoredSelfie) -> Self {
+            Self { pack, embedding, still, quality, at, profile: [0; 8], live: false, source: Vec::new() }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use inframe_protocol::{ContentId, EventId, FindMeId, MemberId, OfferId};
 use serde::{Deserialize, Serialize};
 
-use crate::vault::BlobId;
+use crate::vault::{BlobId, Versioned};
 
 /// Names an asset on this node; random, never leaves it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,9 +82,61 @@ pub enum FacesState {
     Failed(String),
 }
 
+/// What an asset is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AssetKind {
+    /// A picture that can be shown.
+    Photo,
+    /// A moving picture.
+    Video {
+        /// Length in milliseconds.
+        duration_ms: u64,
+        /// A copy that every browser plays, once it is made; browsers play the original without one where [`PlayableState::Original`] says so.
+        playable: PlayableState,
+    },
+    /// Anything else: kept and given back as it is.
+    File {
+        /// Why it cannot be shown, in words.
+        reason: String,
+        /// Whether another version or tool may be able to show it, so that it is tried again at a start.
+        may_change: bool,
+    },
+}
+
+/// Whether a video plays in a browser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PlayableState {
+    /// As it is.
+    Original,
+    /// A copy is still to be made; counts the attempts that failed.
+    Waiting {
+        /// Failed attempts so far.
+        strikes: u8,
+    },
+    /// This copy does.
+    Copy(BlobId),
+    /// No copy can be made, with the reason in words.
+    Failed(String),
+}
+
+/// The moving part of a photo that was taken with one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredMotion {
+    /// BLAKE3 of its plain bytes.
+    pub content: ContentId,
+    /// Media type by content.
+    pub media_type: String,
+    /// Plain size.
+    pub size_bytes: u64,
+    /// Its bytes, when they are a file of their own; otherwise they are the end of the original.
+    pub blob: Option<BlobId>,
+}
+
 /// One asset. Values only; the bytes lie in blobs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredAsset {
+    /// What it is.
+    pub kind: AssetKind,
     /// BLAKE3 of the plain bytes.
     pub content: ContentId,
     /// File name as imported; shown, never used as a path.
@@ -113,10 +165,12 @@ pub struct StoredAsset {
     pub thumbhash: Vec<u8>,
     /// The bytes as imported or received.
     pub original: BlobId,
-    /// Small picture for the grid.
-    pub grid: BlobId,
-    /// Larger picture for the photo view.
-    pub preview: BlobId,
+    /// Small picture for the grid, if it can be shown.
+    pub grid: Option<BlobId>,
+    /// Larger picture for the photo view, if it can be shown.
+    pub preview: Option<BlobId>,
+    /// The moving part of a photo.
+    pub motion: Option<StoredMotion>,
     /// Origin.
     pub origin: Origin,
     /// A received photo whose face check was doubtful waits in the approvals list and stays out of the timeline.
@@ -125,7 +179,22 @@ pub struct StoredAsset {
     pub faces: FacesState,
 }
 
+impl Versioned for StoredAsset {
+    const VERSION: u8 = 2;
+    type Before = first::StoredAsset;
+}
+
 impl StoredAsset {
+    /// Every blob that belongs to it.
+    pub fn blobs(&self) -> impl Iterator<Item = BlobId> {
+        let copy = match &self.kind {
+            AssetKind::Video { playable: PlayableState::Copy(blob), .. } => Some(*blob),
+            _ => None,
+        };
+        let motion = self.motion.as_ref().and_then(|motion| motion.blob);
+        [Some(self.original), self.grid, self.preview, motion, copy].into_iter().flatten()
+    }
+
     /// The moment that orders the timeline: capture time where known, else import time. Unix milliseconds, UTC.
     #[must_use]
     pub fn moment(&self) -> i64 {
@@ -137,5 +206,105 @@ impl StoredAsset {
     pub fn local_day(&self) -> i32 {
         let local = self.moment().saturating_add(i64::from(self.offset_minutes.unwrap_or(0)) * 60_000);
         i32::try_from(local.div_euclid(86_400_000)).unwrap_or(if local < 0 { i32::MIN } else { i32::MAX })
+    }
+}
+
+/// The form of the first version: photos only.
+mod first {
+    use serde::{Deserialize, Serialize};
+
+    use super::{AssetKind, BlobId, ContentId, FacesState, Origin};
+
+    #[derive(Serialize, Deserialize)]
+    pub struct StoredAsset {
+        pub(super) content: ContentId,
+        pub(super) file_name: String,
+        pub(super) media_type: String,
+        pub(super) size_bytes: u64,
+        pub(super) width: u32,
+        pub(super) height: u32,
+        pub(super) taken_at: Option<i64>,
+        pub(super) offset_minutes: Option<i16>,
+        pub(super) imported_at: u64,
+        pub(super) camera: Option<String>,
+        pub(super) has_location: bool,
+        pub(super) mean_colour: u16,
+        pub(super) thumbhash: Vec<u8>,
+        pub(super) original: BlobId,
+        pub(super) grid: BlobId,
+        pub(super) preview: BlobId,
+        pub(super) origin: Origin,
+        pub(super) doubtful: bool,
+        pub(super) faces: FacesState,
+    }
+
+    crate::first_version!(StoredAsset);
+
+    impl From<StoredAsset> for super::StoredAsset {
+        fn from(old: StoredAsset) -> Self {
+            Self {
+                kind: AssetKind::Photo,
+                content: old.content,
+                file_name: old.file_name,
+                media_type: old.media_type,
+                size_bytes: old.size_bytes,
+                width: old.width,
+                height: old.height,
+                taken_at: old.taken_at,
+                offset_minutes: old.offset_minutes,
+                imported_at: old.imported_at,
+                camera: old.camera,
+                has_location: old.has_location,
+                mean_colour: old.mean_colour,
+                thumbhash: old.thumbhash,
+                original: old.original,
+                grid: Some(old.grid),
+                preview: Some(old.preview),
+                motion: None,
+                origin: old.origin,
+                doubtful: old.doubtful,
+                faces: old.faces,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::catalog::Older as _;
+
+    #[test]
+    fn assets_of_the_first_version_are_photos_and_other_versions_are_refused() {
+        let blob = |n| BlobId([n; 16]);
+        let old = first::StoredAsset {
+            content: ContentId::of(b"x"),
+            file_name: "a.jpg".into(),
+            media_type: "image/jpeg".into(),
+            size_bytes: 1,
+            width: 4,
+            height: 3,
+            taken_at: Some(-5),
+            offset_minutes: None,
+            imported_at: 7,
+            camera: None,
+            has_location: true,
+            mean_colour: 9,
+            thumbhash: vec![1],
+            original: blob(1),
+            grid: blob(2),
+            preview: blob(3),
+            origin: Origin::Imported,
+            doubtful: false,
+            faces: FacesState::Waiting { strikes: 2 },
+        };
+        let bytes = postcard::to_allocvec(&old).unwrap();
+        let asset = StoredAsset::read(1, &bytes).unwrap().unwrap();
+        assert_eq!(asset.kind, AssetKind::Photo);
+        assert_eq!(asset.blobs().collect::<Vec<_>>(), [blob(1), blob(2), blob(3)]);
+        let again = postcard::to_allocvec(&asset).unwrap();
+        assert_eq!(StoredAsset::read(2, &again).unwrap().unwrap(), asset);
+        assert!(StoredAsset::read(2, &bytes).unwrap().is_err());
+        assert!(StoredAsset::read(3, &again).is_none() && StoredAsset::read(0, &bytes).is_none());
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use inframe_protocol::{ContentId, EventId};
 use tokio::sync::Notify;
 
-pub use asset::{AssetId, FacesState, Origin, StoredAsset};
+pub use asset::{AssetId, AssetKind, FacesState, Origin, PlayableState, StoredAsset, StoredMotion};
 pub use imports::{ImportRun, Imports};
 pub use timeline::{BLOCK, Timeline};
 
@@ -42,6 +42,9 @@ pub enum LibraryError {
     /// No such asset.
     #[error("no such photo")]
     NotFound,
+    /// A file that cannot be shown.
+    #[error("this file has no picture")]
+    NoPicture,
     /// The sandbox could not do its work just now.
     #[error("the photo could not be examined: {0}")]
     Sandbox(SandboxError),
@@ -159,7 +162,7 @@ impl Library {
     pub fn open(vault: Vault, sandbox: Sandbox, live: Live) -> Result<Self, LibraryError> {
         let mut index = Index::default();
         let mut items = Vec::new();
-        for (key, asset) in vault.catalog().scan_as::<StoredAsset>(Kind::Asset)? {
+        for (key, asset) in vault.catalog().scan_versioned::<StoredAsset>(Kind::Asset)? {
             let Ok(key) = <[u8; 16]>::try_from(key.as_slice()) else { continue };
             let id = AssetId(key);
             if !asset.doubtful {
@@ -278,6 +281,7 @@ impl Library {
         let preview = blobs.put(BlobKind::Preview, &meta(id, ""), &inspection.preview)?;
         blobs.commit()?;
         let asset = StoredAsset {
+            kind: AssetKind::Photo,
             content,
             file_name,
             media_type: inspection.media_type().to_owned(),
@@ -292,14 +296,15 @@ impl Library {
             mean_colour: inspection.mean_rgb565,
             thumbhash: inspection.thumbhash,
             original,
-            grid,
-            preview,
+            grid: Some(grid),
+            preview: Some(preview),
+            motion: None,
             origin,
             doubtful,
             faces: FacesState::Waiting { strikes: 0 },
         };
         let mut batch = Batch::default();
-        batch.put_as(Kind::Asset, id.0, &asset)?;
+        batch.put_versioned(Kind::Asset, id.0, &asset)?;
         self.vault.catalog().commit(batch)?;
         self.index().put(id, asset);
         self.tell_new(id);
@@ -324,7 +329,7 @@ impl Library {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut asset = StoredAsset::clone(&*self.get(id).ok_or(LibraryError::NotFound)?);
         change(&mut asset);
-        more.put_as(Kind::Asset, id.0, &asset)?;
+        more.put_versioned(Kind::Asset, id.0, &asset)?;
         self.vault.catalog().commit(more)?;
         self.index().put(id, asset);
         self.tell_new(id);
@@ -349,7 +354,7 @@ impl Library {
             index.timeline.remove(id);
             index.size_bytes = index.size_bytes.saturating_sub(asset.size_bytes);
         }
-        for blob in [asset.original, asset.grid, asset.preview] {
+        for blob in asset.blobs() {
             self.vault.blobs().remove(blob)?;
         }
         self.tell_new(id);
@@ -368,7 +373,7 @@ impl Library {
             for (id, asset) in some {
                 let mut asset = StoredAsset::clone(asset);
                 asset.faces = FacesState::Waiting { strikes: 0 };
-                batch.put_as(Kind::Asset, id.0, &asset)?;
+                batch.put_versioned(Kind::Asset, id.0, &asset)?;
                 batch.remove(Kind::Face, id.0);
                 changed.push((*id, asset));
             }
@@ -432,10 +437,10 @@ impl Library {
     /// Decrypts a picture; blocking.
     ///
     /// # Errors
-    /// When there is no such asset or its blob is damaged.
+    /// When there is no such asset, it has no picture or its blob is damaged.
     pub fn read_picture(&self, id: AssetId, preview: bool) -> Result<Bytes, LibraryError> {
         let asset = self.get(id).ok_or(LibraryError::NotFound)?;
-        let blob = if preview { asset.preview } else { asset.grid };
+        let blob = if preview { asset.preview } else { asset.grid }.ok_or(LibraryError::NoPicture)?;
         Ok(Bytes::from(self.vault.blobs().read(blob)?.to_vec()))
     }
 }

@@ -101,6 +101,7 @@ impl From<LibraryError> for NodeError {
     fn from(error: LibraryError) -> Self {
         match error {
             LibraryError::NotFound => Self::NotFound("photo"),
+            LibraryError::NoPicture => Self::NotFound("picture of this file"),
             LibraryError::TooLarge { .. } => Self::TooLarge(error.to_string()),
             LibraryError::Unreadable(reason) => Self::Invalid("unreadable-photo", reason),
             other => Self::Internal(other.to_string()),

@@ -79,6 +79,9 @@ impl Node {
             still: enrolled.still,
             quality: enrolled.face.quality.score,
             at: now_ms(),
+            profile: [0; 8],
+            live: false,
+            source: Vec::new(),
         };
         self.blocking(move |core| Ok(core.profile.add_selfie(selfie)?)).await?;
         self.profile_changed();

@@ -255,7 +255,7 @@ impl Stored {
     fn sweep(&self) -> Result<(), VaultError> {
         let mut named: HashSet<BlobId> = HashSet::new();
         for (_, asset) in self.library.all() {
-            named.extend([asset.original, asset.grid, asset.preview]);
+            named.extend(asset.blobs());
         }
         named.extend(self.deliveries.all().iter().filter_map(|(_, row)| row.rendition.as_ref().map(|made| made.blob)));
         let mut arriving: HashSet<BlobId> = HashSet::new();

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{CatalogError, Kind, value};
+use super::{CatalogError, Kind, Versioned, value};
 use crate::limits::{
     MAX_CATALOG_BATCH_BYTES, MAX_CATALOG_BATCH_CHANGES, MAX_CATALOG_KEY_BYTES, MAX_CATALOG_VALUE_BYTES,
 };
@@ -46,6 +46,20 @@ impl Batch {
         value: &T,
     ) -> Result<&mut Self, CatalogError> {
         let bytes = value::encode(kind, value)?;
+        Ok(self.put(kind, key, bytes))
+    }
+
+    /// Sets a record to a value of a type that has older forms, read by [`super::Catalog::get_versioned`].
+    ///
+    /// # Errors
+    /// As for [`Batch::put_as`].
+    pub fn put_versioned<T: Versioned>(
+        &mut self,
+        kind: Kind,
+        key: impl AsRef<[u8]>,
+        value: &T,
+    ) -> Result<&mut Self, CatalogError> {
+        let bytes = value::encode_versioned(kind, value)?;
         Ok(self.put(kind, key, bytes))
     }
 

@@ -23,6 +23,7 @@ pub use batch::Batch;
 pub use error::CatalogError;
 pub use kind::Kind;
 pub use recovery::Opening;
+pub use value::{Older, Versioned, strict};
 
 use self::{
     batch::Change,
@@ -134,6 +135,23 @@ impl Catalog {
     /// As [`Catalog::get`], and [`CatalogError::Decode`] or [`CatalogError::NewerValue`].
     pub fn get_as<T: DeserializeOwned>(&self, kind: Kind, key: impl AsRef<[u8]>) -> Result<Option<T>, CatalogError> {
         self.get(kind, key)?.map(|bytes| value::decode(kind, &bytes)).transpose()
+    }
+
+    /// The value of a record that [`Batch::put_versioned`] or an older version wrote.
+    ///
+    /// # Errors
+    /// As [`Catalog::get_as`].
+    pub fn get_versioned<T: Versioned>(&self, kind: Kind, key: impl AsRef<[u8]>) -> Result<Option<T>, CatalogError> {
+        self.get(kind, key)?.map(|bytes| value::decode_versioned(kind, &bytes)).transpose()
+    }
+
+    /// All records of a kind as values of a type that has older forms, in order of their keys.
+    ///
+    /// # Errors
+    /// As [`Catalog::get_as`].
+    pub fn scan_versioned<T: Versioned>(&self, kind: Kind) -> Result<Vec<(Vec<u8>, T)>, CatalogError> {
+        let typed = |(key, bytes): Record| Ok((key, value::decode_versioned(kind, &bytes)?));
+        self.scan(kind)?.into_iter().map(typed).collect()
     }
 
     /// Whether there is a record.

@@ -13,24 +13,86 @@ use crate::vault::{
 /// Version of typed values.
 const VERSION: u8 = 1;
 
+/// A type of values that has changed since the first version of the catalog. Values of its older forms are read as well, and are written in
+/// the new form when they next change.
+pub trait Versioned: Serialize + DeserializeOwned {
+    /// Version of the form that is written, 2 or more.
+    const VERSION: u8;
+    /// The form of the version before: plain values for version 1, another versioned type after that.
+    type Before: Older + Into<Self>;
+}
+
+/// A form that an older version wrote.
+pub trait Older: Sized {
+    /// Reads the postcard form that stands behind the version byte; `None` when this form was never written with that version.
+    ///
+    /// # Errors
+    /// When it is not of this form.
+    fn read(version: u8, postcard: &[u8]) -> Option<postcard::Result<Self>>;
+}
+
+/// Makes a plain type the form of version 1.
+#[macro_export]
+macro_rules! first_version {
+    ($form:ty) => {
+        impl $crate::vault::catalog::Older for $form {
+            fn read(version: u8, postcard: &[u8]) -> Option<postcard::Result<Self>> {
+                (version == 1).then(|| $crate::vault::catalog::strict(postcard))
+            }
+        }
+    };
+}
+
+impl<T: Versioned> Older for T {
+    fn read(version: u8, postcard: &[u8]) -> Option<postcard::Result<Self>> {
+        if version == T::VERSION {
+            return Some(strict(postcard));
+        }
+        Some(T::Before::read(version, postcard)?.map(Into::into))
+    }
+}
+
+/// Reads a value; bytes left over mean that it is not of this type.
+pub fn strict<T: DeserializeOwned>(postcard: &[u8]) -> postcard::Result<T> {
+    match postcard::take_from_bytes(postcard)? {
+        (value, []) => Ok(value),
+        _ => Err(postcard::Error::DeserializeUnexpectedEnd),
+    }
+}
+
 pub(super) fn encode<T: Serialize + ?Sized>(kind: Kind, value: &T) -> Result<Vec<u8>, CatalogError> {
-    postcard::to_extend(value, vec![VERSION]).map_err(|source| CatalogError::Encode { kind, source })
+    encode_with(VERSION, kind, value)
+}
+
+pub(super) fn encode_versioned<T: Versioned>(kind: Kind, value: &T) -> Result<Vec<u8>, CatalogError> {
+    encode_with(T::VERSION, kind, value)
+}
+
+fn encode_with<T: Serialize + ?Sized>(version: u8, kind: Kind, value: &T) -> Result<Vec<u8>, CatalogError> {
+    postcard::to_extend(value, vec![version]).map_err(|source| CatalogError::Encode { kind, source })
 }
 
 pub(super) fn decode<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<T, CatalogError> {
+    decode_with(VERSION, kind, bytes, |version, rest| (version == VERSION).then(|| strict(rest)))
+}
+
+pub(super) fn decode_versioned<T: Versioned>(kind: Kind, bytes: &[u8]) -> Result<T, CatalogError> {
+    decode_with(T::VERSION, kind, bytes, T::read)
+}
+
+fn decode_with<T>(
+    newest: u8,
+    kind: Kind,
+    bytes: &[u8],
+    read: impl FnOnce(u8, &[u8]) -> Option<postcard::Result<T>>,
+) -> Result<T, CatalogError> {
+    let malformed = postcard::Error::DeserializeUnexpectedEnd;
     match bytes.split_first() {
-        Some((&VERSION, rest)) => {
-            // Strict: bytes left over mean that the value is not of this type.
-            let (value, left) =
-                postcard::take_from_bytes(rest).map_err(|source| CatalogError::Decode { kind, source })?;
-            if left.is_empty() {
-                Ok(value)
-            } else {
-                Err(CatalogError::Decode { kind, source: postcard::Error::DeserializeUnexpectedEnd })
-            }
+        Some((&version, _)) if version > newest => Err(CatalogError::NewerValue { kind, version }),
+        Some((&version, rest)) => {
+            read(version, rest).unwrap_or(Err(malformed)).map_err(|source| CatalogError::Decode { kind, source })
         }
-        Some((&version, _)) if version > VERSION => Err(CatalogError::NewerValue { kind, version }),
-        _ => Err(CatalogError::Decode { kind, source: postcard::Error::DeserializeUnexpectedEnd }),
+        None => Err(CatalogError::Decode { kind, source: malformed }),
     }
 }
 
