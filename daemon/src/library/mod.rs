@@ -3,7 +3,9 @@
 //! Everything is durable before it is acknowledged (D1): blobs first, then the catalog row that names them.
 
 mod asset;
+mod examine;
 mod imports;
+mod quarantine;
 mod timeline;
 
 use std::collections::{HashMap, HashSet};
@@ -15,6 +17,7 @@ use tokio::sync::Notify;
 
 pub use asset::{AssetId, AssetKind, FacesState, Origin, PlayableState, StoredAsset, StoredMotion};
 pub use imports::{ImportRun, Imports};
+pub use quarantine::{Quarantine, STRIKES, StoredStrike};
 pub use timeline::{BLOCK, Timeline};
 
 use crate::live::{Live, What};
@@ -31,6 +34,16 @@ pub enum LibraryError {
     /// The file is no photo that can be read; the text says why and what to do.
     #[error("{0}")]
     Unreadable(String),
+    /// Decoders stopped over it too often.
+    #[error(
+        "reading this file was broken off three times ({reason}), so it is left alone; the settings list it and can try again"
+    )]
+    Quarantined {
+        /// Its contents.
+        content: ContentId,
+        /// What happened the last time.
+        reason: String,
+    },
     /// Too large.
     #[error("the file has {size_bytes} bytes; photos up to {limit_bytes} bytes can be imported")]
     TooLarge {
@@ -122,6 +135,7 @@ pub struct Library {
     vault: Vault,
     live: Live,
     sandbox: Sandbox,
+    quarantine: Quarantine,
     index: Arc<Mutex<Index>>,
     /// Rings when a content in flight is given back.
     freed: Arc<Notify>,
@@ -174,6 +188,7 @@ impl Library {
         }
         index.timeline = Timeline::build(items);
         Ok(Self {
+            quarantine: Quarantine::open(vault.clone())?,
             vault,
             live,
             sandbox,
@@ -222,7 +237,7 @@ impl Library {
                 return Ok(Added::Duplicate(id));
             }
         };
-        let inspection = self.inspect(bytes.clone()).await?;
+        let inspection = self.inspect(content, file_name, bytes.clone()).await?;
         let new = NewAsset {
             file_name: shown_name(file_name),
             content,
@@ -248,20 +263,6 @@ impl Library {
             })
         });
         made.await.map_err(|_| LibraryError::Ending)?
-    }
-
-    /// Examines bytes in the sandbox.
-    ///
-    /// # Errors
-    /// As for [`Library::import`].
-    pub async fn inspect(&self, bytes: Bytes) -> Result<Inspection, LibraryError> {
-        self.sandbox.inspect(bytes).await.map_err(|error| match error {
-            SandboxError::Refused(reason) => LibraryError::Unreadable(reason.to_string()),
-            SandboxError::Crashed(_) | SandboxError::TimedOut => LibraryError::Unreadable(
-                "reading this file crashed or took too long, so it was left out; nothing else is affected".into(),
-            ),
-            other => LibraryError::Sandbox(other),
-        })
     }
 
     /// Takes in a photo that was examined: its pictures, and its original unless that is a blob already. Durable when it returns; blocking.
