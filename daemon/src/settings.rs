@@ -1,8 +1,12 @@
 //! The owner's settings, one row of the catalog.
 
+mod background;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+
+pub use background::{Background, BackgroundRow};
 
 use crate::vault::{Batch, Kind, Vault, VaultError};
 

@@ -46,6 +46,8 @@ pub struct StatusView {
     pub pack: String,
     /// Sandbox processes alive now.
     pub sandbox_processes: u32,
+    /// Whether the owner paused imports, watched folders and the search for faces.
+    pub background_paused: bool,
     /// What holds the sandbox's processes, in words; empty until the first one has started.
     pub sandbox_active: Vec<String>,
     /// What of the sandbox this machine does not offer, in words; empty when complete.
@@ -71,6 +73,35 @@ pub struct SettingsView {
     pub device_name: String,
     /// Folders that are watched for new photos.
     pub watched_folders: Vec<WatchedFolderView>,
+    /// Whether imports, watched folders and the search for faces rest.
+    pub background_paused: bool,
+    /// Processes that decode photos at once.
+    pub processes: u32,
+    /// The most that this machine can give: its processor cores.
+    pub most_processes: u32,
+}
+
+/// A file over which decoders stopped three times.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct QuarantinedView {
+    /// Id.
+    pub id: String,
+    /// `reading`: it could not be imported. `faces`: it is in the library, and no faces were looked for.
+    pub work: String,
+    /// File name, as shown.
+    pub file_name: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Where it lies on the daemon's machine, if it was no upload.
+    pub path: Option<String>,
+    /// The photo in the library, for `faces`.
+    pub asset: Option<String>,
+    /// What happened, in words.
+    pub reason: String,
+    /// When it happened last, Unix milliseconds; for `faces`, when the photo was imported.
+    pub at: u64,
+    /// Whether it can be tried again from here; an upload must be added again.
+    pub can_retry: bool,
 }
 
 /// One watched folder.
@@ -89,6 +120,10 @@ pub struct SettingsPatch {
     pub nickname: Option<String>,
     /// New device name.
     pub device_name: Option<String>,
+    /// Let imports, watched folders and the search for faces rest, or go on.
+    pub background_paused: Option<bool>,
+    /// Processes that decode photos at once, from 1 to `most_processes`.
+    pub processes: Option<u32>,
 }
 
 /// A path on the daemon's machine.

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::views::{
-    Activity, Approval, Asset, ConsentText, Event, EventPatch, Import, Invite, LaunchLink, Peer, Profile, Settings,
-    Status, TimelineBlock, Transfer, Upload,
+    Activity, Approval, Asset, ConsentText, Event, EventPatch, Import, Invite, LaunchLink, Peer, Profile, Quarantined,
+    Settings, Status, TimelineBlock, Transfer, Upload,
 };
 
 /// A request that hangs is a bug; the slowest honest one (an upload on a loaded machine) stays far below.
@@ -113,6 +113,22 @@ impl Api {
 
     pub async fn settings(&self) -> Result<Settings> {
         self.get("/settings").await
+    }
+
+    pub async fn pause_background(&self, paused: bool) -> Result<Settings> {
+        self.with(Method::PATCH, "/settings", &json!({ "background_paused": paused })).await
+    }
+
+    pub async fn give_processes(&self, processes: u32) -> Result<Settings> {
+        self.with(Method::PATCH, "/settings", &json!({ "processes": processes })).await
+    }
+
+    pub async fn quarantine(&self) -> Result<Vec<Quarantined>> {
+        self.get("/quarantine").await
+    }
+
+    pub async fn retry_quarantined(&self, id: &str) -> Result<Vec<Quarantined>> {
+        self.with(Method::POST, &format!("/quarantine/{id}/retry"), &json!({})).await
     }
 
     pub async fn rename(&self, nickname: &str) -> Result<Settings> {

@@ -26,6 +26,9 @@ pub struct Status {
     pub announcing: u32,
     pub workers: Vec<Worker>,
     pub timeline_rev: u64,
+    pub background_paused: bool,
+    pub sandbox_active: Vec<String>,
+    pub sandbox_gaps: Vec<String>,
 }
 
 impl Status {
@@ -45,6 +48,19 @@ pub struct WatchedFolder {
 pub struct Settings {
     pub nickname: String,
     pub watched_folders: Vec<WatchedFolder>,
+    pub background_paused: bool,
+    pub processes: u32,
+    pub most_processes: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Quarantined {
+    pub id: String,
+    pub work: String,
+    pub file_name: String,
+    pub path: Option<String>,
+    pub reason: String,
+    pub can_retry: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

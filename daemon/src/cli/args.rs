@@ -59,6 +59,16 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 30)]
         limit: u32,
     },
+    /// Let imports, watched folders and the search for faces rest
+    Pause,
+    /// Let them go on
+    Resume,
+    /// Files over which decoders stopped three times
+    Quarantine {
+        /// Try this one again now
+        #[arg(long, value_name = "ID")]
+        retry: Option<String>,
+    },
     /// Print a fresh link that signs a browser in to the dashboard, once
     Open,
     /// Print the OpenAPI document

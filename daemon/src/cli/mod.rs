@@ -8,6 +8,7 @@ mod profile;
 mod ready;
 mod sharing;
 mod text;
+mod upkeep;
 mod when;
 
 use std::process::ExitCode;
@@ -82,6 +83,9 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::Status => sharing::status(client, screen).await?,
         Command::Transfers { retry } => sharing::transfers(client, screen, retry).await?,
         Command::Activity { limit } => sharing::activity(client, screen, limit).await?,
+        Command::Pause => upkeep::pause(client, screen, true).await?,
+        Command::Resume => upkeep::pause(client, screen, false).await?,
+        Command::Quarantine { retry } => upkeep::quarantine(client, screen, retry).await?,
         Command::Open => sharing::open(client, screen).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -73,6 +73,7 @@ fn status_lines(status: &StatusView) -> Vec<String> {
         format!("Announced in: {} events", status.announcing),
         format!("Model pack: {}", status.pack),
         format!("Key: {}", status.key_protection),
+        format!("Background: {}", if status.background_paused { "paused (inframe resume)" } else { "at work" }),
         format!("Decode processes: {}", status.sandbox_processes),
     ];
     lines.extend(status.sandbox_active.iter().map(|holds| format!("Sandbox: {}", one_line(holds))));

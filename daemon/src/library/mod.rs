@@ -4,6 +4,7 @@
 
 mod asset;
 mod imports;
+mod quarantine;
 mod timeline;
 
 use std::collections::{HashMap, HashSet};
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 
 pub use asset::{AssetId, AssetKind, FacesState, Origin, PlayableState, StoredAsset, StoredMotion};
 pub use imports::{ImportRun, Imports};
+pub use quarantine::{Quarantine, STRIKES, StoredStrike};
 pub use timeline::{BLOCK, Timeline};
 
 use crate::live::{Live, What};
@@ -31,6 +33,16 @@ pub enum LibraryError {
     /// The file is no photo that can be read; the text says why and what to do.
     #[error("{0}")]
     Unreadable(String),
+    /// Decoders stopped over it too often.
+    #[error(
+        "reading this file was broken off three times ({reason}), so it is left alone; the settings list it and can try again"
+    )]
+    Quarantined {
+        /// Its contents.
+        content: ContentId,
+        /// What happened the last time.
+        reason: String,
+    },
     /// Too large.
     #[error("the file has {size_bytes} bytes; photos up to {limit_bytes} bytes can be imported")]
     TooLarge {
@@ -98,6 +110,10 @@ pub enum Source {
     Stored(BlobId),
 }
 
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, LibraryError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| LibraryError::Ending)
+}
+
 /// A photo to take in, with what is known of it besides its contents.
 pub struct NewAsset {
     /// File name, as shown.
@@ -122,6 +138,7 @@ pub struct Library {
     vault: Vault,
     live: Live,
     sandbox: Sandbox,
+    quarantine: Quarantine,
     index: Arc<Mutex<Index>>,
     /// Rings when a content in flight is given back.
     freed: Arc<Notify>,
@@ -174,6 +191,7 @@ impl Library {
         }
         index.timeline = Timeline::build(items);
         Ok(Self {
+            quarantine: Quarantine::open(vault.clone())?,
             vault,
             live,
             sandbox,
@@ -222,7 +240,7 @@ impl Library {
                 return Ok(Added::Duplicate(id));
             }
         };
-        let inspection = self.inspect(bytes.clone()).await?;
+        let inspection = self.inspect(content, file_name, bytes.clone()).await?;
         let new = NewAsset {
             file_name: shown_name(file_name),
             content,
@@ -250,18 +268,36 @@ impl Library {
         made.await.map_err(|_| LibraryError::Ending)?
     }
 
-    /// Examines bytes in the sandbox.
-    ///
-    /// # Errors
-    /// As for [`Library::import`].
-    pub async fn inspect(&self, bytes: Bytes) -> Result<Inspection, LibraryError> {
-        self.sandbox.inspect(bytes).await.map_err(|error| match error {
-            SandboxError::Refused(reason) => LibraryError::Unreadable(reason.to_string()),
-            SandboxError::Crashed(_) | SandboxError::TimedOut => LibraryError::Unreadable(
-                "reading this file crashed or took too long, so it was left out; nothing else is affected".into(),
-            ),
-            other => LibraryError::Sandbox(other),
-        })
+    /// Files over which decoders stopped.
+    #[must_use]
+    pub fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
+    }
+
+    /// Examines bytes in the sandbox. A decoder that stops is tried again at once, three times in all and over restarts; then the file is left
+    /// alone, so that it never holds up what comes after it.
+    async fn inspect(&self, content: ContentId, file_name: &str, bytes: Bytes) -> Result<Inspection, LibraryError> {
+        loop {
+            if let Some(reason) = self.quarantine.reason(&content) {
+                return Err(LibraryError::Quarantined { content, reason });
+            }
+            let why = match self.sandbox.inspect(bytes.clone()).await {
+                Ok(inspection) => {
+                    let quarantine = self.quarantine.clone();
+                    blocking(move || quarantine.forgive(&content)).await??;
+                    return Ok(inspection);
+                }
+                Err(SandboxError::Refused(reason)) => return Err(LibraryError::Unreadable(reason.to_string())),
+                Err(SandboxError::Crashed(why)) => why,
+                Err(SandboxError::TimedOut) => "it took too long".to_owned(),
+                Err(other) => return Err(LibraryError::Sandbox(other)),
+            };
+            let (quarantine, name, size_bytes) = (self.quarantine.clone(), shown_name(file_name), bytes.len() as u64);
+            let strikes = blocking(move || quarantine.strike(&content, &name, size_bytes, why)).await??;
+            if strikes >= STRIKES {
+                self.live.tell(What::Status, None);
+            }
+        }
     }
 
     /// Takes in a photo that was examined: its pictures, and its original unless that is a blob already. Durable when it returns; blocking.

@@ -10,6 +10,7 @@ use crate::clock::now_ms;
 use crate::faces::Likeness;
 use crate::library::{Added, AssetId, FacesState, LibraryError, Origin, StoredAsset};
 use crate::live::What;
+use crate::sandbox::most_processes;
 use crate::settings::{MAX_WATCHED_FOLDERS, clean_nickname};
 use crate::sharing::ledgers::{ApprovalState, DeliveryState};
 use crate::tasks::Stage;
@@ -52,6 +53,7 @@ impl Node {
             approvals_waiting: count(waiting),
             pack: core.pack.id.clone(),
             sandbox_processes: count(sandbox.processes),
+            background_paused: core.background.get().paused,
             sandbox_active: sandbox.report.active,
             sandbox_gaps: sandbox.report.gaps,
             key_protection: format!(
@@ -76,13 +78,20 @@ impl Node {
             .into_iter()
             .map(|path| WatchedFolderView { problem: self.core.watchers.problem(Path::new(&path)), path })
             .collect();
-        Ok(SettingsView { nickname: settings.nickname, device_name: settings.device_name, watched_folders })
+        Ok(SettingsView {
+            nickname: settings.nickname,
+            device_name: settings.device_name,
+            watched_folders,
+            background_paused: self.core.background.get().paused,
+            processes: count(self.core.sandbox.processes()),
+            most_processes: count(most_processes()),
+        })
     }
 
-    /// Changes names.
+    /// Changes names, and how much of the machine the background may have.
     ///
     /// # Errors
-    /// When a name is empty.
+    /// When a name is empty, or the number of processes is none that this machine can give.
     pub async fn change_settings(&self, patch: SettingsPatch) -> Answer<SettingsView> {
         let clean = |name: Option<String>, what: &str| match name.as_deref().map(clean_nickname) {
             Some(name) if name.is_empty() => {
@@ -91,7 +100,21 @@ impl Node {
             name => Ok(name),
         };
         let (nickname, device_name) = (clean(patch.nickname, "nickname")?, clean(patch.device_name, "device name")?);
+        let most = most_processes();
+        let processes = match patch.processes.map(|processes| usize::try_from(processes).unwrap_or(usize::MAX)) {
+            Some(processes) if !(1..=most).contains(&processes) => {
+                return Err(NodeError::Invalid("bad-processes", format!("give a number from 1 to {most}")));
+            }
+            processes => processes,
+        };
         self.blocking(move |core| {
+            if patch.background_paused.is_some() || processes.is_some() {
+                let now = core.background.change(|background| {
+                    background.paused = patch.background_paused.unwrap_or(background.paused);
+                    background.processes = processes.and_then(|n| n.try_into().ok()).or(background.processes);
+                })?;
+                core.apply(now);
+            }
             core.settings.change(|settings| {
                 settings.nickname = nickname.unwrap_or_else(|| settings.nickname.clone());
                 settings.device_name = device_name.unwrap_or_else(|| settings.device_name.clone());
@@ -147,7 +170,7 @@ impl Node {
     }
 
     /// An absolute path on this machine that exists and is not part of the data folder.
-    async fn own_path(&self, path: String) -> Answer<PathBuf> {
+    pub(super) async fn own_path(&self, path: String) -> Answer<PathBuf> {
         let root = self.place.root.clone();
         self.blocking(move |_| {
             let refuse = |why: String| Err(NodeError::Invalid("bad-path", why));
@@ -210,9 +233,10 @@ impl Node {
                 Ok(view("imported", Some(id), None))
             }
             Ok(Added::Duplicate(id)) => Ok(view("duplicate", Some(id), None)),
-            Err(error @ (LibraryError::Unreadable(_) | LibraryError::TooLarge { .. })) => {
-                Ok(view("refused", None, Some(error.to_string())))
-            }
+            Err(
+                error
+                @ (LibraryError::Unreadable(_) | LibraryError::TooLarge { .. } | LibraryError::Quarantined { .. }),
+            ) => Ok(view("refused", None, Some(error.to_string()))),
             Err(error) => Err(error.into()),
         }
     }

@@ -6,11 +6,13 @@
 //! | `library` | status, settings, imports, timeline, photos |
 //! | `profile` | consent, selfies, erasure |
 //! | `events` | events, invites, members, find-mes |
+//! | `quarantine` | files over which decoders stopped, and another try |
 //! | `sharing` | approvals, transfers, peers, activity |
 
 mod events;
 mod library;
 mod profile;
+mod quarantine;
 mod sharing;
 mod start;
 
@@ -103,6 +105,7 @@ impl From<LibraryError> for NodeError {
             LibraryError::NotFound => Self::NotFound("photo"),
             LibraryError::NoPicture => Self::NotFound("picture of this file"),
             LibraryError::TooLarge { .. } => Self::TooLarge(error.to_string()),
+            LibraryError::Quarantined { .. } => Self::Invalid("quarantined", error.to_string()),
             LibraryError::Unreadable(reason) => Self::Invalid("unreadable-photo", reason),
             other => Self::Internal(other.to_string()),
         }

@@ -15,10 +15,10 @@ use crate::events::{Events, EventsError};
 use crate::faces::{Faces, Profile};
 use crate::ledger::Ledger;
 use crate::library::{Imports, Library, LibraryError};
-use crate::live::Live;
+use crate::live::{Live, What};
 use crate::network::{Network, NetworkConfig};
-use crate::sandbox::{Sandbox, SandboxConfig};
-use crate::settings::{Settings, SettingsRow, clean_nickname, generated_nickname};
+use crate::sandbox::{Sandbox, SandboxConfig, most_processes};
+use crate::settings::{BackgroundRow, Settings, SettingsRow, clean_nickname, generated_nickname};
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
 use crate::vault::{BlobId, KeyFile, Kind, Subkey, Vault, VaultError};
@@ -85,7 +85,7 @@ impl Node {
         let tasks = Tasks::new();
         let live = Live::default();
         let sandbox_config = SandboxConfig::new(config.program.clone());
-        let sandbox_processes = sandbox_config.processes;
+        let sandbox_processes = most_processes();
         let sandbox = Sandbox::start(sandbox_config);
         let (stored, place) = {
             let (live, sandbox, config) = (live.clone(), sandbox.clone(), config.clone());
@@ -103,6 +103,7 @@ impl Node {
         let Stored {
             vault,
             settings,
+            background,
             activity,
             pack,
             library,
@@ -126,6 +127,7 @@ impl Node {
             live,
             vault,
             settings,
+            background,
             activity,
             sandbox,
             sandbox_processes,
@@ -141,6 +143,14 @@ impl Node {
             network,
         });
         core.network.listening().await;
+        core.apply(core.background.get());
+        let warming = core.clone();
+        core.tasks.spawn(Stage::Work, "first decode process", async move {
+            if let Err(error) = warming.sandbox.warm().await {
+                tracing::warn!("{error}");
+            }
+            warming.live.tell(What::Status, None);
+        });
         workers::start(&core, incoming);
         Ok(Self { core, place: Arc::new(place) })
     }
@@ -200,6 +210,7 @@ impl Names {
 struct Stored {
     vault: Vault,
     settings: SettingsRow,
+    background: BackgroundRow,
     activity: Activity,
     pack: Pack,
     library: Library,
@@ -237,6 +248,7 @@ impl Stored {
             library: Library::open(vault.clone(), sandbox, live.clone())?,
             faces: Faces::open(&vault)?,
             profile: Profile::open(vault.clone(), pack.id.clone(), sure, maybe)?,
+            background: BackgroundRow::open(vault.clone())?,
             seen_files: Ledger::open(vault.clone(), Kind::ImportedFile)?,
             approvals: Ledger::open(vault.clone(), Kind::Approval)?,
             deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,

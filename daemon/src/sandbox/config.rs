@@ -20,13 +20,18 @@ pub struct SandboxConfig {
 }
 
 impl SandboxConfig {
-    /// One child for each processor core but one, four at most, with the usual times.
+    /// One child for each processor core but one, four at most until the owner gives more, with the usual times.
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let processes = cores.saturating_sub(1).clamp(1, 4);
+        let processes = most_processes().saturating_sub(1).clamp(1, 4);
         Self { program, processes, idle: limits::IDLE, timeouts: Timeouts::default() }
     }
+}
+
+/// The most children that make sense on this machine: one for each processor core that it gives us, and not so many that they wait in line.
+#[must_use]
+pub fn most_processes() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(limits::MAX_PROCESSES)
 }
 
 /// How long each kind of job may take before its child is killed.

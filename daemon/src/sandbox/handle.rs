@@ -69,10 +69,35 @@ impl Sandbox {
         self.pool.run(Job::Rendition, file, answers::rendition).await
     }
 
+    /// Most children at once.
+    #[must_use]
+    pub fn processes(&self) -> usize {
+        self.pool.processes()
+    }
+
+    /// Changes the most children at once, 1 at least; jobs under way are finished first.
+    pub fn give_processes(&self, processes: usize) {
+        self.pool.give_processes(processes.max(1));
+    }
+
+    /// Starts a child, which then waits for the first job, so that [`Self::status`] can say what holds it.
+    ///
+    /// # Errors
+    /// `Unavailable` when none can be had.
+    pub async fn warm(&self) -> Result<(), SandboxError> {
+        self.pool.warm().await
+    }
+
     /// What is alive, what holds it, and what does not.
     #[must_use]
     pub fn status(&self) -> SandboxStatus {
         self.pool.status()
+    }
+
+    /// Whether [`Self::shutdown`] was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.pool.is_closed()
     }
 
     /// Ends idle children and refuses further jobs; those under way finish and their children go then.

@@ -51,6 +51,8 @@ pub const ENROL_MIN_FRONTALITY: f32 = 0.45;
 pub const MAX_HEADER_BYTES: usize = 512 * 1024;
 /// Most bytes after the header: a rendition is at most as large as its file, plus a minimal EXIF block.
 pub const MAX_PAYLOAD_BYTES: usize = MAX_FILE_BYTES + 64 * 1024;
+/// Most children at once: beyond it the disk and the catalog are the limit, and imports keep within [`MAX_WAITING`].
+pub const MAX_PROCESSES: usize = 12;
 /// Most callers that wait for a free child: each may hold a file of the largest size in memory.
 pub const MAX_WAITING: usize = 16;
 /// How many children are tried for a job when each ends before it has read the file: a lack of memory takes the idle ones first.

@@ -33,7 +33,7 @@ mod processor_time;
 mod refusal;
 pub mod tool;
 
-pub use config::{SandboxConfig, SandboxStatus, Timeouts};
+pub use config::{SandboxConfig, SandboxStatus, Timeouts, most_processes};
 pub use confinement::Report;
 pub use container::Format;
 pub use handle::Sandbox;

@@ -16,7 +16,9 @@ use super::{SandboxError, limits};
 
 pub(super) struct Pool {
     config: SandboxConfig,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
+    /// How many permits there are, once those that are too many have come back.
+    given: Mutex<usize>,
     waiting: AtomicUsize,
     closed: AtomicBool,
     /// Last in, first out: under light load the same warm child serves every job and the others go.
@@ -33,7 +35,8 @@ fn unavailable(why: &str) -> SandboxError {
 impl Pool {
     pub(super) fn start(config: SandboxConfig) -> Arc<Self> {
         let pool = Arc::new(Self {
-            permits: Semaphore::new(config.processes.max(1)),
+            permits: Arc::new(Semaphore::new(config.processes.max(1))),
+            given: Mutex::new(config.processes.max(1)),
             config,
             waiting: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -46,10 +49,36 @@ impl Pool {
         pool
     }
 
+    pub(super) fn processes(&self) -> usize {
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn give_processes(&self, processes: usize) {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        self.permits.add_permits(processes.saturating_sub(*given));
+        let less = given.saturating_sub(processes);
+        let at_work = less - self.permits.forget_permits(less);
+        *given = processes;
+        if at_work > 0 {
+            let permits = self.permits.clone();
+            tokio::spawn(async move {
+                for _ in 0..at_work {
+                    // Closed means that the pool is ending.
+                    let Ok(permit) = permits.acquire().await else { return };
+                    permit.forget();
+                }
+            });
+        }
+    }
+
     pub(super) fn status(&self) -> SandboxStatus {
         let pids = self.living.pids();
         let report = self.report.lock().unwrap_or_else(PoisonError::into_inner).clone();
         SandboxStatus { processes: pids.len(), pids, report }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
     }
 
     pub(super) async fn shutdown(&self) {
@@ -58,6 +87,13 @@ impl Pool {
         for (process, _) in self.drain(|_| true) {
             process.close().await;
         }
+    }
+
+    pub(super) async fn warm(&self) -> Result<(), SandboxError> {
+        let _permit = self.permit().await?;
+        let process = self.process(false).await?;
+        self.put_back(process).await;
+        Ok(())
     }
 
     /// Has a child do a job; `believe` gives what is asked for out of an answer that can be believed.

@@ -19,7 +19,7 @@ use crate::live::{Live, What};
 use crate::matching::{Grade, MatchRules};
 use crate::network::Network;
 use crate::sandbox::Sandbox;
-use crate::settings::SettingsRow;
+use crate::settings::{Background, BackgroundRow, SettingsRow};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::tasks::Tasks;
 use crate::vault::Vault;
@@ -87,8 +87,10 @@ pub struct Core {
     pub activity: Activity,
     /// Sandbox.
     pub sandbox: Sandbox,
-    /// How many sandbox processes may run at once.
+    /// How many sandbox processes this machine can run at once; how many it may, the sandbox holds to.
     pub sandbox_processes: usize,
+    /// How much of the machine the background may have.
+    pub background: BackgroundRow,
     /// Model pack.
     pub pack: Pack,
     /// Library.
@@ -145,6 +147,18 @@ pub enum Held {
 }
 
 impl Core {
+    /// Puts into force what the owner leaves to the background.
+    pub fn apply(&self, background: Background) {
+        if let Some(processes) = background.processes {
+            self.sandbox.give_processes(usize::from(processes).clamp(1, self.sandbox_processes));
+        }
+        self.live.tell(What::Status, None);
+        if !background.paused {
+            self.board.ring(super::Job::Watch);
+            self.board.ring(super::Job::Faces);
+        }
+    }
+
     /// The last check before bytes leave (D4): asked when a delivery is offered and again before its first byte is served.
     ///
     /// # Errors

@@ -8,24 +8,22 @@ use futures::StreamExt as _;
 use super::board::Step;
 use super::{Core, Job, blocking};
 use crate::faces::{Faces, StoredFaces};
-use crate::library::{AssetId, FacesState};
+use crate::library::{AssetId, FacesState, STRIKES};
 use crate::live::What;
 use crate::sandbox::SandboxError;
 use crate::vault::Batch;
 
-/// A file that crashes the sandbox this often is left alone.
-const STRIKES: u8 = 3;
 /// Assets looked at in one step, so that the state on the status page stays fresh.
 const PER_STEP: usize = 32;
 
 /// One step: a few waiting assets, newest first.
 pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
-    if core.profile.consent_at().is_none() {
+    if core.profile.consent_at().is_none() || core.background.get().paused {
         return Ok(Step::default());
     }
     let waiting = waiting(&core);
     let left = waiting.len();
-    let parallel = core.sandbox_processes;
+    let parallel = core.sandbox.processes();
     let outcomes: Vec<anyhow::Result<()>> =
         futures::stream::iter(waiting.into_iter().take(PER_STEP).map(|id| look(core.clone(), id)))
             .buffer_unordered(parallel)

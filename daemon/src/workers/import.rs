@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -13,6 +14,8 @@ use crate::sandbox::limits::MAX_FILE_BYTES;
 
 /// Extensions that are photos to us; everything else in a folder is passed over silently (a file named by itself is always tried).
 const PHOTO_EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "jpe", "png", "webp"];
+/// When a file is tried again for which there was no decode process: memory that ran short comes back within seconds, or not soon.
+const AGAIN_AFTER: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5)];
 /// Files listed in one run; a larger tree is imported in several runs.
 const MAX_FILES: usize = 1_000_000;
 /// Depth of folders below the one named.
@@ -39,7 +42,8 @@ pub(crate) async fn import_path(core: Arc<Core>, path: PathBuf, run: ImportRun) 
 pub(crate) async fn import_files(core: &Arc<Core>, files: Vec<PathBuf>, run: &ImportRun) -> HashSet<PathBuf> {
     let again: Vec<Option<PathBuf>> = futures::stream::iter(files)
         .map(|file| async move {
-            match import_file(core, &file).await {
+            core.background.running().await;
+            match import_patiently(core, &file).await {
                 Ok(Added::New(_)) => run.imported(),
                 Ok(Added::Duplicate(_)) => run.duplicate(),
                 Err(failure) => {
@@ -50,7 +54,7 @@ pub(crate) async fn import_files(core: &Arc<Core>, files: Vec<PathBuf>, run: &Im
             }
             None
         })
-        .buffer_unordered(core.sandbox_processes + 1)
+        .buffer_unordered(core.sandbox.processes() + 1)
         .collect()
         .await;
     core.board.ring(Job::Faces);
@@ -74,10 +78,25 @@ enum Failure {
 impl From<LibraryError> for Failure {
     fn from(error: LibraryError) -> Self {
         match error {
-            LibraryError::Unreadable(_) | LibraryError::TooLarge { .. } => Self::File(error),
+            LibraryError::Unreadable(_) | LibraryError::TooLarge { .. } | LibraryError::Quarantined { .. } => {
+                Self::File(error)
+            }
             other => Self::Daemon(other),
         }
     }
+}
+
+/// Tries again what failed only for want of a decode process: a run that the owner started has no next round.
+async fn import_patiently(core: &Core, file: &Path) -> Result<Added, Failure> {
+    let mut outcome = import_file(core, file).await;
+    for pause in AGAIN_AFTER {
+        if !matches!(outcome, Err(Failure::Daemon(LibraryError::Sandbox(_)))) || core.sandbox.is_closed() {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        outcome = import_file(core, file).await;
+    }
+    outcome
 }
 
 async fn import_file(core: &Core, file: &Path) -> Result<Added, Failure> {
@@ -87,7 +106,13 @@ async fn import_file(core: &Core, file: &Path) -> Result<Added, Failure> {
         return Err(LibraryError::TooLarge { size_bytes: size, limit_bytes: MAX_FILE_BYTES as u64 }.into());
     }
     let bytes = tokio::fs::read(file).await?;
-    Ok(core.library.import(&name, Bytes::from(bytes)).await?)
+    let added = core.library.import(&name, Bytes::from(bytes)).await;
+    if let (Err(LibraryError::Quarantined { content, .. }), Some(path)) = (&added, file.to_str()) {
+        let (quarantine, content, path) = (core.library.quarantine().clone(), *content, path.to_owned());
+        // For another try only: without it the owner adds the file again.
+        let _ = super::blocking(move || quarantine.lies_at(&content, &path)).await;
+    }
+    Ok(added?)
 }
 
 /// Whether a file name looks like a photo.

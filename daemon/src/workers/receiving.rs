@@ -14,7 +14,7 @@ use super::{Core, Job, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::faces::{Likeness, StoredFaces};
-use crate::library::{AssetId, NewAsset, Origin, Source};
+use crate::library::{AssetId, NewAsset, Origin, STRIKES, Source};
 use crate::live::What;
 use crate::matching::Grade;
 use crate::network::{PeerStream, Protocol};
@@ -27,8 +27,6 @@ use crate::vault::{BlobId, BlobKind, Incoming};
 const FETCHES_AT_ONCE: usize = 4;
 /// Arrivals open at once from one member; more are told to come later (D7).
 const MAX_OPEN_PER_MEMBER: usize = 200;
-/// A photo whose examination crashed or timed out this often is given up.
-const STRIKES: u8 = 3;
 /// Arrivals open at once in all.
 const MAX_OPEN: usize = 2_000;
 

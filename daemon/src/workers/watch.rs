@@ -79,6 +79,9 @@ impl Watchers {
 
 /// One step: look through every watched folder, import what is new and settled.
 pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
+    if core.background.get().paused {
+        return Ok(Step::default());
+    }
     let folders: Vec<PathBuf> = core.settings.get().watched_folders.iter().map(PathBuf::from).collect();
     core.watchers.listen(&folders, &core);
     let mut done = 0;

@@ -1,5 +1,6 @@
 //! End-to-end tests: real daemons in throwaway folders, over their own API.
 
+mod children;
 mod import;
 mod invites;
 mod local_api;

@@ -110,6 +110,8 @@ export const api = {
   watchFolder: (path: string) => json<T.SettingsView>('POST', '/watched-folders', { path }),
   unwatchFolder: (path: string) => json<T.SettingsView>('DELETE', `/watched-folders?path=${id(path)}`),
 
+  quarantine: () => json<T.QuarantinedView[]>('GET', '/quarantine'),
+  retryQuarantined: (id: string) => json<T.QuarantinedView[]>('POST', `/quarantine/${encodeURIComponent(id)}/retry`),
   startImport: (path: string) => json<T.ImportView>('POST', '/imports', { path }),
   imports: () => json<T.ImportView[]>('GET', '/imports'),
 

@@ -405,6 +405,28 @@ export interface ProfileView {
   selfies: Array<SelfieView>
 }
 
+/** A file over which decoders stopped three times. */
+export interface QuarantinedView {
+  /** The photo in the library, for `faces`. */
+  asset?: string | null
+  /** When it happened last, Unix milliseconds; for `faces`, when the photo was imported. */
+  at: number
+  /** Whether it can be tried again from here; an upload must be added again. */
+  can_retry: boolean
+  /** File name, as shown. */
+  file_name: string
+  /** Id. */
+  id: string
+  /** Where it lies on the daemon's machine, if it was no upload. */
+  path?: string | null
+  /** What happened, in words. */
+  reason: string
+  /** Size in bytes. */
+  size_bytes: number
+  /** `reading`: it could not be imported. `faces`: it is in the library, and no faces were looked for. */
+  work: string
+}
+
 /** A selfie of the profile. */
 export interface SelfieView {
   /** When enrolled. */
@@ -417,18 +439,28 @@ export interface SelfieView {
 
 /** Changes to the settings; absent fields stay. */
 export interface SettingsPatch {
+  /** Let imports, watched folders and the search for faces rest, or go on. */
+  background_paused?: boolean | null
   /** New device name. */
   device_name?: string | null
   /** New nickname. */
   nickname?: string | null
+  /** Processes that decode photos at once, from 1 to `most_processes`. */
+  processes?: number | null
 }
 
 /** Settings that the owner can change. */
 export interface SettingsView {
+  /** Whether imports, watched folders and the search for faces rest. */
+  background_paused: boolean
   /** Name of this device, at most 40 characters. */
   device_name: string
+  /** The most that this machine can give: its processor cores. */
+  most_processes: number
   /** The name that other members see, at most 40 characters. */
   nickname: string
+  /** Processes that decode photos at once. */
+  processes: number
   /** Folders that are watched for new photos. */
   watched_folders: Array<WatchedFolderView>
 }
@@ -455,6 +487,8 @@ export interface StatusView {
   asset_bytes: number
   /** Assets in the library. */
   asset_count: number
+  /** Whether the owner paused imports, watched folders and the search for faces. */
+  background_paused: boolean
   /** Name of this device. */
   device_name: string
   /** Whether profile "me" is enrolled. */

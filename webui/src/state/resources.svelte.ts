@@ -5,6 +5,7 @@ import { Resource } from './resource.svelte'
 export const status = new Resource(['status', 'approvals', 'profile', 'events', 'settings'], api.status)
 export const settings = new Resource(['settings'], api.settings)
 export const imports = new Resource(['imports'], api.imports)
+export const quarantine = new Resource(['status', 'imports'], api.quarantine)
 export const events = new Resource(['events', 'profile'], api.events)
 export const profile = new Resource(['profile', 'events'], api.profile)
 export const approvals = new Resource(['approvals'], () => api.approvals('all'))
@@ -13,5 +14,5 @@ export const peers = new Resource(['status', 'events'], api.peers)
 
 /** After the daemon was away, everything may have changed. */
 export function refreshAll(): void {
-  for (const resource of [status, settings, imports, events, profile, approvals, transfers, peers]) resource.refresh()
+  for (const resource of [status, settings, imports, quarantine, events, profile, approvals, transfers, peers]) resource.refresh()
 }

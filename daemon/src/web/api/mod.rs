@@ -6,6 +6,7 @@ mod exchange;
 mod import;
 pub(super) mod live;
 mod profile;
+mod quarantine;
 pub(super) mod session;
 mod status;
 mod timeline;
@@ -36,6 +37,7 @@ where
         .merge(timeline::routes())
         .merge(asset::routes())
         .merge(profile::routes())
+        .merge(quarantine::routes())
         .merge(event::routes())
         .merge(exchange::routes())
         .merge(live::routes())
