@@ -4,6 +4,7 @@ mod capture;
 pub(crate) mod confine;
 mod decode;
 mod faces;
+mod formats;
 mod inspect;
 mod still;
 
@@ -74,7 +75,7 @@ fn perform(job: &Job, file: &[u8], filter: RenditionFilter, engine: &mut faces::
         Job::Crop { rect, margin, long_side_px } => {
             decode::crop(file, *rect, *margin, *long_side_px).map(|jpeg| (Answer::Image, vec![jpeg]))
         }
-        Job::Rendition => filter(file).map(|clean| (Answer::Image, vec![clean])),
+        Job::Rendition => decode::filterable(file).and_then(|file| filter(&file)).map(|clean| (Answer::Image, vec![clean])),
     };
     outcome.unwrap_or_else(|refusal| (Answer::Refused(refusal), Vec::new()))
 }
