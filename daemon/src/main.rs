@@ -1,4 +1,4 @@
-//! The `inframe` binary: a daemon, a decode process of one, or a command spoken to one.
+//! The `inframe` binary: a daemon, a decode process or a confined tool of one, or a command spoken to one.
 
 use std::process::ExitCode;
 
@@ -7,8 +7,13 @@ use inframe::{run, sandbox, sharing};
 
 fn main() -> ExitCode {
     // First of all: a child that decodes strangers' bytes needs nothing of the rest.
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == sandbox::CHILD_ARGUMENT) {
-        return sandbox::child::main(sharing::egress::filter_in_sandbox);
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next();
+    if first.as_deref().is_some_and(|argument| argument == sandbox::CHILD_ARGUMENT) {
+        return sandbox::child::main(sharing::egress::filter_in_sandbox, arguments);
+    }
+    if first.is_some_and(|argument| argument == sandbox::tool::TOOL_ARGUMENT) {
+        return sandbox::tool::main(arguments);
     }
     match cli::main() {
         Start::Finished(code) => code,

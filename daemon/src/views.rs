@@ -46,7 +46,9 @@ pub struct StatusView {
     pub pack: String,
     /// Sandbox processes alive now.
     pub sandbox_processes: u32,
-    /// What of the sandbox this kernel does not offer, in words; empty when complete.
+    /// What holds the sandbox's processes, in words; empty until the first one has started.
+    pub sandbox_active: Vec<String>,
+    /// What of the sandbox this machine does not offer, in words; empty when complete.
     pub sandbox_gaps: Vec<String>,
     /// How the master key is kept, in words.
     pub key_protection: String,

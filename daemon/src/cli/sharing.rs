@@ -75,6 +75,7 @@ fn status_lines(status: &StatusView) -> Vec<String> {
         format!("Key: {}", status.key_protection),
         format!("Decode processes: {}", status.sandbox_processes),
     ];
+    lines.extend(status.sandbox_active.iter().map(|holds| format!("Sandbox: {}", one_line(holds))));
     lines.extend(status.sandbox_gaps.iter().map(|gap| format!("Sandbox gap: {}", one_line(gap))));
     let row = |worker: &crate::views::WorkerView| {
         let error = worker.last_error.clone().unwrap_or_default();

@@ -52,7 +52,8 @@ impl Node {
             approvals_waiting: count(waiting),
             pack: core.pack.id.clone(),
             sandbox_processes: count(sandbox.processes),
-            sandbox_gaps: sandbox.gaps,
+            sandbox_active: sandbox.report.active,
+            sandbox_gaps: sandbox.report.gaps,
             key_protection: format!(
                 "a key file at {}; whoever has it and the data folder can read everything, so keep a copy in a safe place",
                 self.place.key_file.display()

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::confinement::Report;
 use super::limits;
 
 /// How the pool is run.
@@ -52,6 +53,6 @@ pub struct SandboxStatus {
     pub processes: usize,
     /// Their process ids.
     pub pids: Vec<u32>,
-    /// What children are not confined by, in words; measured by a child when the first one starts.
-    pub gaps: Vec<String>,
+    /// What children are confined by and what not, in words; said by each child, and empty before the first one.
+    pub report: Report,
 }

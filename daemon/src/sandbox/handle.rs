@@ -69,7 +69,7 @@ impl Sandbox {
         self.pool.run(Job::Rendition, file, answers::rendition).await
     }
 
-    /// What is alive and what is not confined.
+    /// What is alive, what holds it, and what does not.
     #[must_use]
     pub fn status(&self) -> SandboxStatus {
         self.pool.status()

@@ -15,8 +15,12 @@ pub const MAX_DECODE_BYTES: u64 = 8 * MAX_PIXELS;
 /// JPEG (600 MB at 100 megapixels, then with 300 MB of RGB); the file, the face model (about 200 MB) and the program itself (about 110 MB). Measured:
 /// 1.5 GB at most.
 pub const CHILD_ADDRESS_BYTES: u64 = 2 * 1024 * 1024 * 1024;
-/// Open files of a child: three pipes, its own CPU account, and a little room for the C library.
+/// Open files of a child: three pipes, their copies, and a little room for the C library.
 pub const CHILD_OPEN_FILES: u64 = 16;
+/// How far children and tools stand back from other programs, 0 to 19: at 10 a busy program gets about nine parts of ten. The disk follows.
+pub const NICENESS: i32 = 10;
+/// How readily the kernel ends a child when the machine runs out of memory, -1000 to 1000: as if it held half of the memory besides its own.
+pub const OOM_SCORE: &str = "500";
 /// Long side of the grid thumbnail, in pixels: a row of 240 px on a screen of double density.
 pub const GRID_PX: u32 = 480;
 /// Long side of the preview, in pixels: fills a laptop's screen.

@@ -2,19 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::confinement::Report;
 use super::container::Format;
 use super::refusal::Refusal;
 
 /// Changes with every change of these types: a daemon whose binary was replaced on disk must not misread its new children.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// A child's first words.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Hello {
     /// `VERSION` of the child.
     pub version: u32,
-    /// What could not be confined, in words.
-    pub gaps: Vec<String>,
+    /// What it is confined by and what not.
+    pub report: Report,
 }
 
 /// Said when a job and its file were read whole and before anything is done with them, so that a child that ends earlier (it was killed while

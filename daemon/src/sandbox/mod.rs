@@ -21,6 +21,7 @@
 mod answers;
 pub mod child;
 mod config;
+mod confinement;
 pub mod container;
 mod frame;
 mod handle;
@@ -28,9 +29,12 @@ pub mod limits;
 mod message;
 mod pool;
 mod process;
+mod processor_time;
 mod refusal;
+pub mod tool;
 
 pub use config::{SandboxConfig, SandboxStatus, Timeouts};
+pub use confinement::Report;
 pub use container::Format;
 pub use handle::Sandbox;
 pub use message::{CaptureTime, EnrolledFace, FoundFaces, FractionRect, Inspection};

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::config::{SandboxConfig, SandboxStatus};
+use super::confinement::Report;
 use super::message::{Answer, Job};
 use super::process::{Broken, Living, Process};
 use super::refusal::tame;
@@ -22,7 +23,7 @@ pub(super) struct Pool {
     idle: Mutex<Vec<(Process, Instant)>>,
     idle_changed: Arc<Notify>,
     living: Living,
-    gaps: Mutex<Vec<String>>,
+    report: Mutex<Report>,
 }
 
 fn unavailable(why: &str) -> SandboxError {
@@ -39,7 +40,7 @@ impl Pool {
             idle: Mutex::default(),
             idle_changed: Arc::default(),
             living: Living::default(),
-            gaps: Mutex::new(super::child::confine::known_gaps()),
+            report: Mutex::default(),
         });
         tokio::spawn(let_idle_ones_go(Arc::downgrade(&pool), pool.idle_changed.clone()));
         pool
@@ -47,8 +48,8 @@ impl Pool {
 
     pub(super) fn status(&self) -> SandboxStatus {
         let pids = self.living.pids();
-        let gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        SandboxStatus { processes: pids.len(), pids, gaps }
+        let report = self.report.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        SandboxStatus { processes: pids.len(), pids, report }
     }
 
     pub(super) async fn shutdown(&self) {
@@ -136,8 +137,8 @@ impl Pool {
                 return Ok(process);
             }
         }
-        let (process, gaps) = Process::start(&self.config.program, self.config.timeouts.start, &self.living).await?;
-        *self.gaps.lock().unwrap_or_else(PoisonError::into_inner) = gaps;
+        let (process, report) = Process::start(&self.config.program, self.config.timeouts.start, &self.living).await?;
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
         Ok(process)
     }
 

@@ -10,8 +10,10 @@ use std::time::Duration;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
+use super::confinement::Report;
 use super::frame::{self, FrameError};
 use super::message::{Answer, Hello, Job, Taken, VERSION};
+use super::processor_time::ProcessorTime;
 use super::{SandboxError, limits};
 
 /// The hidden argument with which the binary starts as a child.
@@ -34,6 +36,7 @@ pub(crate) struct Process {
     stdout: ChildStdout,
     pid: u32,
     living: Living,
+    processor: ProcessorTime,
     /// Jobs done so far.
     pub(crate) jobs: u32,
     /// Whether it has loaded the face model.
@@ -41,12 +44,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `program` as a child and waits until it has confined itself; gives also what it could not confine.
+    /// Starts `program` as a child and waits until it has confined itself; gives also what it is confined by and what not.
     pub(crate) async fn start(
         program: &Path,
         patience: Duration,
         living: &Living,
-    ) -> Result<(Self, Vec<String>), SandboxError> {
+    ) -> Result<(Self, Report), SandboxError> {
         let unavailable = |why: &str| SandboxError::Unavailable(why.to_string());
         let mut child = Command::new(program)
             .arg(CHILD_ARGUMENT)
@@ -68,9 +71,15 @@ impl Process {
         };
         living.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
         let living = living.clone();
-        let mut process = Self { child, stdin: Some(stdin), stdout, pid, living, jobs: 0, has_engine: false };
+        let processor = ProcessorTime::of(pid);
+        let mut process =
+            Self { child, stdin: Some(stdin), stdout, pid, living, processor, jobs: 0, has_engine: false };
         match timeout(patience, frame::receive::<Hello>(&mut process.stdout)).await {
-            Ok(Ok((hello, _))) if hello.version == VERSION => Ok((process, hello.gaps)),
+            Ok(Ok((hello, _))) if hello.version == VERSION => {
+                let mut report = hello.report;
+                process.processor.note(&mut report);
+                Ok((process, report))
+            }
             Ok(Ok(_)) => {
                 process.kill().await;
                 Err(unavailable("the program was replaced while it ran, restart it"))
@@ -93,6 +102,7 @@ impl Process {
 
     /// Gives one job and waits for its answer. Not cancel safe: drop the process with it.
     pub(crate) async fn exchange(&mut self, job: &Job, file: &[u8]) -> Result<(Answer, Vec<u8>), Broken> {
+        self.processor.allow_one_job();
         let stdin = self.stdin.as_mut().ok_or(Broken::BeforeWork)?;
         frame::send(stdin, job, file).await.map_err(|_| Broken::BeforeWork)?;
         let (Taken, _) = frame::receive(&mut self.stdout).await.map_err(|_| Broken::BeforeWork)?;
@@ -164,6 +174,8 @@ impl Drop for Process {
 
 /// SIGXCPU: the child used up its processor time.
 const SIGNAL_CPU_LIMIT: i32 = 24;
+/// SIGSYS: the filter on system calls ended it.
+const SIGNAL_FORBIDDEN_CALL: i32 = 31;
 /// What service managers and people send to every process of a service that is to end. No file is to blame for it.
 const SIGNAL_HANG_UP: i32 = 1;
 const SIGNAL_INTERRUPT: i32 = 2;
@@ -175,6 +187,7 @@ fn words(status: Option<ExitStatus>) -> String {
         (Some(6), _) => "it gave up, perhaps for lack of memory".to_string(),
         (Some(9), _) => "it was killed, perhaps for lack of memory".to_string(),
         (Some(11), _) => "it read outside its memory".to_string(),
+        (Some(SIGNAL_FORBIDDEN_CALL), _) => "it made a forbidden system call".to_string(),
         (Some(signal), _) => format!("signal {signal}"),
         (None, code) => format!("exit code {}", code.unwrap_or_default()),
     }

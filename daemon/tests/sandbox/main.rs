@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "everything here is a test or only called by one")]
 
 mod children;
+mod confinement;
 mod cost;
 mod faces;
 mod files;

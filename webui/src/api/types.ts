@@ -469,7 +469,9 @@ export interface StatusView {
   pack: string
   /** Connected peers. */
   peers_connected: number
-  /** What of the sandbox this kernel does not offer, in words; empty when complete. */
+  /** What holds the sandbox's processes, in words; empty until the first one has started. */
+  sandbox_active: Array<string>
+  /** What of the sandbox this machine does not offer, in words; empty when complete. */
   sandbox_gaps: Array<string>
   /** Sandbox processes alive now. */
   sandbox_processes: number

@@ -1,13 +1,15 @@
-//! What runs in a child process: confine itself, then read jobs from standard input and answer on standard output until that closes.
+//! What runs in a child process: take what it needs from files, confine itself, then read jobs from standard input and answer on standard output
+//! until that closes.
 
 mod capture;
-pub(crate) mod confine;
 mod decode;
 mod faces;
 mod formats;
 mod inspect;
+pub mod probe;
 mod still;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -15,17 +17,16 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
-use super::frame;
 use super::message::{Answer, Hello, Job, Taken, VERSION};
 use super::refusal::Refusal;
+use super::{confinement, frame};
 
 /// Makes the bytes that may leave. It is handed in, because the egress filter belongs to a module that stands above this one.
 pub type RenditionFilter = fn(&[u8]) -> Result<Vec<u8>, Refusal>;
 
-/// The whole life of a child.
+/// The whole life of a child. `arguments` are those after the one that makes it a child.
 #[must_use]
-pub fn main(filter: RenditionFilter) -> ExitCode {
-    let (gaps, mut processor) = confine::confine();
+pub fn main(filter: RenditionFilter, mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     panic::set_hook(Box::new(|panic| {
         // The place only: the message may quote the file (promise D3).
         let place = panic.location().map(|at| format!("{}:{}", at.file(), at.line()));
@@ -35,10 +36,15 @@ pub fn main(filter: RenditionFilter) -> ExitCode {
     let (Ok(stdin), Ok(stdout)) = (stdin, stdout) else { return ExitCode::FAILURE };
     // Plain files: the standard streams would buffer and look for line ends in megabytes of pixels.
     let (mut stdin, mut stdout) = (File::from(stdin), File::from(stdout));
-    if frame::write(&mut stdout, &Hello { version: VERSION, gaps }, &[]).is_err() {
+    let mut engine = faces::LazyEngine::default();
+    // From here on no file can be opened: whatever is read from one belongs above this line.
+    let report = confinement::worker();
+    if arguments.next().is_some_and(|argument| argument == PROBE_ARGUMENT) {
+        return probe::attempt(&arguments.next().unwrap_or_default().to_string_lossy());
+    }
+    if frame::write(&mut stdout, &Hello { version: VERSION, report }, &[]).is_err() {
         return ExitCode::FAILURE;
     }
-    let mut engine = faces::LazyEngine::default();
     loop {
         let (job, file) = match frame::read::<Job>(&mut stdin) {
             Ok(Some(request)) => request,
@@ -48,7 +54,6 @@ pub fn main(filter: RenditionFilter) -> ExitCode {
         if frame::write(&mut stdout, &Taken, &[]).is_err() {
             return ExitCode::FAILURE;
         }
-        processor.allow_one_job();
         let done = panic::catch_unwind(AssertUnwindSafe(|| perform(&job, &file, filter, &mut engine)));
         let panicked = done.is_err();
         let (answer, parts) = done.unwrap_or_else(|_| {
@@ -61,6 +66,9 @@ pub fn main(filter: RenditionFilter) -> ExitCode {
         }
     }
 }
+
+/// The argument with which a child tries one forbidden thing and ends; see [`probe`].
+pub const PROBE_ARGUMENT: &str = "probe";
 
 static PANICKED_AT: Mutex<Option<String>> = Mutex::new(None);
 
