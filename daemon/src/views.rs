@@ -113,6 +113,8 @@ pub struct ImportView {
     pub imported: u64,
     /// Exact duplicates skipped.
     pub duplicates: u64,
+    /// Those of them that are kept but cannot be shown, at most the first 1,000.
+    pub files: Vec<ImportFailureView>,
     /// Files that could not be imported, at most the first 1,000.
     pub failed: Vec<ImportFailureView>,
     /// Start.
@@ -121,7 +123,7 @@ pub struct ImportView {
     pub finished_at: Option<u64>,
 }
 
-/// A file that was not imported.
+/// A file that was not imported, or is kept but cannot be shown.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ImportFailureView {
     /// File name.
@@ -133,11 +135,11 @@ pub struct ImportFailureView {
 /// What became of one uploaded file.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UploadView {
-    /// `imported`, `duplicate` or `refused`.
+    /// `imported`, `kept` (as a file that cannot be shown), `duplicate` or `refused`.
     pub outcome: String,
-    /// The asset, when imported or a duplicate.
+    /// The asset, unless refused.
     pub asset: Option<String>,
-    /// Why it was refused.
+    /// Why it was refused or cannot be shown.
     pub reason: Option<String>,
 }
 
@@ -156,6 +158,8 @@ pub struct TimelineBlockView {
     pub received: Vec<bool>,
     /// Faces found, or -1 while not looked at.
     pub faces: Vec<i32>,
+    /// For files that cannot be shown, the end of their name, such as `PDF`.
+    pub file: Vec<Option<String>>,
 }
 
 /// A face in an asset.
@@ -230,6 +234,10 @@ pub struct AssetView {
     pub has_location: bool,
     /// Thumbhash, base64.
     pub thumbhash: String,
+    /// Why it cannot be shown, for a file that is no picture; it has no thumbnails then.
+    pub file: Option<FileView>,
+    /// The film that was taken with it; `/assets/{id}/motion` gives it.
+    pub motion: Option<MotionView>,
     /// `waiting`, `done` or `failed`.
     pub faces_state: String,
     /// Faces, left to right.
@@ -238,6 +246,26 @@ pub struct AssetView {
     pub origin: OriginView,
     /// Deliveries to others.
     pub shared_with: Vec<SharedWithView>,
+}
+
+/// A file that cannot be shown.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FileView {
+    /// The end of its name, such as `PDF`.
+    pub ending: String,
+    /// Why it cannot be shown.
+    pub reason: String,
+    /// Whether another version, or a program that the reason names, may show it; it is tried again by itself.
+    pub may_change: bool,
+}
+
+/// The moving part of a photo.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MotionView {
+    /// Media type.
+    pub media_type: String,
+    /// Size.
+    pub size_bytes: u64,
 }
 
 /// The consent text that stands before enrolment or announcement.

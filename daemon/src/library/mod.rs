@@ -3,6 +3,7 @@
 //! Everything is durable before it is acknowledged (D1): blobs first, then the catalog row that names them.
 
 mod asset;
+mod files;
 mod imports;
 mod timeline;
 
@@ -14,8 +15,9 @@ use inframe_protocol::{ContentId, EventId};
 use tokio::sync::Notify;
 
 pub use asset::{AssetId, AssetKind, FacesState, Origin, PlayableState, StoredAsset, StoredMotion};
+pub use files::Unshown;
 pub use imports::{ImportRun, Imports};
-pub use timeline::{BLOCK, Timeline};
+pub use timeline::{BLOCK, Timeline, ending};
 
 use crate::live::{Live, What};
 use crate::sandbox::{Inspection, Sandbox, SandboxError};
@@ -28,7 +30,7 @@ const ASSETS_PER_BATCH: usize = 500;
 /// Why the library could not do something.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
-    /// The file is no photo that can be read; the text says why and what to do.
+    /// There is nothing to keep; the text says why and what to do.
     #[error("{0}")]
     Unreadable(String),
     /// Too large.
@@ -72,10 +74,12 @@ impl From<CatalogError> for LibraryError {
 }
 
 /// What became of bytes that were added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Added {
     /// Now in the library, durable.
     New(AssetId),
+    /// In the library, durable, as a file that cannot be shown.
+    File(AssetId, Unshown),
     /// The same bytes were there already.
     Duplicate(AssetId),
 }
@@ -83,9 +87,9 @@ pub enum Added {
 impl Added {
     /// The asset in either case.
     #[must_use]
-    pub fn id(self) -> AssetId {
+    pub fn id(&self) -> AssetId {
         match self {
-            Added::New(id) | Added::Duplicate(id) => id,
+            Added::New(id) | Added::File(id, _) | Added::Duplicate(id) => *id,
         }
     }
 }
@@ -187,7 +191,7 @@ impl Library {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the bytes of a file chosen by the owner. Durable when it returns.
+    /// Adds the bytes of a file chosen by the owner; what cannot be shown is kept as a file. Durable when it returns.
     ///
     /// # Errors
     /// [`LibraryError::Unreadable`] or [`LibraryError::TooLarge`] say what is wrong with the file; nothing of it is kept then.
@@ -195,6 +199,9 @@ impl Library {
         let limit_bytes = crate::sandbox::limits::MAX_FILE_BYTES as u64;
         if bytes.len() as u64 > limit_bytes {
             return Err(LibraryError::TooLarge { size_bytes: bytes.len() as u64, limit_bytes });
+        }
+        if bytes.is_empty() {
+            return Err(LibraryError::Unreadable("the file is empty: copy or download it again".into()));
         }
         let content = ContentId::of(&bytes);
         let claim = loop {
@@ -222,7 +229,7 @@ impl Library {
                 return Ok(Added::Duplicate(id));
             }
         };
-        let inspection = self.inspect(bytes.clone()).await?;
+        let looked = self.inspect(bytes.clone()).await?;
         let new = NewAsset {
             file_name: shown_name(file_name),
             content,
@@ -233,9 +240,13 @@ impl Library {
             doubtful: false,
         };
         let library = self.clone();
-        let added = tokio::task::spawn_blocking(move || library.adopt(new, inspection)).await;
+        let added = tokio::task::spawn_blocking(move || match looked {
+            Ok(inspection) => library.adopt(new, inspection).map(Added::New),
+            Err(why) => library.adopt_file(new, why.clone()).map(|id| Added::File(id, why)),
+        });
+        let added = added.await;
         drop(claim);
-        Ok(Added::New(added.map_err(|_| LibraryError::Ending)??))
+        added.map_err(|_| LibraryError::Ending)?
     }
 
     /// The owner imports what somebody had sent and what still waited for a word: that is the word.
@@ -250,18 +261,15 @@ impl Library {
         made.await.map_err(|_| LibraryError::Ending)?
     }
 
-    /// Examines bytes in the sandbox.
+    /// Examines bytes in the sandbox; gives what they show or why they cannot be shown.
     ///
     /// # Errors
-    /// As for [`Library::import`].
-    pub async fn inspect(&self, bytes: Bytes) -> Result<Inspection, LibraryError> {
-        self.sandbox.inspect(bytes).await.map_err(|error| match error {
-            SandboxError::Refused(reason) => LibraryError::Unreadable(reason.to_string()),
-            SandboxError::Crashed(_) | SandboxError::TimedOut => LibraryError::Unreadable(
-                "reading this file crashed or took too long, so it was left out; nothing else is affected".into(),
-            ),
-            other => LibraryError::Sandbox(other),
-        })
+    /// When the sandbox could not look at them at all.
+    pub async fn inspect(&self, bytes: Bytes) -> Result<Result<Inspection, Unshown>, LibraryError> {
+        match self.sandbox.inspect(bytes).await {
+            Ok(inspection) => Ok(Ok(inspection)),
+            Err(error) => Unshown::of(error).map(Err).map_err(LibraryError::Sandbox),
+        }
     }
 
     /// Takes in a photo that was examined: its pictures, and its original unless that is a blob already. Durable when it returns; blocking.
@@ -273,9 +281,13 @@ impl Library {
         let id = AssetId::random().map_err(|_| LibraryError::Random)?;
         // One batch, so that three files cost the disk one wait.
         let mut blobs = self.vault.blobs().batch()?;
-        let original = match original {
-            Source::Plain(bytes) => blobs.put(BlobKind::Original, &meta(id, &file_name), &bytes)?,
-            Source::Stored(blob) => blob,
+        let (original, motion) = match original {
+            Source::Plain(bytes) => {
+                let motion = StoredMotion::at_the_end(&bytes, &inspection);
+                (blobs.put(BlobKind::Original, &meta(id, &file_name), &bytes)?, motion)
+            }
+            // What others send holds pixels only.
+            Source::Stored(blob) => (blob, None),
         };
         let grid = blobs.put(BlobKind::Grid, &meta(id, ""), &inspection.grid)?;
         let preview = blobs.put(BlobKind::Preview, &meta(id, ""), &inspection.preview)?;
@@ -298,7 +310,7 @@ impl Library {
             original,
             grid: Some(grid),
             preview: Some(preview),
-            motion: None,
+            motion,
             origin,
             doubtful,
             faces: FacesState::Waiting { strikes: 0 },

@@ -89,6 +89,10 @@ pub const MAX_XMP_BYTES: usize = 1024 * 1024;
 pub const MAX_THUMB_ICC_BYTES: usize = 8 * 1024;
 /// Largest colour profile that leaves with a rendition, in bytes: printing profiles reach 1.8 MB.
 pub const MAX_ICC_BYTES: usize = 2 * 1024 * 1024;
+/// What libheif's program may use for one photo, in bytes of address space: 100 megapixels in planes and as RGB, with its threads.
+pub const LIBHEIF_ADDRESS_BYTES: u64 = 3 * 1024 * 1024 * 1024;
+/// Files that libheif's program may have open: its libraries while they are loaded, input, output.
+pub const LIBHEIF_OPEN_FILES: u64 = 64;
 /// Most entries of one directory of a TIFF structure: cameras write about 100.
 pub const MAX_DIRECTORY_ENTRIES: usize = 2_000;
 /// Most directories of one TIFF structure: raw files have up to 10.

@@ -20,7 +20,9 @@ pub enum Refusal {
     #[error("this kind of {0} cannot be read yet")]
     Unsupported(String),
     /// A HEIF file that only libheif reads.
-    #[error("this kind of HEIC needs the Debian package libheif-examples, which is not installed")]
+    #[error(
+        "this kind of HEIC is read with the help of libheif: install the Debian package libheif-examples, then it is tried again"
+    )]
     NeedsLibheif,
     /// The header announces too many pixels.
     #[error("the image has {megapixels} megapixels; at most {} megapixels can be read", limits::MAX_PIXELS / 1_000_000)]

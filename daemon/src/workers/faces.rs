@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use super::board::Step;
 use super::{Core, Job, blocking};
 use crate::faces::{Faces, StoredFaces};
-use crate::library::{AssetId, FacesState};
+use crate::library::{AssetId, AssetKind, FacesState};
 use crate::live::What;
 use crate::sandbox::SandboxError;
 use crate::vault::Batch;
@@ -46,6 +46,7 @@ fn waiting(core: &Core) -> Vec<AssetId> {
         .library
         .all()
         .into_iter()
+        .filter(|(_, asset)| asset.kind == AssetKind::Photo)
         .filter(|(_, asset)| match &asset.faces {
             FacesState::Waiting { .. } => true,
             FacesState::Done { pack, .. } => *pack != core.pack.id,

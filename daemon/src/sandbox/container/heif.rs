@@ -48,7 +48,8 @@ impl<'a> Heif<'a> {
         let top = bmff::pieces(file)?;
         let meta = bmff::first(&top, b"meta").ok_or(ContainerError::Malformed("no description of its images"))?;
         let meta = bmff::pieces(bmff::versioned(meta)?.2)?;
-        let must = |kind| bmff::first(&meta, kind).ok_or(ContainerError::Malformed("a part of the description is missing"));
+        let must =
+            |kind| bmff::first(&meta, kind).ok_or(ContainerError::Malformed("a part of the description is missing"));
         let (version, _, body) = bmff::versioned(must(b"pitm")?)?;
         let primary = id(&mut Cursor::new(body), version > 0)?;
         let properties = bmff::pieces(must(b"iprp")?)?;
@@ -144,7 +145,8 @@ impl<'a> Heif<'a> {
 
     fn extent(&self, item: &Item, (offset, len): (u64, u64)) -> Result<&'a [u8], ContainerError> {
         let from = if item.in_data { self.data } else { self.file };
-        let rest = usize::try_from(offset).ok().and_then(|offset| from.get(offset..)).ok_or(ContainerError::CutShort)?;
+        let rest =
+            usize::try_from(offset).ok().and_then(|offset| from.get(offset..)).ok_or(ContainerError::CutShort)?;
         if len == 0 {
             return Ok(rest);
         }
@@ -304,4 +306,70 @@ fn references(body: &[u8]) -> Result<Vec<Reference>, ContainerError> {
         found.push(Reference { kind: piece.kind, from, to });
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{DynamicImage, GrayImage, Luma};
+
+    use super::*;
+    use crate::sandbox::container::samples::boxed;
+
+    fn turned(properties: &[&[u8]]) -> Orientation {
+        let indices: Vec<u8> = (1..=u8::try_from(properties.len()).unwrap()).collect();
+        let of_item = [&[0, 0, 0, 0, 0, 0, 0, 1, 0, 1][..], &[u8::try_from(indices.len()).unwrap()], &indices].concat();
+        let meta = boxed(
+            b"meta",
+            &[
+                &[0; 4],
+                &boxed(b"pitm", &[&[0; 4], &[0, 1]]),
+                &boxed(b"iinf", &[&[0; 4], &[0, 1], &boxed(b"infe", &[b"\x02\0\0\0\0\x01\0\0av01\0"])]),
+                &boxed(b"iprp", &[&boxed(b"ipco", properties), &boxed(b"ipma", &[&of_item])]),
+                &boxed(b"iloc", &[&[0, 0, 0, 0, 0, 0, 0, 0]]),
+            ],
+        );
+        Heif::open(&meta).unwrap().orientation()
+    }
+
+    #[test]
+    fn turns_and_mirrors_are_one_orientation() {
+        let picture = DynamicImage::from(GrayImage::from_fn(3, 2, |x, y| Luma([(x + 10 * y) as u8])));
+        for turns in 0..4u8 {
+            for axis in [None, Some(0u8), Some(1)] {
+                let mut should = picture.clone();
+                for _ in 0..turns {
+                    should = should.rotate270();
+                }
+                should = match axis {
+                    None => should,
+                    Some(0) => should.flipv(),
+                    Some(_) => should.fliph(),
+                };
+                let (turn, mirror) = (boxed(b"irot", &[&[turns]]), boxed(b"imir", &[&[axis.unwrap_or(0)]]));
+                let properties = [&turn[..], &mirror];
+                let orientation = turned(&properties[..1 + usize::from(axis.is_some())]);
+                let mut is = picture.clone();
+                is.apply_orientation(orientation);
+                assert_eq!(is, should, "{turns} turns, mirror {axis:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn d7_pieces_that_name_the_same_bytes_over_and_over_are_no_bomb() {
+        let extents: Vec<u8> = (0..64).flat_map(|_| [0, 0, 0, 0, 0, 0, 1, 0]).collect();
+        let places = [&[0, 0, 0, 0, 0x44, 0, 0, 1, 0, 1, 0, 0, 0, 64][..], &extents].concat();
+        let meta = boxed(
+            b"meta",
+            &[
+                &[0; 4],
+                &boxed(b"pitm", &[&[0; 4], &[0, 1]]),
+                &boxed(b"iinf", &[&[0; 4], &[0, 1], &boxed(b"infe", &[b"\x02\0\0\0\0\x01\0\0av01\0"])]),
+                &boxed(b"iprp", &[]),
+                &boxed(b"iloc", &[&places]),
+            ],
+        );
+        let heif = Heif::open(&meta).unwrap();
+        assert_eq!(heif.bytes(1), Err(ContainerError::Malformed("pieces of an image overlap")));
+    }
 }

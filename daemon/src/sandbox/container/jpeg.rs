@@ -46,6 +46,16 @@ pub struct Segment<'a> {
 /// # Errors
 /// `CutShort` when EOI is missing, `Malformed` for markers and lengths that cannot be.
 pub fn segments(bytes: &[u8]) -> Result<Vec<Segment<'_>>, ContainerError> {
+    walk(bytes).map(|(found, _)| found)
+}
+
+/// How many bytes the image takes, up to and with EOI; `None` when its structure is damaged.
+#[must_use]
+pub fn end(bytes: &[u8]) -> Option<usize> {
+    walk(bytes).ok().map(|(_, len)| len)
+}
+
+fn walk(bytes: &[u8]) -> Result<(Vec<Segment<'_>>, usize), ContainerError> {
     let mut cursor = Cursor::new(bytes);
     if cursor.array::<2>()? != [0xff, SOI] {
         return Err(ContainerError::Malformed("no start marker"));
@@ -67,7 +77,7 @@ pub fn segments(bytes: &[u8]) -> Result<Vec<Segment<'_>>, ContainerError> {
             }
         }
     }
-    Ok(found)
+    Ok((found, bytes.len() - cursor.rest().len()))
 }
 
 /// Width and height out of the frame header, without looking at the rest. `None` for lossless JPEGs and those of more than 8 bits, in which cameras

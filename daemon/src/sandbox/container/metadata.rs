@@ -17,7 +17,7 @@ pub struct Metadata<'a> {
     /// XMP packets.
     pub xmp: Vec<&'a [u8]>,
     /// How to turn the image, where the container says so itself, which then comes before EXIF's word.
-    turn: Option<Orientation>,
+    pub turn: Option<Orientation>,
 }
 
 impl<'a> Metadata<'a> {

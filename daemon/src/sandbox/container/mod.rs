@@ -8,8 +8,11 @@ pub mod gif;
 pub mod heif;
 pub mod jpeg;
 pub mod metadata;
+pub mod motion;
 pub mod png;
 pub mod raw;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod tiff;
 pub mod webp;
 
@@ -44,6 +47,15 @@ impl Format {
     /// Recognises a format by its contents, never by a name.
     #[must_use]
     pub fn sniff(bytes: &[u8]) -> Option<Self> {
+        Self::by_signature(bytes).or_else(|| match bytes {
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] => bmff::sniff(bytes),
+            _ => raw::sniff(bytes),
+        })
+    }
+
+    /// Recognises those formats that their first bytes alone tell; this looks at nothing else, so that the daemon itself may ask it.
+    #[must_use]
+    pub fn by_signature(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
             [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => Some(Self::Png),
@@ -53,8 +65,7 @@ impl Format {
             [b'B', b'M', _, _, _, _, 0, 0, 0, 0, _, _, _, _, 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0, ..] => {
                 Some(Self::Bmp)
             }
-            [_, _, _, _, b'f', b't', b'y', b'p', ..] => bmff::sniff(bytes),
-            _ => raw::sniff(bytes),
+            _ => None,
         }
     }
 

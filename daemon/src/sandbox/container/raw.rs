@@ -139,12 +139,14 @@ pub fn preview(bytes: &[u8], kind: RawKind) -> Result<Preview<'_>, ContainerErro
     let sized = candidates.into_iter().filter_map(|jpeg| Some((jpeg, jpeg::viewable_size(jpeg)?)));
     let area = |(width, height): (u16, u16)| u32::from(width) * u32::from(height);
     let largest = sized.max_by_key(|(_, size)| area(*size));
-    let (jpeg, _) = largest.ok_or(ContainerError::Malformed("the camera's raw file holds no preview that can be shown"))?;
+    let (jpeg, _) =
+        largest.ok_or(ContainerError::Malformed("the camera's raw file holds no preview that can be shown"))?;
     Ok(Preview { jpeg, exif })
 }
 
 fn fujifilm(bytes: &[u8]) -> Result<&[u8], ContainerError> {
-    let field = bytes.get(FUJIFILM_JPEG_AT..).and_then(|rest| rest.first_chunk::<8>()).ok_or(ContainerError::CutShort)?;
+    let field =
+        bytes.get(FUJIFILM_JPEG_AT..).and_then(|rest| rest.first_chunk::<8>()).ok_or(ContainerError::CutShort)?;
     let [a, b, c, d, e, f, g, h] = field.map(usize::from);
     let join = |bytes: [usize; 4]| bytes.into_iter().fold(0, |sum, byte| sum << 8 | byte);
     let (offset, len) = (join([a, b, c, d]), join([e, f, g, h]));
@@ -203,7 +205,8 @@ const CANON_PREVIEW: [u8; 16] = *b"\xea\xf4\x2b\x5e\x1c\x98\x4b\x88\xb9\xfb\xb7\
 
 fn canon(bytes: &[u8]) -> Result<Found<'_>, ContainerError> {
     let top = bmff::pieces(bytes)?;
-    let movie = bmff::pieces(bmff::first(&top, b"moov").ok_or(ContainerError::Malformed("no description of its parts"))?)?;
+    let movie =
+        bmff::pieces(bmff::first(&top, b"moov").ok_or(ContainerError::Malformed("no description of its parts"))?)?;
     let metadata = named_box(&movie, &CANON_METADATA).map(bmff::pieces).transpose()?.unwrap_or_default();
     let directory = |kind| {
         let tiff = Tiff::open(bmff::first(&metadata, kind)?, &[TIFF]).ok()?;

@@ -264,7 +264,10 @@ impl Kept {
         }
         let (value, size) = match entry.kind {
             ASCII => ([entry.text()?, &[0]].concat(), 1),
-            SHORT => (entry.value.as_chunks().0.iter().flat_map(|b| short(entry.is_big_endian, *b).to_be_bytes()).collect(), 2),
+            SHORT => (
+                entry.value.as_chunks().0.iter().flat_map(|b| short(entry.is_big_endian, *b).to_be_bytes()).collect(),
+                2,
+            ),
             5 => (entry.numbers().into_iter().flat_map(u32::to_be_bytes).collect(), 8),
             _ => return None,
         };
@@ -274,7 +277,8 @@ impl Kept {
 
 /// Bytes of a directory with the values that do not fit into it.
 fn bytes_of(entries: &[Kept]) -> u32 {
-    let outside: usize = entries.iter().map(|kept| kept.value.len()).filter(|len| *len > 4).map(|len| len.next_multiple_of(2)).sum();
+    let outside: usize =
+        entries.iter().map(|kept| kept.value.len()).filter(|len| *len > 4).map(|len| len.next_multiple_of(2)).sum();
     u32::try_from(2 + 12 * entries.len() + 4 + outside).unwrap_or(u32::MAX)
 }
 

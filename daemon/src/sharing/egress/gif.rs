@@ -42,3 +42,79 @@ pub(super) fn filter(file: &[u8]) -> Result<Vec<u8>, EgressError> {
     out.push(0x3b);
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use image::DynamicImage;
+
+    use super::super::planted::{CANARY, picture};
+    use super::super::{EgressError, rendition};
+    use crate::sandbox::container::{ContainerError, gif};
+
+    fn count(haystack: &[u8], needle: &str) -> usize {
+        memchr::memmem::find_iter(haystack, needle).count()
+    }
+
+    /// A GIF of two frames with words planted in each kind of extension.
+    fn planted_gif() -> Vec<u8> {
+        let mut bare = Vec::new();
+        {
+            let mut encoder = image::codecs::gif::GifEncoder::new(&mut bare);
+            encoder.set_repeat(image::codecs::gif::Repeat::Infinite).unwrap();
+            for _ in 0..2 {
+                encoder.encode_frame(image::Frame::new(DynamicImage::from(picture()).into_rgba8())).unwrap();
+            }
+        }
+        let (header, blocks) = gif::blocks(&bare).unwrap();
+        let mut out = header.to_vec();
+        for block in blocks {
+            out.extend(b"\x21\xfe\x13CANARY in a comment\0");
+            out.extend(b"\x21\xff\x0bXMP DataXMP\x0dCANARY in XMP\0");
+            out.extend(b"\x21\x01\x0c............\x10CANARY in a text\0");
+            match block {
+                gif::Block::Image(image) => out.extend(image),
+                gif::Block::Extension { label, body } => {
+                    out.extend([0x21, label]);
+                    out.extend(body);
+                }
+            }
+        }
+        out.extend(b"\x3bCANARY behind the end");
+        out
+    }
+
+    #[test]
+    fn d4_a_gif_keeps_its_frames_and_nothing_else() {
+        let frames = |bytes: &[u8]| {
+            let decoder = image::codecs::gif::GifDecoder::new(std::io::Cursor::new(bytes.to_vec())).unwrap();
+            let frames = image::AnimationDecoder::into_frames(decoder).collect_frames().unwrap();
+            frames.into_iter().map(|frame| (frame.delay(), frame.into_buffer())).collect::<Vec<_>>()
+        };
+        let file = planted_gif();
+        assert!(count(&file, CANARY) >= 10);
+        let out = rendition(&file).unwrap();
+        assert_eq!((count(&out, CANARY), count(&out, "NETSCAPE2.0")), (0, 1));
+        assert!(frames(&out).len() == 2 && frames(&out) == frames(&file));
+        assert!(rendition(&out).unwrap() == out, "filtering twice gives the same bytes");
+        for len in 0..file.len() {
+            match rendition(&file[..len]) {
+                Ok(cut) => assert!(cut == out, "cut at {len} gives something else"),
+                Err(EgressError::NotAnImage) => assert!(len < 6),
+                Err(error) => assert_eq!(error, ContainerError::CutShort.into(), "cut at {len}"),
+            }
+        }
+    }
+
+    #[test]
+    fn d4_gif_blocks_that_could_carry_more_than_their_numbers_are_refused_or_left_out() {
+        let tiny = |blocks: &[u8]| {
+            let picture = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0\x3b";
+            [b"GIF89a\x01\0\x01\0\x80\0\0aaabbb", blocks, picture].concat()
+        };
+        let long = tiny(b"\x21\xf9\x0aCANARYCANA\0");
+        assert_eq!(rendition(&long), Err(EgressError::Unknown("a block of a wrong size")));
+        let out = rendition(&tiny(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\x06CANARY\0")).unwrap();
+        assert_eq!(count(&out, CANARY), 0);
+        assert_eq!(rendition(b"GIF89a\x01\0\x01\0\0\0\0\x3b"), Err(EgressError::NoPixels));
+    }
+}

@@ -48,7 +48,9 @@ pub fn rendition(file: &[u8]) -> Result<Vec<u8>, EgressError> {
         Some(Format::Png) => png::filter(file),
         Some(Format::WebP) => webp::filter(file),
         Some(Format::Gif) => gif::filter(file),
-        Some(Format::Tiff | Format::Bmp | Format::Avif | Format::Heif | Format::Raw(_)) | None => Err(EgressError::NotAnImage),
+        Some(Format::Tiff | Format::Bmp | Format::Avif | Format::Heif | Format::Raw(_)) | None => {
+            Err(EgressError::NotAnImage)
+        }
     }
 }
 

@@ -22,7 +22,6 @@ pub(super) fn size(file: &Heif<'_>) -> Result<(u32, u32), Refusal> {
 
 /// Decodes as stored.
 pub(super) fn decode(file: &Heif<'_>) -> Result<Decoded, Refusal> {
-    super::stay_on_one_thread();
     let id = file.primary;
     let image = match file.kind(id).as_ref().map(<[u8; 4]>::as_slice) {
         Some(b"grid") => grid(file, id)?,
@@ -145,7 +144,9 @@ fn planes(picture: &Picture, said: Option<([u16; 3], bool)>) -> Result<DecodedIm
     // Unsaid: what AVIF prescribes, which is BT.601 at full range.
     let matrix = if matrix == 2 { 6 } else { matrix };
     let size = |(width, height): (u32, u32)| (usize::try_from(width).ok(), usize::try_from(height).ok());
-    let (Some(whole_width), Some(whole_height)) = size((width, height)) else { return Err(Refusal::NeedsTooMuchMemory) };
+    let (Some(whole_width), Some(whole_height)) = size((width, height)) else {
+        return Err(Refusal::NeedsTooMuchMemory);
+    };
     let (Some(cb_width), Some(cb_height)) = size(chroma) else { return Err(Refusal::NeedsTooMuchMemory) };
     Ok(DecodedImage {
         alpha: None,

@@ -4,7 +4,7 @@ use heic_decoder::{HeifError, ImageInfo};
 use image::{DynamicImage, RgbImage, RgbaImage};
 use inframe_models::photo::Decoded;
 
-use crate::sandbox::refusal::{Refusal, tame};
+use crate::sandbox::refusal::Refusal;
 
 /// Width and height after what the container says of cropping; turning is left to the caller.
 pub(super) fn size(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
@@ -14,7 +14,6 @@ pub(super) fn size(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
 
 /// Decodes as stored.
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Refusal> {
-    super::stay_on_one_thread();
     let options = heic_decoder::DecodeOptions { apply_transforms: false };
     let mut planes = heic_decoder::decode_with(bytes, &options).map_err(|error| refusal(&error))?;
     let icc = planes.metadata.icc_profile.take();
@@ -42,8 +41,8 @@ fn side(px: usize) -> Option<u32> {
 pub(super) fn refusal(error: &HeifError) -> Refusal {
     match error {
         HeifError::Truncated { .. } => Refusal::CutShort,
-        HeifError::Unsupported(_) => Refusal::NeedsLibheif,
         HeifError::LimitExceeded(_) => Refusal::NeedsTooMuchMemory,
-        other => Refusal::Damaged(tame(&other.to_string())),
+        // Whether the file is damaged or only unusual, the older decoder is the better judge.
+        _ => Refusal::NeedsLibheif,
     }
 }

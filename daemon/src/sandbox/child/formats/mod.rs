@@ -5,7 +5,7 @@
 //! | JPEG, PNG, WebP, GIF, TIFF, BMP | `image` with `zune-jpeg`, `png`, `image-webp`, `gif`, `tiff` | MIT or Apache-2.0 | yes | image-rs |
 //! | AVIF | `re_rav1d`, a port of dav1d, without its assembler; the container is read here | BSD-2-Clause | yes | Rerun, after memorysafety/rav1d |
 //! | HEIC, HEIF | `heic-decoder`, bit-exact against the reference decoder, `forbid(unsafe_code)` | MIT or Apache-2.0 | yes | its author, new |
-//! | HEIC, HEIF that it cannot read | `heif-convert` of libheif, a program found at run time | LGPL-3.0 (a program of its own, not linked) | no | strukturag |
+//! | HEIC, HEIF that it cannot read | `heif-convert` or `heif-dec` of libheif, a program found at run time | LGPL-3.0 (a program of its own, not linked) | no | strukturag |
 //! | camera raw files | the JPEG that the camera put in, found by `container::raw`, read as JPEG | ours | yes | us |
 //!
 //! Not taken: `heic` and `zenavif` (AGPL), `rawler` (LGPL, linked), `avif-decode` (needs a newer compiler), `libheif-rs` (links at build time).
@@ -15,6 +15,7 @@ mod heif;
 
 use image::{ImageFormat, Limits};
 use inframe_models::photo;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::decode::{check_size, refusal};
 use crate::sandbox::container::heif::Heif;
@@ -69,8 +70,8 @@ impl<'a> Coded<'a> {
                 bounds.max_alloc = Some(limits::MAX_DECODE_BYTES);
                 photo::decode(bytes, *decoder, &bounds).map_err(|error| refusal(&error, format))
             }
-            Self::Avif(file) => avif::decode(file),
-            Self::Heif(bytes) => heif::decode(bytes),
+            Self::Avif(file) => on_this_thread(|| avif::decode(file)),
+            Self::Heif(bytes) => on_this_thread(|| heif::decode(bytes)),
         }
     }
 }
@@ -88,9 +89,19 @@ fn few_enough((width, height): (u32, u32)) -> Result<(), Refusal> {
     if px > limits::MAX_HEIF_PIXELS { Err(Refusal::NeedsTooMuchMemory) } else { Ok(()) }
 }
 
-/// Keeps the decoders that would spread over threads on the one that they are called on: the pool of children is what spreads work over cores, and
-/// a child may start no thread.
-pub(super) fn stay_on_one_thread() {
-    // It fails when that was done before.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
+thread_local! {
+    static THIS_THREAD: Option<ThreadPool> =
+        ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().ok();
 }
+
+/// Runs a decoder that would spread over threads on the calling one only: the pool of children is what spreads work over cores, and a child may
+/// start no thread.
+fn on_this_thread<T: Send>(work: impl FnOnce() -> Result<T, Refusal> + Send) -> Result<T, Refusal> {
+    THIS_THREAD.with(|pool| match pool {
+        Some(pool) => pool.install(work),
+        None => Err(Refusal::NeedsTooMuchMemory),
+    })
+}
+
+#[cfg(test)]
+mod tests;
