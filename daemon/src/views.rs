@@ -86,22 +86,18 @@ pub struct SettingsView {
 pub struct QuarantinedView {
     /// Id.
     pub id: String,
-    /// `reading`: it could not be imported. `faces`: it is in the library, and no faces were looked for.
+    /// `reading`: it is kept as a file, not as a picture. `faces`: it is a photo, and no faces were looked for.
     pub work: String,
     /// File name, as shown.
     pub file_name: String,
     /// Size in bytes.
     pub size_bytes: u64,
-    /// Where it lies on the daemon's machine, if it was no upload.
-    pub path: Option<String>,
-    /// The photo in the library, for `faces`.
-    pub asset: Option<String>,
+    /// What it is in the library.
+    pub asset: String,
     /// What happened, in words.
     pub reason: String,
     /// When it happened last, Unix milliseconds; for `faces`, when the photo was imported.
     pub at: u64,
-    /// Whether it can be tried again from here; an upload must be added again.
-    pub can_retry: bool,
 }
 
 /// One watched folder.
@@ -148,6 +144,8 @@ pub struct ImportView {
     pub imported: u64,
     /// Exact duplicates skipped.
     pub duplicates: u64,
+    /// Those of them that are kept but cannot be shown, at most the first 1,000.
+    pub files: Vec<ImportFailureView>,
     /// Files that could not be imported, at most the first 1,000.
     pub failed: Vec<ImportFailureView>,
     /// Start.
@@ -156,7 +154,7 @@ pub struct ImportView {
     pub finished_at: Option<u64>,
 }
 
-/// A file that was not imported.
+/// A file that was not imported, or is kept but cannot be shown.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ImportFailureView {
     /// File name.
@@ -168,11 +166,11 @@ pub struct ImportFailureView {
 /// What became of one uploaded file.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UploadView {
-    /// `imported`, `duplicate` or `refused`.
+    /// `imported`, `kept` (as a file that cannot be shown), `duplicate` or `refused`.
     pub outcome: String,
-    /// The asset, when imported or a duplicate.
+    /// The asset, unless refused.
     pub asset: Option<String>,
-    /// Why it was refused.
+    /// Why it was refused or cannot be shown.
     pub reason: Option<String>,
 }
 
@@ -191,6 +189,8 @@ pub struct TimelineBlockView {
     pub received: Vec<bool>,
     /// Faces found, or -1 while not looked at.
     pub faces: Vec<i32>,
+    /// For files that cannot be shown, the end of their name, such as `PDF`.
+    pub file: Vec<Option<String>>,
 }
 
 /// A face in an asset.
@@ -265,6 +265,10 @@ pub struct AssetView {
     pub has_location: bool,
     /// Thumbhash, base64.
     pub thumbhash: String,
+    /// Why it cannot be shown, for a file that is no picture; it has no thumbnails then.
+    pub file: Option<FileView>,
+    /// The film that was taken with it; `/assets/{id}/motion` gives it.
+    pub motion: Option<MotionView>,
     /// `waiting`, `done` or `failed`.
     pub faces_state: String,
     /// Faces, left to right.
@@ -273,6 +277,26 @@ pub struct AssetView {
     pub origin: OriginView,
     /// Deliveries to others.
     pub shared_with: Vec<SharedWithView>,
+}
+
+/// A file that cannot be shown.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FileView {
+    /// The end of its name, such as `PDF`.
+    pub ending: String,
+    /// Why it cannot be shown.
+    pub reason: String,
+    /// Whether another version, or a program that the reason names, may show it; it is tried again by itself.
+    pub may_change: bool,
+}
+
+/// The moving part of a photo.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MotionView {
+    /// Media type.
+    pub media_type: String,
+    /// Size.
+    pub size_bytes: u64,
 }
 
 /// The consent text that stands before enrolment or announcement.

@@ -6,8 +6,11 @@
 use std::io::Cursor;
 
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use image::codecs::bmp::BmpDecoder;
+use image::codecs::gif::GifDecoder;
 use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
 use image::codecs::png::PngDecoder;
+use image::codecs::tiff::TiffDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::error::{DecodingError, ImageFormatHint, LimitError, LimitErrorKind};
 use image::{
@@ -25,12 +28,12 @@ pub struct Decoded {
 /// Reads width and height from the headers, without decoding a pixel.
 ///
 /// # Errors
-/// When the headers are damaged or the format is not JPEG, PNG or WebP.
+/// When the headers are damaged or the format is none of JPEG, PNG, WebP, GIF, TIFF and BMP.
 pub fn dimensions(bytes: &[u8], format: ImageFormat) -> ImageResult<(u32, u32)> {
     Ok(decoder(bytes, format, &Limits::no_limits())?.dimensions())
 }
 
-/// Decodes a JPEG, PNG or WebP (of an animation, the first frame) within `limits`.
+/// Decodes a JPEG, PNG, WebP, GIF, TIFF or BMP (of an animation or of several pages, the first) within `limits`.
 ///
 /// # Errors
 /// When the file is damaged, of another format, or larger than the limits allow.
@@ -52,9 +55,12 @@ fn decoder<'a>(bytes: &'a [u8], format: ImageFormat, limits: &Limits) -> ImageRe
         ImageFormat::Jpeg => Box::new(JpegDecoder::new(cursor)?),
         ImageFormat::Png => Box::new(PngDecoder::with_limits(cursor, limits.clone())?),
         ImageFormat::WebP => Box::new(WebPDecoder::new(cursor)?),
+        ImageFormat::Gif => Box::new(GifDecoder::new(cursor)?),
+        ImageFormat::Tiff => Box::new(TiffDecoder::new(cursor)?),
+        ImageFormat::Bmp => Box::new(BmpDecoder::new(cursor)?),
         other => {
             let hint = ImageFormatHint::Exact(other);
-            return Err(ImageError::Decoding(DecodingError::new(hint, "not JPEG, PNG or WebP")));
+            return Err(ImageError::Decoding(DecodingError::new(hint, "no decoder for it")));
         }
     };
     decoder.set_limits(limits.clone())?;

@@ -191,6 +191,15 @@ impl Api {
         self.bytes(&format!("/assets/{id}/original")).await
     }
 
+    /// The film of a photo, or a range of it.
+    pub async fn motion(&self, id: &str, range: Option<&'static str>) -> Result<Vec<u8>> {
+        let mut request = self.request(Method::GET, &format!("/assets/{id}/motion"));
+        if let Some(range) = range {
+            request = request.header("Range", range);
+        }
+        Ok(self.send(request).await?.bytes().await?.to_vec())
+    }
+
     pub async fn thumb(&self, id: &str, size: &str) -> Result<Vec<u8>> {
         self.bytes(&format!("/assets/{id}/thumb?size={size}")).await
     }

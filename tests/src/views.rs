@@ -58,9 +58,7 @@ pub struct Quarantined {
     pub id: String,
     pub work: String,
     pub file_name: String,
-    pub path: Option<String>,
     pub reason: String,
-    pub can_retry: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -76,6 +74,7 @@ pub struct Import {
     pub total: u64,
     pub imported: u64,
     pub duplicates: u64,
+    pub files: Vec<ImportFailure>,
     pub failed: Vec<ImportFailure>,
 }
 
@@ -129,10 +128,24 @@ pub struct Asset {
     pub height: u32,
     pub taken_at: Option<u64>,
     pub has_location: bool,
+    pub file: Option<UnshownFile>,
+    pub motion: Option<Motion>,
     pub faces_state: String,
     pub faces: Vec<Face>,
     pub origin: Origin,
     pub shared_with: Vec<SharedWith>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct UnshownFile {
+    pub ending: String,
+    pub reason: String,
+    pub may_change: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Motion {
+    pub size_bytes: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

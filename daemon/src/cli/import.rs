@@ -57,6 +57,9 @@ fn report(path: &Path, view: &ImportView) {
         view.duplicates,
         view.failed.len()
     );
+    for kept in &view.files {
+        println!("  {} is kept as a file: {}", one_line(&kept.name), one_line(&kept.reason));
+    }
     for failure in &view.failed {
         println!("  {}: {}", one_line(&failure.name), one_line(&failure.reason));
     }

@@ -30,9 +30,6 @@ pub(super) async fn quarantine(client: &Client, screen: &Screen, retry: Option<S
         let known: Vec<QuarantinedView> = client.view(&client.get("/quarantine").await?)?;
         let chosen = choose(known, &id, |one| (&one.id, &one.file_name)).map_err(CliError::Ambiguous)?;
         client.post(&format!("/quarantine/{}/retry", segment(&chosen.id)), &()).await?;
-        if !chosen.can_retry {
-            eprintln!("This file was uploaded: add it again.");
-        }
     }
     let answer = client.get("/quarantine").await?;
     screen.show(&answer, || {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use inframe_protocol::ContentId;
 
-use super::{Library, LibraryError, Quarantine, STRIKES, shown_name};
+use super::{Library, LibraryError, Quarantine, STRIKES, Unshown, shown_name};
 use crate::live::What;
 use crate::sandbox::{Inspection, SandboxError};
 
@@ -14,25 +14,28 @@ impl Library {
         &self.quarantine
     }
 
-    /// Examines bytes in the sandbox. A decoder that stops is tried again at once, three times in all and over restarts; then the file is left
-    /// alone, so that it never holds up what comes after it.
+    /// Examines bytes in the sandbox; gives what they show or why they cannot be shown. A decoder that stops is tried again at once, three times
+    /// in all and over restarts; then the file is left alone, so that it never holds up what comes after it.
+    ///
+    /// # Errors
+    /// When the sandbox could not look at them at all, or the vault fails.
     pub(super) async fn inspect(
         &self,
         content: ContentId,
         file_name: &str,
         bytes: Bytes,
-    ) -> Result<Inspection, LibraryError> {
+    ) -> Result<Result<Inspection, Unshown>, LibraryError> {
         loop {
             if let Some(reason) = self.quarantine.reason(&content) {
-                return Err(LibraryError::Quarantined { content, reason });
+                return Ok(Err(Unshown::left_alone(&reason)));
             }
             let why = match self.sandbox.inspect(bytes.clone()).await {
                 Ok(inspection) => {
                     let quarantine = self.quarantine.clone();
                     blocking(move || quarantine.forgive(&content)).await??;
-                    return Ok(inspection);
+                    return Ok(Ok(inspection));
                 }
-                Err(SandboxError::Refused(reason)) => return Err(LibraryError::Unreadable(reason.to_string())),
+                Err(SandboxError::Refused(refusal)) => return Ok(Err(refusal.into())),
                 Err(SandboxError::Crashed(why)) => why,
                 Err(SandboxError::TimedOut) => "it took too long".to_owned(),
                 Err(other) => return Err(LibraryError::Sandbox(other)),

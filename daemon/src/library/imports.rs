@@ -48,6 +48,7 @@ impl Imports {
             total: 0,
             imported: 0,
             duplicates: 0,
+            files: Vec::new(),
             failed: Vec::new(),
             started_at: now_ms(),
             finished_at: None,
@@ -104,6 +105,16 @@ impl ImportRun {
     /// A file is in the library.
     pub fn imported(&self) {
         self.change(|run| run.imported += 1);
+    }
+
+    /// A file is in the library, but cannot be shown.
+    pub fn kept(&self, name: String, reason: String) {
+        self.change(|run| {
+            run.imported += 1;
+            if run.files.len() < KEPT_FAILURES {
+                run.files.push(ImportFailureView { name, reason });
+            }
+        });
     }
 
     /// A file was there already.

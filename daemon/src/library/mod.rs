@@ -3,7 +3,9 @@
 //! Everything is durable before it is acknowledged (D1): blobs first, then the catalog row that names them.
 
 mod asset;
+mod error;
 mod examine;
+mod files;
 mod imports;
 mod quarantine;
 mod timeline;
@@ -16,79 +18,27 @@ use inframe_protocol::{ContentId, EventId};
 use tokio::sync::Notify;
 
 pub use asset::{AssetId, AssetKind, FacesState, Origin, PlayableState, StoredAsset, StoredMotion};
+pub use error::LibraryError;
+pub use files::Unshown;
 pub use imports::{ImportRun, Imports};
 pub use quarantine::{Quarantine, STRIKES, StoredStrike};
-pub use timeline::{BLOCK, Timeline};
+pub use timeline::{BLOCK, Timeline, ending};
 
 use crate::live::{Live, What};
-use crate::sandbox::{Inspection, Sandbox, SandboxError};
-use crate::vault::{Batch, BlobError, BlobId, BlobKind, CatalogError, Kind, Vault, VaultError};
+use crate::sandbox::{Inspection, Sandbox};
+use crate::vault::{Batch, BlobId, BlobKind, Kind, Vault, VaultError};
 use timeline::Item;
 
 /// Assets changed in one commit when all are changed.
 const ASSETS_PER_BATCH: usize = 500;
 
-/// Why the library could not do something.
-#[derive(Debug, thiserror::Error)]
-pub enum LibraryError {
-    /// The file is no photo that can be read; the text says why and what to do.
-    #[error("{0}")]
-    Unreadable(String),
-    /// Decoders stopped over it too often.
-    #[error(
-        "reading this file was broken off three times ({reason}), so it is left alone; the settings list it and can try again"
-    )]
-    Quarantined {
-        /// Its contents.
-        content: ContentId,
-        /// What happened the last time.
-        reason: String,
-    },
-    /// Too large.
-    #[error("the file has {size_bytes} bytes; photos up to {limit_bytes} bytes can be imported")]
-    TooLarge {
-        /// Its size.
-        size_bytes: u64,
-        /// The bound.
-        limit_bytes: u64,
-    },
-    /// No such asset.
-    #[error("no such photo")]
-    NotFound,
-    /// A file that cannot be shown.
-    #[error("this file has no picture")]
-    NoPicture,
-    /// The sandbox could not do its work just now.
-    #[error("the photo could not be examined: {0}")]
-    Sandbox(SandboxError),
-    /// The vault failed.
-    #[error(transparent)]
-    Vault(#[from] VaultError),
-    /// No randomness.
-    #[error("the system gives no random numbers")]
-    Random,
-    /// The daemon is ending.
-    #[error("the daemon is ending")]
-    Ending,
-}
-
-impl From<BlobError> for LibraryError {
-    fn from(error: BlobError) -> Self {
-        Self::Vault(error.into())
-    }
-}
-
-impl From<CatalogError> for LibraryError {
-    fn from(error: CatalogError) -> Self {
-        Self::Vault(error.into())
-    }
-}
-
 /// What became of bytes that were added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Added {
     /// Now in the library, durable.
     New(AssetId),
+    /// In the library, durable, as a file that cannot be shown.
+    File(AssetId, Unshown),
     /// The same bytes were there already.
     Duplicate(AssetId),
 }
@@ -96,9 +46,9 @@ pub enum Added {
 impl Added {
     /// The asset in either case.
     #[must_use]
-    pub fn id(self) -> AssetId {
+    pub fn id(&self) -> AssetId {
         match self {
-            Added::New(id) | Added::Duplicate(id) => id,
+            Added::New(id) | Added::File(id, _) | Added::Duplicate(id) => *id,
         }
     }
 }
@@ -202,7 +152,7 @@ impl Library {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the bytes of a file chosen by the owner. Durable when it returns.
+    /// Adds the bytes of a file chosen by the owner; what cannot be shown is kept as a file. Durable when it returns.
     ///
     /// # Errors
     /// [`LibraryError::Unreadable`] or [`LibraryError::TooLarge`] say what is wrong with the file; nothing of it is kept then.
@@ -210,6 +160,9 @@ impl Library {
         let limit_bytes = crate::sandbox::limits::MAX_FILE_BYTES as u64;
         if bytes.len() as u64 > limit_bytes {
             return Err(LibraryError::TooLarge { size_bytes: bytes.len() as u64, limit_bytes });
+        }
+        if bytes.is_empty() {
+            return Err(LibraryError::Unreadable("the file is empty: copy or download it again".into()));
         }
         let content = ContentId::of(&bytes);
         let claim = loop {
@@ -237,7 +190,7 @@ impl Library {
                 return Ok(Added::Duplicate(id));
             }
         };
-        let inspection = self.inspect(content, file_name, bytes.clone()).await?;
+        let looked = self.inspect(content, file_name, bytes.clone()).await?;
         let new = NewAsset {
             file_name: shown_name(file_name),
             content,
@@ -248,9 +201,13 @@ impl Library {
             doubtful: false,
         };
         let library = self.clone();
-        let added = tokio::task::spawn_blocking(move || library.adopt(new, inspection)).await;
+        let added = tokio::task::spawn_blocking(move || match looked {
+            Ok(inspection) => library.adopt(new, inspection).map(Added::New),
+            Err(why) => library.adopt_file(new, why.clone()).map(|id| Added::File(id, why)),
+        });
+        let added = added.await;
         drop(claim);
-        Ok(Added::New(added.map_err(|_| LibraryError::Ending)??))
+        added.map_err(|_| LibraryError::Ending)?
     }
 
     /// The owner imports what somebody had sent and what still waited for a word: that is the word.
@@ -274,9 +231,13 @@ impl Library {
         let id = AssetId::random().map_err(|_| LibraryError::Random)?;
         // One batch, so that three files cost the disk one wait.
         let mut blobs = self.vault.blobs().batch()?;
-        let original = match original {
-            Source::Plain(bytes) => blobs.put(BlobKind::Original, &meta(id, &file_name), &bytes)?,
-            Source::Stored(blob) => blob,
+        let (original, motion) = match original {
+            Source::Plain(bytes) => {
+                let motion = StoredMotion::at_the_end(&bytes, &inspection);
+                (blobs.put(BlobKind::Original, &meta(id, &file_name), &bytes)?, motion)
+            }
+            // What others send holds pixels only.
+            Source::Stored(blob) => (blob, None),
         };
         let grid = blobs.put(BlobKind::Grid, &meta(id, ""), &inspection.grid)?;
         let preview = blobs.put(BlobKind::Preview, &meta(id, ""), &inspection.preview)?;
@@ -299,7 +260,7 @@ impl Library {
             original,
             grid: Some(grid),
             preview: Some(preview),
-            motion: None,
+            motion,
             origin,
             doubtful,
             faces: FacesState::Waiting { strikes: 0 },

@@ -19,8 +19,8 @@ pub struct StoredStrike {
     pub file_name: String,
     /// Its size in bytes.
     pub size_bytes: u64,
-    /// Where it lay on this machine, if it was no upload.
-    pub path: Option<String>,
+    /// Its contents.
+    pub content: ContentId,
     /// How often.
     pub strikes: u8,
     /// What happened the last time.
@@ -69,23 +69,10 @@ impl Quarantine {
     ) -> Result<u8, VaultError> {
         let key = self.key(content);
         let strikes = self.rows.get(&key).map_or(0, |row| row.strikes).saturating_add(1);
-        let path = self.rows.get(&key).and_then(|row| row.path.clone());
-        let row = StoredStrike { file_name: file_name.to_owned(), size_bytes, path, strikes, reason, at: now_ms() };
+        let content = *content;
+        let row = StoredStrike { file_name: file_name.to_owned(), size_bytes, content, strikes, reason, at: now_ms() };
         self.rows.put(&key, row)?;
         Ok(strikes)
-    }
-
-    /// Notes where the file lies, for another try; blocking.
-    ///
-    /// # Errors
-    /// When the vault fails.
-    pub fn lies_at(&self, content: &ContentId, path: &str) -> Result<(), VaultError> {
-        self.rows.change(&self.key(content), |row| {
-            let new = row.path.as_deref() != Some(path);
-            row.path = Some(path.to_owned());
-            new
-        })?;
-        Ok(())
     }
 
     /// Forgets the strikes of a file that was read after all; blocking, and free when there are none.
@@ -141,10 +128,9 @@ mod tests {
             assert_eq!(strike(&quarantine), count);
         }
         let quarantine = open();
-        quarantine.lies_at(&content, "/photos/bomb.png").unwrap();
         assert_eq!(quarantine.reason(&content).as_deref(), Some("it burst"));
         let (key, row) = quarantine.all().pop().unwrap();
-        assert_eq!((row.file_name.as_str(), row.path.as_deref()), ("bomb.png", Some("/photos/bomb.png")));
+        assert_eq!((row.file_name.as_str(), row.content), ("bomb.png", content));
         assert!(key != content.0, "the key must tell nothing about the file");
         assert!(quarantine.release(&key).unwrap().is_some() && quarantine.release(&key).unwrap().is_none());
         assert_eq!(strike(&quarantine), 1);

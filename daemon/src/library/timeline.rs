@@ -1,6 +1,6 @@
 //! The timeline in memory: every photo's order, day, shape and colour, and their binary form for the dashboard.
 
-use super::asset::{AssetId, FacesState, Origin, StoredAsset};
+use super::asset::{AssetId, AssetKind, FacesState, Origin, StoredAsset};
 
 /// Items in one block; the dashboard asks for blocks of ids as they come into view.
 pub const BLOCK: usize = 256;
@@ -25,6 +25,19 @@ pub struct Item {
     pub received: bool,
     /// Faces found, or -1 while not looked at.
     pub faces: i32,
+    /// For a file that cannot be shown, the end of its name, in capitals and short.
+    pub file: Option<String>,
+}
+
+/// Longest ending of a file's name that is shown on its tile, in characters.
+const ENDING_CHARS: usize = 5;
+
+/// The ending of a file's name as its tile shows it; "FILE" where there is none to show.
+#[must_use]
+pub fn ending(file_name: &str) -> String {
+    let ending = file_name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_uppercase()).unwrap_or_default();
+    let fits = (1..=ENDING_CHARS).contains(&ending.len()) && ending.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if fits { ending } else { "FILE".to_owned() }
 }
 
 impl Item {
@@ -36,12 +49,14 @@ impl Item {
             moment: asset.moment(),
             day: asset.local_day(),
             colour: asset.mean_colour,
+            // A file is shown as a square.
             ratio: ratio_code(asset.width, asset.height),
             received: matches!(asset.origin, Origin::Received { .. }),
             faces: match asset.faces {
                 FacesState::Done { count, .. } => i32::from(count),
                 _ => -1,
             },
+            file: matches!(asset.kind, AssetKind::File { .. }).then(|| ending(&asset.file_name)),
         }
     }
 
@@ -164,7 +179,16 @@ mod tests {
     use super::*;
 
     fn item(n: u8, day: i32, moment: i64) -> Item {
-        Item { id: AssetId([n; 16]), moment, day, colour: u16::from(n), ratio: n, received: false, faces: -1 }
+        Item {
+            id: AssetId([n; 16]),
+            moment,
+            day,
+            colour: u16::from(n),
+            ratio: n,
+            received: false,
+            faces: -1,
+            file: None,
+        }
     }
 
     #[test]
@@ -199,6 +223,13 @@ mod tests {
         }
         assert_eq!(ratio_code(1, 32_000), 0);
         assert_eq!(ratio_code(32_000, 0), 255);
+    }
+
+    #[test]
+    fn endings_are_short_and_tame() {
+        let shown = ["report.pdf", "IMG_1.HEIC", "archive.tar.gz", "no ending", "a.verylong", "x.\u{202e}gpj", "a."]
+            .map(ending);
+        assert_eq!(shown, ["PDF", "HEIC", "GZ", "FILE", "FILE", "FILE", "FILE"]);
     }
 
     #[test]

@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Answer, Node, NodeError, Original, Picture, ThumbSize};
+use super::{Answer, Node, NodeError, Original, Picture, ReadAt, ThumbSize};
 use crate::clock::now_ms;
 use crate::faces::Likeness;
-use crate::library::{Added, AssetId, FacesState, LibraryError, Origin, StoredAsset};
+use crate::library::{Added, AssetId, AssetKind, FacesState, LibraryError, Origin, StoredAsset};
 use crate::live::What;
 use crate::sandbox::most_processes;
 use crate::settings::{MAX_WATCHED_FOLDERS, clean_nickname};
 use crate::sharing::ledgers::{ApprovalState, DeliveryState};
 use crate::tasks::Stage;
+use crate::vault::BlobId;
 use crate::views::{
-    AssetView, FaceView, ImportView, OriginView, SettingsPatch, SettingsView, SharedWithView, StatusView,
-    TimelineBlockView, UploadView, WatchedFolderView,
+    AssetView, FaceView, FileView, ImportView, MotionView, OriginView, SettingsPatch, SettingsView, SharedWithView,
+    StatusView, TimelineBlockView, UploadView, WatchedFolderView,
 };
 use crate::workers::{Core, Job, import};
 
@@ -232,11 +233,11 @@ impl Node {
                 self.core.board.ring(Job::Faces);
                 Ok(view("imported", Some(id), None))
             }
+            Ok(Added::File(id, why)) => Ok(view("kept", Some(id), Some(why.reason))),
             Ok(Added::Duplicate(id)) => Ok(view("duplicate", Some(id), None)),
-            Err(
-                error
-                @ (LibraryError::Unreadable(_) | LibraryError::TooLarge { .. } | LibraryError::Quarantined { .. }),
-            ) => Ok(view("refused", None, Some(error.to_string()))),
+            Err(error @ (LibraryError::Unreadable(_) | LibraryError::TooLarge { .. })) => {
+                Ok(view("refused", None, Some(error.to_string())))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -270,6 +271,7 @@ impl Node {
                 taken_at: items.iter().map(|item| unix(item.moment)).collect(),
                 received: items.iter().map(|item| item.received).collect(),
                 faces: items.iter().map(|item| item.faces).collect(),
+                file: items.iter().map(|item| item.file.clone()).collect(),
             })
         })
     }
@@ -301,22 +303,51 @@ impl Node {
         let id = asset_id(&id)?;
         self.blocking(move |core| {
             let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
-            let reader = core.vault.blobs().open(asset.original)?;
-            let read_at = move |offset: u64, len: usize| {
-                let mut bytes = vec![0; len];
-                let read = reader.read_at(offset, &mut bytes)?;
-                bytes.truncate(read);
-                Ok(Bytes::from(bytes))
-            };
             Ok(Original {
                 media_type: asset.media_type.clone(),
                 file_name: asset.file_name.clone(),
                 size_bytes: asset.size_bytes,
-                read_at: Arc::new(read_at),
+                read_at: part_of(core, asset.original, 0)?,
             })
         })
         .await
     }
+
+    /// The film that was taken with a photo, to be read piece by piece.
+    ///
+    /// # Errors
+    /// When there is no such photo, it has no film, or its file is damaged.
+    pub async fn motion(&self, id: String) -> Answer<Original> {
+        let id = asset_id(&id)?;
+        self.blocking(move |core| {
+            let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
+            let motion = asset.motion.as_ref().ok_or(NodeError::NotFound("film of this photo"))?;
+            let (blob, start) = match motion.blob {
+                Some(blob) => (blob, 0),
+                None => (asset.original, asset.size_bytes.saturating_sub(motion.size_bytes)),
+            };
+            let stem = asset.file_name.rsplit_once('.').map_or(asset.file_name.as_str(), |(stem, _)| stem);
+            let ending = if motion.media_type == "video/quicktime" { "mov" } else { "mp4" };
+            Ok(Original {
+                media_type: motion.media_type.clone(),
+                file_name: format!("{stem}.{ending}"),
+                size_bytes: motion.size_bytes,
+                read_at: part_of(core, blob, start)?,
+            })
+        })
+        .await
+    }
+}
+
+/// Reads a blob from `start` on.
+fn part_of(core: &Core, blob: BlobId, start: u64) -> Answer<ReadAt> {
+    let reader = core.vault.blobs().open(blob)?;
+    Ok(Arc::new(move |offset: u64, len: usize| {
+        let mut bytes = vec![0; len];
+        let read = reader.read_at(start.saturating_add(offset), &mut bytes)?;
+        bytes.truncate(read);
+        Ok(Bytes::from(bytes))
+    }))
 }
 
 fn count(n: usize) -> u32 {
@@ -376,6 +407,18 @@ fn asset_view(core: &Core, id: AssetId, asset: &StoredAsset) -> AssetView {
         camera: asset.camera.clone(),
         has_location: asset.has_location,
         thumbhash: data_encoding::BASE64.encode(&asset.thumbhash),
+        file: match &asset.kind {
+            AssetKind::File { reason, may_change } => Some(FileView {
+                ending: crate::library::ending(&asset.file_name),
+                reason: reason.clone(),
+                may_change: *may_change,
+            }),
+            _ => None,
+        },
+        motion: asset
+            .motion
+            .as_ref()
+            .map(|motion| MotionView { media_type: motion.media_type.clone(), size_bytes: motion.size_bytes }),
         faces_state: match asset.faces {
             FacesState::Waiting { .. } => "waiting",
             FacesState::Done { .. } => "done",

@@ -105,7 +105,6 @@ impl From<LibraryError> for NodeError {
             LibraryError::NotFound => Self::NotFound("photo"),
             LibraryError::NoPicture => Self::NotFound("picture of this file"),
             LibraryError::TooLarge { .. } => Self::TooLarge(error.to_string()),
-            LibraryError::Quarantined { .. } => Self::Invalid("quarantined", error.to_string()),
             LibraryError::Unreadable(reason) => Self::Invalid("unreadable-photo", reason),
             other => Self::Internal(other.to_string()),
         }
@@ -183,8 +182,11 @@ pub struct Original {
     /// Size in bytes.
     pub size_bytes: u64,
     /// Reads `len` bytes at `offset`; blocking, call it on a blocking thread.
-    pub read_at: Arc<dyn Fn(u64, usize) -> Result<Bytes, NodeError> + Send + Sync>,
+    pub read_at: ReadAt,
 }
+
+/// Reads a number of bytes at an offset of a stored file.
+pub type ReadAt = Arc<dyn Fn(u64, usize) -> Result<Bytes, NodeError> + Send + Sync>;
 
 type Answer<T> = Result<T, NodeError>;
 

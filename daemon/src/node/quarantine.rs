@@ -2,11 +2,12 @@
 
 use super::library::asset_id;
 use super::{Answer, Node, NodeError};
-use crate::library::FacesState;
+use crate::library::{AssetKind, FacesState};
 use crate::live::What;
+use crate::tasks::Stage;
 use crate::vault::Batch;
 use crate::views::QuarantinedView;
-use crate::workers::Job;
+use crate::workers::{Job, again as files};
 
 const READING: &str = "reading";
 const FACES: &str = "faces";
@@ -17,28 +18,28 @@ impl Node {
     /// # Errors
     /// None at present.
     pub async fn quarantine(&self) -> Answer<Vec<QuarantinedView>> {
-        let reading = self.core.library.quarantine().all().into_iter().map(|(key, row)| QuarantinedView {
-            id: format!("{}-{READING}", data_encoding::HEXLOWER.encode(&key)),
-            work: READING.into(),
-            file_name: row.file_name.clone(),
-            size_bytes: row.size_bytes,
-            path: row.path.clone(),
-            asset: None,
-            reason: row.reason.clone(),
-            at: row.at,
-            can_retry: row.path.is_some(),
+        let library = &self.core.library;
+        let reading = library.quarantine().all().into_iter().filter_map(|(key, row)| {
+            Some(QuarantinedView {
+                id: format!("{}-{READING}", data_encoding::HEXLOWER.encode(&key)),
+                work: READING.into(),
+                file_name: row.file_name.clone(),
+                size_bytes: row.size_bytes,
+                // One that was deleted meanwhile is of no interest.
+                asset: library.by_content(&row.content)?.to_string(),
+                reason: row.reason.clone(),
+                at: row.at,
+            })
         });
-        let faces = self.core.library.all().into_iter().filter_map(|(id, asset)| match &asset.faces {
-            FacesState::Failed(reason) => Some(QuarantinedView {
+        let faces = library.all().into_iter().filter_map(|(id, asset)| match &asset.faces {
+            FacesState::Failed(reason) if asset.kind == AssetKind::Photo => Some(QuarantinedView {
                 id: format!("{id}-{FACES}"),
                 work: FACES.into(),
                 file_name: asset.file_name.clone(),
                 size_bytes: asset.size_bytes,
-                path: None,
-                asset: Some(id.to_string()),
+                asset: id.to_string(),
                 reason: reason.clone(),
                 at: asset.imported_at,
-                can_retry: true,
             }),
             _ => None,
         });
@@ -47,28 +48,28 @@ impl Node {
         Ok(all)
     }
 
-    /// Tries a file again from the start: reads it from where it lay, or looks for faces again. An upload is only released; it must be added again.
+    /// Tries a file again from the start: reads it as a picture, or looks for faces. One that fails three times more is in quarantine again.
     ///
     /// # Errors
-    /// When it is not in quarantine, or its file cannot be read any more; it stays in quarantine then.
+    /// When it is not in quarantine, or cannot be read from the vault.
     pub async fn retry_quarantined(&self, id: String) -> Answer<Vec<QuarantinedView>> {
         const WHAT: &str = "file in quarantine";
         match id.rsplit_once('-') {
             Some((key, READING)) => {
                 let key = data_encoding::HEXLOWER.decode(key.as_bytes()).map_err(|_| NodeError::NotFound(WHAT))?;
-                let known = self.core.library.quarantine().all();
-                let (_, row) = known.into_iter().find(|(other, _)| *other == key).ok_or(NodeError::NotFound(WHAT))?;
-                if let Some(path) = &row.path {
-                    self.own_path(path.clone()).await?;
-                }
-                self.blocking(move |core| {
-                    core.library.quarantine().release(&key)?.ok_or(NodeError::NotFound(WHAT))?;
-                    Ok(())
-                })
-                .await?;
-                if let Some(path) = &row.path {
-                    self.import_path(path.clone()).await?;
-                }
+                let released = self.blocking(move |core| {
+                    let row = core.library.quarantine().release(&key)?.ok_or(NodeError::NotFound(WHAT))?;
+                    let asset = core.library.by_content(&row.content).ok_or(NodeError::NotFound(WHAT))?;
+                    // Should the daemon stop before the look, the next start has it.
+                    core.library.change(asset, Batch::default(), |asset| {
+                        if let AssetKind::File { may_change, .. } = &mut asset.kind {
+                            *may_change = true;
+                        }
+                    })?;
+                    Ok(asset)
+                });
+                let asset = released.await?;
+                self.core.tasks.spawn(Stage::Work, "another look", files::look_again(self.core.clone(), asset));
             }
             Some((asset, FACES)) => {
                 let asset = asset_id(asset)?;

@@ -4,7 +4,7 @@
 
 use inframe_models::Face;
 
-use super::message::{Answer, CaptureTime, EnrolledFace, FoundFaces, Inspection};
+use super::message::{Answer, CaptureTime, EnrolledFace, Film, FoundFaces, Inspection};
 use super::{Format, limits};
 
 pub(super) fn inspection(answer: Answer, mut payload: Vec<u8>) -> Option<Inspection> {
@@ -37,16 +37,25 @@ pub(super) fn enrolled(answer: Answer, still: Vec<u8>) -> Option<EnrolledFace> {
     holds.then_some(EnrolledFace { face: *face, still })
 }
 
+/// Whether a film belongs to a photo, and its media type.
+pub(super) fn pair(answer: Answer, payload: Vec<u8>) -> Option<Option<Film>> {
+    match answer {
+        Answer::Pair(film) if payload.is_empty() => Some(film),
+        _ => None,
+    }
+}
+
 pub(super) fn crop(answer: Answer, jpeg: Vec<u8>) -> Option<Vec<u8>> {
     (matches!(answer, Answer::Image) && is_jpeg(&jpeg, limits::MAX_THUMB_BYTES)).then_some(jpeg)
 }
 
 pub(super) fn rendition(answer: Answer, image: Vec<u8>) -> Option<Vec<u8>> {
-    (matches!(answer, Answer::Image) && Format::sniff(&image).is_some()).then_some(image)
+    let may_leave = || Format::by_signature(&image).is_some_and(Format::leaves_as_it_is);
+    (matches!(answer, Answer::Image) && may_leave()).then_some(image)
 }
 
 fn is_jpeg(bytes: &[u8], most: usize) -> bool {
-    bytes.len() <= most && Format::sniff(bytes) == Some(Format::Jpeg)
+    bytes.len() <= most && Format::by_signature(bytes) == Some(Format::Jpeg)
 }
 
 fn is_size(width: u32, height: u32) -> bool {
@@ -96,6 +105,7 @@ mod tests {
             taken_at: Some(CaptureTime { wall_ms: 1_719_837_296_000, offset_min: Some(120) }),
             camera: Some("Fairphone FP4".to_string()),
             has_location: false,
+            motion_bytes: None,
             mean_rgb565: 0,
             thumbhash: vec![0; 25],
             grid: Vec::new(),

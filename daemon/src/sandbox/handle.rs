@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::answers;
 use super::config::{SandboxConfig, SandboxStatus};
-use super::message::Job;
+use super::message::{Answer, Job};
 use super::pool::Pool;
-use super::{EnrolledFace, FoundFaces, FractionRect, Inspection, SandboxError};
+use super::{EnrolledFace, Film, Format, FoundFaces, FractionRect, Inspection, Refusal, SandboxError};
+use super::{answers, libheif};
 
 /// A cheap handle on the pool; when the last one is dropped, idle children exit.
 #[derive(Clone)]
@@ -28,7 +28,12 @@ impl Sandbox {
     /// # Errors
     /// `Refused` with the reason if it is no readable image; see [`SandboxError`] for the rest.
     pub async fn inspect(&self, file: Bytes) -> Result<Inspection, SandboxError> {
-        self.pool.run(Job::Inspect, file, answers::inspection).await
+        let (mut inspection, helped) = self.run(Job::Inspect, file, answers::inspection).await?;
+        if helped {
+            inspection.format = Format::Heif;
+            inspection.motion_bytes = None;
+        }
+        Ok(inspection)
     }
 
     /// All faces of an image.
@@ -36,7 +41,7 @@ impl Sandbox {
     /// # Errors
     /// As for [`Self::inspect`].
     pub async fn faces(&self, file: Bytes) -> Result<FoundFaces, SandboxError> {
-        self.pool.run(Job::Faces, file, answers::faces).await
+        Ok(self.run(Job::Faces, file, answers::faces).await?.0)
     }
 
     /// The one clearly dominant, usable face of a selfie, with a small still of it.
@@ -44,7 +49,7 @@ impl Sandbox {
     /// # Errors
     /// `Refused` with advice if no face or no single face is good enough; otherwise as for [`Self::inspect`].
     pub async fn enrol(&self, file: Bytes) -> Result<EnrolledFace, SandboxError> {
-        self.pool.run(Job::Enrol, file, answers::enrolled).await
+        Ok(self.run(Job::Enrol, file, answers::enrolled).await?.0)
     }
 
     /// A JPEG of a part of the upright image, `margin` (a part of the rectangle's size) wider on each side, `long_side_px` at most.
@@ -58,7 +63,7 @@ impl Sandbox {
         margin: f32,
         long_side_px: u32,
     ) -> Result<Vec<u8>, SandboxError> {
-        self.pool.run(Job::Crop { rect, margin, long_side_px }, file, answers::crop).await
+        Ok(self.run(Job::Crop { rect, margin, long_side_px }, file, answers::crop).await?.0)
     }
 
     /// The bytes that may leave: the same pixels, orientation and colour profile, and nothing else (promise D4).
@@ -66,7 +71,40 @@ impl Sandbox {
     /// # Errors
     /// `Refused` if the file cannot be cleaned with certainty; otherwise as for [`Self::inspect`].
     pub async fn rendition(&self, file: Bytes) -> Result<Vec<u8>, SandboxError> {
-        self.pool.run(Job::Rendition, file, answers::rendition).await
+        Ok(self.run(Job::Rendition, file, answers::rendition).await?.0)
+    }
+
+    /// What film it is, if it was taken with the photo of the same name (a Live Photo).
+    ///
+    /// # Errors
+    /// `TooLarge` for both together; otherwise as for [`Self::inspect`].
+    pub async fn pair(&self, photo: &[u8], film: &[u8]) -> Result<Option<Film>, SandboxError> {
+        let photo_bytes = u32::try_from(photo.len()).map_err(|_| SandboxError::TooLarge)?;
+        let both = Bytes::from([photo, film].concat());
+        self.pool.run(Job::Pair { photo_bytes }, both, answers::pair).await
+    }
+
+    /// Whether libheif's program is there, for the HEIC files that need it.
+    #[must_use]
+    pub fn has_libheif(&self) -> bool {
+        libheif::find().is_some()
+    }
+
+    /// Has a child do a job; a HEIC that the child cannot read is first made into a JPEG by libheif, if that is there. Tells whether it was.
+    async fn run<T>(
+        &self,
+        job: Job,
+        file: Bytes,
+        believe: fn(Answer, Vec<u8>) -> Option<T>,
+    ) -> Result<(T, bool), SandboxError> {
+        match self.pool.run(job.clone(), file.clone(), believe).await {
+            Err(SandboxError::Refused(Refusal::NeedsLibheif)) => {
+                let Some(tool) = libheif::find() else { return Err(Refusal::NeedsLibheif.into()) };
+                let jpeg = libheif::to_jpeg(self.pool.program(), &tool, &file).await?;
+                Ok((self.pool.run(job, jpeg.into(), believe).await?, true))
+            }
+            outcome => Ok((outcome?, false)),
+        }
     }
 
     /// Most children at once.

@@ -27,6 +27,8 @@ pub const GRID_PX: u32 = 480;
 pub const PREVIEW_PX: u32 = 1600;
 /// JPEG quality of thumbnails, 1 to 100: below 75 skies show steps.
 pub const THUMB_QUALITY: u8 = 80;
+/// JPEG quality of photos that are sent as a JPEG because theirs is another format, 1 to 100: above 90 files grow and nobody sees a difference.
+pub const SENT_QUALITY: u8 = 90;
 /// Most bytes of one thumbnail that the parent takes from a child: noise at 1600 x 1600 and this quality stays below it.
 pub const MAX_THUMB_BYTES: usize = 4 * 1024 * 1024;
 /// Long side at which faces are looked for, in pixels: the detector works at 512 px, and a face that is 40 px wide here is 8 px there.
@@ -89,5 +91,22 @@ pub const MAX_XMP_BYTES: usize = 1024 * 1024;
 pub const MAX_THUMB_ICC_BYTES: usize = 8 * 1024;
 /// Largest colour profile that leaves with a rendition, in bytes: printing profiles reach 1.8 MB.
 pub const MAX_ICC_BYTES: usize = 2 * 1024 * 1024;
+/// What libheif's program may use for one photo, in bytes of address space: 100 megapixels in planes and as RGB, with its threads.
+pub const LIBHEIF_ADDRESS_BYTES: u64 = 3 * 1024 * 1024 * 1024;
+/// Files that libheif's program may have open: its libraries while they are loaded, input, output.
+pub const LIBHEIF_OPEN_FILES: u64 = 64;
+/// Most entries of one directory of a TIFF structure: cameras write about 100.
+pub const MAX_DIRECTORY_ENTRIES: usize = 2_000;
+/// Most directories of one TIFF structure: raw files have up to 10.
+pub const MAX_DIRECTORIES: usize = 64;
+/// Longest entry that is copied out of a raw file's directories, in bytes: camera names are below 64.
+pub const MAX_KEPT_ENTRY_BYTES: usize = 1024;
+/// Most items of a HEIF file: a 100-megapixel photo in tiles of 512 pixels has about 400, and each may have its thumbnail.
+pub const MAX_HEIF_ITEMS: usize = 4_096;
+/// Most pieces that one item of a HEIF file lies in: writers use one.
+pub const MAX_HEIF_EXTENTS: usize = 64;
+/// Most pixels of a HEIF or AVIF file that the decoders in this program take: they keep each sample in four bytes, and 64 megapixels
+/// need about 1.2 GB.
+pub const MAX_HEIF_PIXELS: u64 = 64_000_000;
 /// Most pieces (segments, chunks) of one file: an animation of a thousand frames has two each.
 pub const MAX_PIECES: usize = 100_000;

@@ -7,7 +7,7 @@ use super::container::Format;
 use super::refusal::Refusal;
 
 /// Changes with every change of these types: a daemon whose binary was replaced on disk must not misread its new children.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// A child's first words.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,6 +43,11 @@ pub(crate) enum Job {
     },
     /// The bytes that may leave.
     Rendition,
+    /// Whether a film, which follows the photo in the payload, was taken with the photo.
+    Pair {
+        /// Where the film begins.
+        photo_bytes: u32,
+    },
 }
 
 impl Job {
@@ -68,12 +73,34 @@ pub(crate) enum Answer {
     Enrolled(Box<inframe_models::Face>),
     /// Payload: the image.
     Image,
+    /// What film it is, if it belongs to the photo. No payload.
+    Pair(Option<Film>),
     /// The file's own fault.
     Refused(Refusal),
     /// The child stopped half-way: where it panicked.
     Failed(String),
     /// The face model does not load or run; nothing is wrong with the file.
     NoModel(String),
+}
+
+/// The container of a film that was taken with a photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Film {
+    /// Apple's.
+    QuickTime,
+    /// MP4.
+    Mp4,
+}
+
+impl Film {
+    /// The IANA media type.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::QuickTime => "video/quicktime",
+            Self::Mp4 => "video/mp4",
+        }
+    }
 }
 
 /// A rectangle in fractions (0 to 1) of the upright image.
@@ -129,6 +156,8 @@ pub struct Inspection {
     pub camera: Option<String>,
     /// Whether EXIF or XMP hold a geographic position.
     pub has_location: bool,
+    /// Bytes of the film at the file's end, if it carries one.
+    pub motion_bytes: Option<u64>,
     /// Mean colour, red in the upper five bits.
     pub mean_rgb565: u16,
     /// ThumbHash of the upright image, about 25 bytes.

@@ -25,6 +25,7 @@ mod confinement;
 pub mod container;
 mod frame;
 mod handle;
+mod libheif;
 pub mod limits;
 mod message;
 mod pool;
@@ -37,7 +38,7 @@ pub use config::{SandboxConfig, SandboxStatus, Timeouts, most_processes};
 pub use confinement::Report;
 pub use container::Format;
 pub use handle::Sandbox;
-pub use message::{CaptureTime, EnrolledFace, FoundFaces, FractionRect, Inspection};
+pub use message::{CaptureTime, EnrolledFace, Film, FoundFaces, FractionRect, Inspection};
 pub use process::CHILD_ARGUMENT;
 pub use refusal::Refusal;
 

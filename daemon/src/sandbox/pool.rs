@@ -71,6 +71,11 @@ impl Pool {
         }
     }
 
+    /// This program's own binary.
+    pub(super) fn program(&self) -> &std::path::Path {
+        &self.config.program
+    }
+
     pub(super) fn status(&self) -> SandboxStatus {
         let pids = self.living.pids();
         let report = self.report.lock().unwrap_or_else(PoisonError::into_inner).clone();

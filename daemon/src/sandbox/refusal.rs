@@ -8,7 +8,7 @@ use super::limits;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
     /// No known magic bytes.
-    #[error("this is not an image that Inframe can read (JPEG, PNG or WebP)")]
+    #[error("this is not an image that Inframe can read")]
     NotAnImage,
     /// The file stops before its end.
     #[error("the file ends too early: it was cut off, copy or download it again")]
@@ -19,6 +19,11 @@ pub enum Refusal {
     /// A valid file of a kind that the decoder does not know.
     #[error("this kind of {0} cannot be read yet")]
     Unsupported(String),
+    /// A HEIF file that only libheif reads.
+    #[error(
+        "this kind of HEIC is read with the help of libheif: install the Debian package libheif-examples, then it is tried again"
+    )]
+    NeedsLibheif,
     /// The header announces too many pixels.
     #[error("the image has {megapixels} megapixels; at most {} megapixels can be read", limits::MAX_PIXELS / 1_000_000)]
     TooManyPixels {

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use super::board::Step;
 use super::{Core, Job, blocking};
 use crate::faces::{Faces, StoredFaces};
-use crate::library::{AssetId, FacesState, STRIKES};
+use crate::library::{AssetId, AssetKind, FacesState, STRIKES};
 use crate::live::What;
 use crate::sandbox::SandboxError;
 use crate::vault::Batch;
@@ -44,6 +44,7 @@ fn waiting(core: &Core) -> Vec<AssetId> {
         .library
         .all()
         .into_iter()
+        .filter(|(_, asset)| asset.kind == AssetKind::Photo)
         .filter(|(_, asset)| match &asset.faces {
             FacesState::Waiting { .. } => true,
             FacesState::Done { pack, .. } => *pack != core.pack.id,

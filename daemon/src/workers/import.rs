@@ -9,11 +9,18 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 
 use super::{Core, Job};
-use crate::library::{Added, ImportRun, LibraryError};
+use crate::library::{Added, AssetId, ImportRun, LibraryError};
 use crate::sandbox::limits::MAX_FILE_BYTES;
 
-/// Extensions that are photos to us; everything else in a folder is passed over silently (a file named by itself is always tried).
-const PHOTO_EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "jpe", "png", "webp"];
+/// Extensions that are photos to us; everything else in a folder is passed over silently (a file named by itself is always kept).
+const PHOTO_EXTENSIONS: [&str; 30] = [
+    "jpg", "jpeg", "jpe", "png", "webp", "gif", "tif", "tiff", "bmp", "avif", "heic", "heif", "hif", "cr2", "cr3",
+    "nef", "nrw", "arw", "sr2", "srf", "dng", "raf", "orf", "rw2", "raw", "rwl", "pef", "srw", "iiq", "3fr",
+];
+/// Extensions of photos that a telephone takes together with a short film of the same name.
+const WITH_FILM: [&str; 4] = ["heic", "heif", "jpg", "jpeg"];
+/// Extensions of that film.
+const FILMS: [&str; 4] = ["MOV", "mov", "MP4", "mp4"];
 /// When a file is tried again for which there was no decode process: memory that ran short comes back within seconds, or not soon.
 const AGAIN_AFTER: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(5)];
 /// Files listed in one run; a larger tree is imported in several runs.
@@ -45,6 +52,7 @@ pub(crate) async fn import_files(core: &Arc<Core>, files: Vec<PathBuf>, run: &Im
             core.background.running().await;
             match import_patiently(core, &file).await {
                 Ok(Added::New(_)) => run.imported(),
+                Ok(Added::File(_, why)) => run.kept(crate::library::shown_name(&file.to_string_lossy()), why.reason),
                 Ok(Added::Duplicate(_)) => run.duplicate(),
                 Err(failure) => {
                     let passing = !matches!(failure, Failure::File(_));
@@ -78,9 +86,7 @@ enum Failure {
 impl From<LibraryError> for Failure {
     fn from(error: LibraryError) -> Self {
         match error {
-            LibraryError::Unreadable(_) | LibraryError::TooLarge { .. } | LibraryError::Quarantined { .. } => {
-                Self::File(error)
-            }
+            LibraryError::Unreadable(_) | LibraryError::TooLarge { .. } => Self::File(error),
             other => Self::Daemon(other),
         }
     }
@@ -105,14 +111,41 @@ async fn import_file(core: &Core, file: &Path) -> Result<Added, Failure> {
     if size > MAX_FILE_BYTES as u64 {
         return Err(LibraryError::TooLarge { size_bytes: size, limit_bytes: MAX_FILE_BYTES as u64 }.into());
     }
-    let bytes = tokio::fs::read(file).await?;
-    let added = core.library.import(&name, Bytes::from(bytes)).await;
-    if let (Err(LibraryError::Quarantined { content, .. }), Some(path)) = (&added, file.to_str()) {
-        let (quarantine, content, path) = (core.library.quarantine().clone(), *content, path.to_owned());
-        // For another try only: without it the owner adds the file again.
-        let _ = super::blocking(move || quarantine.lies_at(&content, &path)).await;
+    let bytes = Bytes::from(tokio::fs::read(file).await?);
+    let added = core.library.import(&name, bytes.clone()).await?;
+    if let Added::New(id) = added {
+        add_film(core, file, id, &bytes).await;
     }
-    Ok(added?)
+    Ok(added)
+}
+
+/// Adds the film beside a photo, if one was taken with it. The photo is safe without; what keeps the film from it is only logged.
+async fn add_film(core: &Core, photo: &Path, id: AssetId, bytes: &Bytes) {
+    let extension = photo.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    if !WITH_FILM.contains(&extension.as_str()) {
+        return;
+    }
+    for beside in FILMS.map(|extension| photo.with_extension(extension)) {
+        let Ok(found) = tokio::fs::metadata(&beside).await else { continue };
+        if !found.is_file() || found.len() + bytes.len() as u64 > MAX_FILE_BYTES as u64 {
+            continue;
+        }
+        let Ok(film) = tokio::fs::read(&beside).await else { continue };
+        let kind = match core.sandbox.pair(bytes, &film).await {
+            Ok(Some(kind)) => kind,
+            Ok(None) => continue,
+            Err(error) => {
+                tracing::info!("a film beside a photo could not be looked at: {error}");
+                continue;
+            }
+        };
+        let library = core.library.clone();
+        let kept = super::blocking(move || library.add_motion(id, kind.media_type(), &film)).await;
+        if !matches!(kept, Ok(Ok(()))) {
+            tracing::warn!("the film of a photo could not be kept; import the photo again");
+        }
+        return;
+    }
 }
 
 /// Whether a file name looks like a photo.
@@ -163,7 +196,17 @@ mod tests {
     #[test]
     fn folders_are_walked_in_order_and_only_photos_are_listed() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["b.JPG", "a.png", "notes.txt", ".hidden.jpg", "sub/c.webp", ".git/d.jpg"] {
+        for name in [
+            "b.JPG",
+            "a.png",
+            "b.mov",
+            "notes.txt",
+            ".hidden.jpg",
+            "sub/c.webp",
+            "sub/e.HEIC",
+            "sub/f.cr3",
+            ".git/d.jpg",
+        ] {
             let path = dir.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, b"x").unwrap();
@@ -171,7 +214,7 @@ mod tests {
         let (files, problems) = list(dir.path());
         let names: Vec<_> =
             files.iter().map(|f| f.strip_prefix(dir.path()).unwrap().to_string_lossy().into_owned()).collect();
-        assert_eq!(names, ["a.png", "b.JPG", "sub/c.webp"]);
+        assert_eq!(names, ["a.png", "b.JPG", "sub/c.webp", "sub/e.HEIC", "sub/f.cr3"]);
         assert!(problems.is_empty());
     }
 

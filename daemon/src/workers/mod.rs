@@ -1,6 +1,7 @@
 //! The workers: each takes no input, asks the catalog what is not done yet, does it, and commits the result. A bell wakes a worker, a slow
 //! timer wakes it anyway; first run, retry and recovery after a crash are the same path (D2).
 
+pub(crate) mod again;
 mod board;
 mod core;
 pub(crate) mod events;
@@ -69,6 +70,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                 .await;
         });
     }
+    core.tasks.spawn(Stage::Work, "files again", again::run(core.clone()));
     core.tasks.spawn(Stage::Storage, "snapshots", snapshots(core.clone()));
     core.tasks.spawn(Stage::Work, "network events", inbound::dispatch(core.clone(), incoming));
 }

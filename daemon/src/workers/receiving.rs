@@ -52,7 +52,7 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
     if !core.is_my_find_me(&offer.event, &offer.find_me) {
         return Ok(OfferReply::Decline(DeclineReason::NoSuchFindMe));
     }
-    if !matches!(offer.media_type.as_str(), "image/jpeg" | "image/png" | "image/webp") {
+    if !matches!(offer.media_type.as_str(), "image/jpeg" | "image/png" | "image/webp" | "image/gif") {
         return Ok(OfferReply::Decline(DeclineReason::UnsupportedType));
     }
     if core.library.by_content(&offer.content).is_some() {

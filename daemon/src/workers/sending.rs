@@ -80,7 +80,7 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
         find_me: delivery.find_me,
         content: rendition.content,
         size_bytes: rendition.size_bytes,
-        media_type: asset.media_type.clone(),
+        media_type: sent_as(&asset.media_type).to_owned(),
         width: asset.width,
         height: asset.height,
         taken_at: asset.taken_at.and_then(|at| u64::try_from(at).ok()).map(UnixMillis),
@@ -112,6 +112,14 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
         }
     }
     Ok(true)
+}
+
+/// The media type of a photo's rendition: formats that the egress filter cannot take apart leave as a JPEG.
+fn sent_as(media_type: &str) -> &str {
+    match media_type {
+        "image/jpeg" | "image/png" | "image/webp" | "image/gif" => media_type,
+        _ => "image/jpeg",
+    }
 }
 
 /// The rendition, made now unless it was made before; `None` when this photo cannot be made safe to send.

@@ -7,6 +7,7 @@ mod confinement;
 mod cost;
 mod faces;
 mod files;
+mod formats;
 mod hostile;
 mod photos;
 mod pool;

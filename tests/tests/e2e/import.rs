@@ -34,18 +34,19 @@ async fn a_folder_is_imported_with_duplicates_skipped_and_unreadable_files_liste
 
     let id = node.api().import(&folder).await?.id;
     let done = finished(node.api(), &id).await?;
-    assert_eq!((done.total, done.imported, done.duplicates), (5, 3, 1), "{done:?}");
-    let failed: Vec<&str> = done.failed.iter().map(|failure| failure.name.as_str()).collect();
-    assert_eq!(failed, ["broken.jpg"]);
-    ensure!(!done.failed[0].reason.is_empty(), "a failure without a reason");
+    assert_eq!((done.total, done.imported, done.duplicates), (5, 4, 1), "{done:?}");
+    ensure!(done.failed.is_empty(), "{done:?}");
+    let kept: Vec<&str> = done.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(kept, ["broken.jpg"], "it is kept, but cannot be shown");
+    ensure!(!done.files[0].reason.is_empty(), "a file without a reason");
 
     let mut kinds: Vec<String> = node.api().assets().await?.into_iter().map(|asset| asset.media_type).collect();
     kinds.sort();
-    assert_eq!(kinds, ["image/jpeg", "image/png", "image/webp"]);
+    assert_eq!(kinds, ["application/octet-stream", "image/jpeg", "image/png", "image/webp"]);
 
     let again = finished(node.api(), &node.api().import(&folder).await?.id).await?;
-    assert_eq!((again.imported, again.duplicates), (0, 4), "a second import brings nothing new: {again:?}");
-    assert_eq!(node.api().status().await?.asset_count, 3);
+    assert_eq!((again.imported, again.duplicates), (0, 5), "a second import brings nothing new: {again:?}");
+    assert_eq!(node.api().status().await?.asset_count, 4);
     Ok(())
 }
 
@@ -79,8 +80,11 @@ async fn an_upload_is_answered_with_what_became_of_it() -> Result<()> {
     let second = node.api().upload("b.jpg", photo).await?;
     assert_eq!((second.outcome.as_str(), second.asset), ("duplicate", first.asset));
     let third = node.api().upload("c.jpg", b"nothing".to_vec()).await?;
-    assert_eq!(third.outcome, "refused");
-    third.reason.filter(|reason| !reason.is_empty()).context("a refusal without a reason")?;
+    assert_eq!(third.outcome, "kept");
+    third.reason.filter(|reason| !reason.is_empty()).context("a file without a reason")?;
+    let fourth = node.api().upload("d.jpg", Vec::new()).await?;
+    assert_eq!(fourth.outcome, "refused");
+    fourth.reason.filter(|reason| !reason.is_empty()).context("a refusal without a reason")?;
     Ok(())
 }
 
@@ -96,4 +100,45 @@ async fn a_photo_put_into_a_watched_folder_comes_in_by_itself() -> Result<()> {
         Ok(if count == 1 { Seen::Done(()) } else { Seen::NotYet(format!("{count} assets")) })
     })
     .await
+}
+
+/// Boxes of a film of so many seconds; nobody looks at its pictures here.
+fn film(seconds: u32) -> Vec<u8> {
+    let boxed = |kind: &[u8; 4], body: &[u8]| {
+        let mut out = u32::try_from(body.len() + 8).unwrap_or(u32::MAX).to_be_bytes().to_vec();
+        out.extend_from_slice(kind);
+        out.extend_from_slice(body);
+        out
+    };
+    let head = [[0; 4], [0; 4], [0; 4], 600u32.to_be_bytes(), (600 * seconds).to_be_bytes()].concat();
+    [boxed(b"ftyp", b"qt  \0\0\0\0"), boxed(b"moov", &boxed(b"mvhd", &head)), boxed(b"mdat", b"pictures")].concat()
+}
+
+#[tokio::test]
+async fn a_photo_and_the_film_that_was_taken_with_it_are_one_asset() -> Result<()> {
+    let node = Daemon::start("Node").await?;
+    let folder = node.photo_dir()?;
+    let live = photos::to_jpeg(&pattern(320, 240, 7))?;
+    std::fs::write(folder.join("IMG_1.jpg"), &live)?;
+    std::fs::write(folder.join("IMG_1.MOV"), film(3))?;
+    let behind = [photos::to_jpeg(&pattern(320, 240, 8))?, film(2)].concat();
+    std::fs::write(folder.join("PXL_2.jpg"), &behind)?;
+    let still = photos::to_jpeg(&pattern(320, 240, 9))?;
+    std::fs::write(folder.join("DSC_3.jpg"), &still)?;
+    std::fs::write(folder.join("DSC_3.MOV"), film(60))?;
+    finished(node.api(), &node.api().import(&folder).await?.id).await?;
+    for (photo, whole) in [(&live, Some(film(3))), (&behind, Some(film(2))), (&still, None)] {
+        let added = node.api().upload("again.jpg", photo.clone()).await?;
+        assert_eq!(added.outcome, "duplicate");
+        let id = added.asset.context("no asset")?;
+        let asset = node.api().asset(&id).await?;
+        let Some(whole) = whole else {
+            ensure!(asset.motion.is_none(), "a minute is no part of a photo");
+            continue;
+        };
+        assert_eq!(asset.motion.context("no film")?.size_bytes, whole.len() as u64);
+        assert_eq!(node.api().motion(&id, None).await?, whole);
+        assert_eq!(node.api().motion(&id, Some("bytes=4-11")).await?, &whole[4..12], "a range of the film");
+    }
+    Ok(())
 }

@@ -180,6 +180,7 @@ export const pictures = {
   grid: (asset: string) => `${BASE}/assets/${id(asset)}/thumb?size=grid`,
   preview: (asset: string) => `${BASE}/assets/${id(asset)}/thumb?size=preview`,
   original: (asset: string) => `${BASE}/assets/${id(asset)}/original`,
+  motion: (asset: string) => `${BASE}/assets/${id(asset)}/motion`,
   selfie: (selfie: string) => `${BASE}/profile/selfies/${id(selfie)}/still`,
   approvalStill: (approval: string) => `${BASE}/approvals/${id(approval)}/still`,
   approvalCrop: (approval: string) => `${BASE}/approvals/${id(approval)}/crop`,

@@ -90,6 +90,7 @@ export interface AssetView {
   faces: Array<FaceView>
   /** `waiting`, `done` or `failed`. */
   faces_state: string
+  file?: FileView | null
   /** File name as imported. */
   file_name: string
   /** Whether the file carries a location (it is never shown to others). */
@@ -102,6 +103,7 @@ export interface AssetView {
   imported_at: number
   /** Media type. */
   media_type: string
+  motion?: MotionView | null
   /** Origin. */
   origin: OriginView
   /** Deliveries to others. */
@@ -223,6 +225,16 @@ export interface FaceView {
   y: number
 }
 
+/** A file that cannot be shown. */
+export interface FileView {
+  /** The end of its name, such as `PDF`. */
+  ending: string
+  /** Whether another version, or a program that the reason names, may show it; it is tried again by itself. */
+  may_change: boolean
+  /** Why it cannot be shown. */
+  reason: string
+}
+
 /** Start of an announcement. */
 export interface FindMeBody {
   /** How long to announce, hours; 1 to 2160 (renewed every day meanwhile). */
@@ -231,7 +243,7 @@ export interface FindMeBody {
   text_hash: string
 }
 
-/** A file that was not imported. */
+/** A file that was not imported, or is kept but cannot be shown. */
 export interface ImportFailureView {
   /** File name. */
   name: string
@@ -245,6 +257,8 @@ export interface ImportView {
   duplicates: number
   /** Files that could not be imported, at most the first 1,000. */
   failed: Array<ImportFailureView>
+  /** Those of them that are kept but cannot be shown, at most the first 1,000. */
+  files: Array<ImportFailureView>
   /** End. */
   finished_at?: number | null
   /** Id. */
@@ -329,6 +343,14 @@ export interface MemberView {
   role: string
 }
 
+/** The moving part of a photo. */
+export interface MotionView {
+  /** Media type. */
+  media_type: string
+  /** Size. */
+  size_bytes: number
+}
+
 /** A new event. */
 export interface NewEventBody {
   /** End. */
@@ -407,23 +429,19 @@ export interface ProfileView {
 
 /** A file over which decoders stopped three times. */
 export interface QuarantinedView {
-  /** The photo in the library, for `faces`. */
-  asset?: string | null
+  /** What it is in the library. */
+  asset: string
   /** When it happened last, Unix milliseconds; for `faces`, when the photo was imported. */
   at: number
-  /** Whether it can be tried again from here; an upload must be added again. */
-  can_retry: boolean
   /** File name, as shown. */
   file_name: string
   /** Id. */
   id: string
-  /** Where it lies on the daemon's machine, if it was no upload. */
-  path?: string | null
   /** What happened, in words. */
   reason: string
   /** Size in bytes. */
   size_bytes: number
-  /** `reading`: it could not be imported. `faces`: it is in the library, and no faces were looked for. */
+  /** `reading`: it is kept as a file, not as a picture. `faces`: it is a photo, and no faces were looked for. */
   work: string
 }
 
@@ -523,6 +541,8 @@ export interface StatusView {
 export interface TimelineBlockView {
   /** Faces found, or -1 while not looked at. */
   faces: Array<number>
+  /** For files that cannot be shown, the end of their name, such as `PDF`. */
+  file: Array<string | null>
   /** Asset ids. */
   ids: Array<string>
   /** Whether the asset was received from somebody. */
@@ -563,11 +583,11 @@ export interface TransferView {
 
 /** What became of one uploaded file. */
 export interface UploadView {
-  /** The asset, when imported or a duplicate. */
+  /** The asset, unless refused. */
   asset?: string | null
-  /** `imported`, `duplicate` or `refused`. */
+  /** `imported`, `kept` (as a file that cannot be shown), `duplicate` or `refused`. */
   outcome: string
-  /** Why it was refused. */
+  /** Why it was refused or cannot be shown. */
   reason?: string | null
 }
 

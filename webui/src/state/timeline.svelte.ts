@@ -13,6 +13,8 @@ export interface Item {
   takenAt: number
   received: boolean
   faces: number
+  /** The end of the name of a file that cannot be shown, such as `PDF`. */
+  file: string | null
 }
 
 /** Told before and after the skeleton is exchanged, so that the view can hold its place. */
@@ -136,6 +138,7 @@ class Timeline {
           takenAt: block.taken_at[offset] ?? 0,
           received: block.received[offset] ?? false,
           faces: block.faces[offset] ?? -1,
+          file: block.file[offset] ?? null,
         }
       })
       this.#fresh.add(n)

@@ -3,7 +3,7 @@ import { isAbort, uploadFile, wordsFor } from '../api/client'
 
 const AT_ONCE = 3
 
-export type UploadState = 'waiting' | 'sending' | 'imported' | 'duplicate' | 'refused' | 'failed'
+export type UploadState = 'waiting' | 'sending' | 'imported' | 'kept' | 'duplicate' | 'refused' | 'failed'
 
 export class Upload {
   state = $state<UploadState>('waiting')
@@ -23,6 +23,8 @@ class Uploads {
   finished = $derived(this.list.filter((upload) => upload.state !== 'waiting' && upload.state !== 'sending').length)
   running = $derived(this.finished < this.total)
   imported = $derived(this.count('imported'))
+  /** Added as files that cannot be shown. */
+  kept = $derived(this.list.filter((upload) => upload.state === 'kept'))
   duplicates = $derived(this.count('duplicate'))
   problems = $derived(this.list.filter((upload) => upload.state === 'refused' || upload.state === 'failed'))
   fraction = $derived.by(() => {
@@ -79,7 +81,7 @@ class Uploads {
     try {
       const answer = await uploadFile(upload.file, (sent) => (upload.sentBytes = sent), this.#stop.signal)
       upload.reason = answer.reason ?? ''
-      upload.state = answer.outcome === 'imported' || answer.outcome === 'duplicate' ? answer.outcome : 'refused'
+      upload.state = ['imported', 'kept', 'duplicate'].includes(answer.outcome) ? (answer.outcome as UploadState) : 'refused'
     } catch (error) {
       upload.reason = isAbort(error) ? 'Stopped.' : wordsFor(error)
       upload.state = 'failed'

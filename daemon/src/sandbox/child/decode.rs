@@ -1,19 +1,22 @@
 //! From a file to upright pixels, within the limits.
 
+use std::borrow::Cow;
+
 use image::error::LimitErrorKind;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageError, Limits, RgbImage};
+use image::{DynamicImage, ImageError, RgbImage};
 use inframe_models::photo;
 
+use super::formats::{Coded, broken};
+use crate::sandbox::container::Format;
 use crate::sandbox::container::metadata::Metadata;
-use crate::sandbox::container::{ContainerError, Format};
 use crate::sandbox::limits;
 use crate::sandbox::message::FractionRect;
 use crate::sandbox::refusal::{Refusal, tame};
 
 /// A file whose structure is whole and whose size is within the limits; nothing is decoded yet.
 pub(super) struct Checked<'a> {
-    pub(super) bytes: &'a [u8],
+    coded: Coded<'a>,
     pub(super) format: Format,
     pub(super) metadata: Metadata<'a>,
     pub(super) orientation: Orientation,
@@ -33,17 +36,15 @@ impl<'a> Checked<'a> {
     /// pixel is decoded).
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Refusal> {
         let format = Format::sniff(bytes).ok_or(Refusal::NotAnImage)?;
-        let stored = photo::dimensions(bytes, format.decoder()).map_err(|error| refusal(&error, format));
-        if let Ok((width, height)) = stored {
+        let opened = Coded::open(bytes, format);
+        if let Ok((_, (width, height))) = opened {
             check_size(width, height)?;
         }
         // The structure speaks first: "cut off" is better advice than what a decoder says of the same file.
-        let metadata = Metadata::find(bytes, format).map_err(|error| match error {
-            ContainerError::CutShort => Refusal::CutShort,
-            ContainerError::Malformed(what) => Refusal::Damaged(what.to_string()),
-        })?;
+        let metadata = Metadata::find(bytes, format).map_err(broken)?;
         let orientation = metadata.orientation();
-        Ok(Self { bytes, format, metadata, orientation, stored: stored? })
+        let (coded, stored) = opened?;
+        Ok(Self { coded, format, metadata, orientation, stored })
     }
 
     /// Width and height of the upright image.
@@ -53,12 +54,7 @@ impl<'a> Checked<'a> {
     }
 
     fn decode(&self) -> Result<photo::Decoded, Refusal> {
-        let mut bounds = Limits::no_limits();
-        bounds.max_image_width = Some(limits::MAX_SIDE_PX);
-        bounds.max_image_height = Some(limits::MAX_SIDE_PX);
-        bounds.max_alloc = Some(limits::MAX_DECODE_BYTES);
-        let decoded = photo::decode(self.bytes, self.format.decoder(), &bounds);
-        let decoded = decoded.map_err(|error| refusal(&error, self.format))?;
+        let decoded = self.coded.decode(self.format)?;
         Ok(photo::Decoded { image: narrowed(decoded.image), ..decoded })
     }
 
@@ -83,7 +79,7 @@ fn narrowed(image: DynamicImage) -> DynamicImage {
     }
 }
 
-fn check_size(width: u32, height: u32) -> Result<(), Refusal> {
+pub(super) fn check_size(width: u32, height: u32) -> Result<(), Refusal> {
     let side_px = width.max(height);
     if side_px > limits::MAX_SIDE_PX {
         return Err(Refusal::SideTooLong { side_px });
@@ -107,7 +103,7 @@ fn is_small_rgb(icc: &[u8]) -> bool {
     icc.len() <= limits::MAX_THUMB_ICC_BYTES && icc.get(16..20) == Some(b"RGB ")
 }
 
-fn refusal(error: &ImageError, format: Format) -> Refusal {
+pub(super) fn refusal(error: &ImageError, format: Format) -> Refusal {
     match error {
         ImageError::IoError(cause) if cause.kind() == std::io::ErrorKind::UnexpectedEof => Refusal::CutShort,
         ImageError::Unsupported(_) => Refusal::Unsupported(format.extension().to_ascii_uppercase()),
@@ -128,6 +124,18 @@ pub(super) fn crop(file: &[u8], rect: FractionRect, margin: f32, long_side_px: u
     part.apply_orientation(checked.orientation);
     let icc = decoded.icc.filter(|icc| is_small_rgb(icc));
     encode(&photo::flatten(part), icc)
+}
+
+/// What the egress filter is given: a file of a format that it can take apart, or else all its pixels as a bare JPEG.
+pub(super) fn filterable(file: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
+    match Format::sniff(file) {
+        Some(format) if !format.leaves_as_it_is() => {
+            let Upright { image, icc } = Checked::open(file)?.upright(limits::MAX_SIDE_PX)?;
+            let jpeg = photo::encode_jpeg(&image, limits::SENT_QUALITY, icc);
+            jpeg.map(Cow::Owned).map_err(|error| Refusal::Damaged(tame(&error.to_string())))
+        }
+        _ => Ok(Cow::Borrowed(file)),
+    }
 }
 
 /// Encodes at thumbnail quality.

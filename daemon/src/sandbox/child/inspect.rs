@@ -5,6 +5,7 @@ use inframe_models::photo;
 
 use super::decode::{Checked, encode};
 use super::{Outcome, capture};
+use crate::sandbox::container::motion;
 use crate::sandbox::limits;
 use crate::sandbox::message::{Answer, Inspection};
 use crate::sandbox::refusal::Refusal;
@@ -26,6 +27,7 @@ pub(super) fn inspect(file: &[u8]) -> Result<Outcome, Refusal> {
         taken_at: said.taken_at,
         camera: said.camera,
         has_location: said.has_location,
+        motion_bytes: motion::film(file, checked.format).map(|film| film.len() as u64),
         mean_rgb565: mean_rgb565(&tiny),
         thumbhash: thumbhash(&tiny),
         grid: Vec::new(),

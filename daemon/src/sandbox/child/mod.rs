@@ -4,6 +4,7 @@
 mod capture;
 mod decode;
 mod faces;
+mod formats;
 mod inspect;
 pub mod probe;
 mod still;
@@ -82,7 +83,14 @@ fn perform(job: &Job, file: &[u8], filter: RenditionFilter, engine: &mut faces::
         Job::Crop { rect, margin, long_side_px } => {
             decode::crop(file, *rect, *margin, *long_side_px).map(|jpeg| (Answer::Image, vec![jpeg]))
         }
-        Job::Rendition => filter(file).map(|clean| (Answer::Image, vec![clean])),
+        Job::Pair { photo_bytes } => {
+            let at = usize::try_from(*photo_bytes).unwrap_or(usize::MAX).min(file.len());
+            let (photo, film) = file.split_at(at);
+            Ok((Answer::Pair(super::container::motion::belongs(photo, film)), Vec::new()))
+        }
+        Job::Rendition => {
+            decode::filterable(file).and_then(|file| filter(&file)).map(|clean| (Answer::Image, vec![clean]))
+        }
     };
     outcome.unwrap_or_else(|refusal| (Answer::Refused(refusal), Vec::new()))
 }

@@ -46,6 +46,16 @@ pub struct Segment<'a> {
 /// # Errors
 /// `CutShort` when EOI is missing, `Malformed` for markers and lengths that cannot be.
 pub fn segments(bytes: &[u8]) -> Result<Vec<Segment<'_>>, ContainerError> {
+    walk(bytes).map(|(found, _)| found)
+}
+
+/// How many bytes the image takes, up to and with EOI; `None` when its structure is damaged.
+#[must_use]
+pub fn end(bytes: &[u8]) -> Option<usize> {
+    walk(bytes).ok().map(|(_, len)| len)
+}
+
+fn walk(bytes: &[u8]) -> Result<(Vec<Segment<'_>>, usize), ContainerError> {
     let mut cursor = Cursor::new(bytes);
     if cursor.array::<2>()? != [0xff, SOI] {
         return Err(ContainerError::Malformed("no start marker"));
@@ -67,7 +77,31 @@ pub fn segments(bytes: &[u8]) -> Result<Vec<Segment<'_>>, ContainerError> {
             }
         }
     }
-    Ok(found)
+    Ok((found, bytes.len() - cursor.rest().len()))
+}
+
+/// Width and height out of the frame header, without looking at the rest. `None` for lossless JPEGs and those of more than 8 bits, in which cameras
+/// keep raw pixels, and for what is no JPEG.
+#[must_use]
+pub fn viewable_size(bytes: &[u8]) -> Option<(u16, u16)> {
+    let mut cursor = Cursor::new(bytes);
+    if cursor.array::<2>().ok()? != [0xff, SOI] {
+        return None;
+    }
+    for _ in 0..limits::MAX_PIECES {
+        let marker = marker(&mut cursor).ok()?;
+        let length = usize::from(u16::from_be_bytes(cursor.array().ok()?));
+        let body = cursor.take(length.checked_sub(2)?).ok()?;
+        match (marker, body) {
+            // Baseline, extended, progressive; samples of 8 bits; grey or three colours.
+            (0xc0..=0xc2, [8, h0, h1, w0, w1, 1 | 3, ..]) => {
+                return Some((u16::from_be_bytes([*w0, *w1]), u16::from_be_bytes([*h0, *h1])));
+            }
+            (0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | SOS | EOI, _) => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Reads one marker. Fill bytes may precede it; stray bytes between segments are passed over, as every viewer does.

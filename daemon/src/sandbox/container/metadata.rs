@@ -1,16 +1,23 @@
 //! Finds the EXIF block and XMP packets of a file, without reading what is in them, and the orientation.
 
+use std::borrow::Cow;
+
 use image::metadata::Orientation;
 
-use super::{ContainerError, Format, jpeg, png, webp};
+use super::heif::Heif;
+use super::tiff::{self, Tiff, tag};
+use super::{ContainerError, Format, gif, jpeg, png, raw, webp};
 
 /// Where a file keeps what it says about itself.
 #[derive(Default)]
 pub struct Metadata<'a> {
-    /// The EXIF block, from its byte-order mark on. Where a file has several, the first one counts.
-    pub exif: Option<&'a [u8]>,
+    /// The EXIF block, from its byte-order mark on. Where a file has several, the first one counts. Of TIFF and raw files, whose directories are
+    /// spread over the file, a digest.
+    pub exif: Option<Cow<'a, [u8]>>,
     /// XMP packets.
     pub xmp: Vec<&'a [u8]>,
+    /// How to turn the image, where the container says so itself, which then comes before EXIF's word.
+    pub turn: Option<Orientation>,
 }
 
 impl<'a> Metadata<'a> {
@@ -46,8 +53,38 @@ impl<'a> Metadata<'a> {
                     }
                 }
             }
+            Format::Gif => {
+                gif::blocks(bytes)?;
+            }
+            Format::Bmp => {}
+            Format::Tiff => found.note_tiff(bytes)?,
+            Format::Avif | Format::Heif => {
+                let heif = Heif::open(bytes)?;
+                found.turn = Some(heif.orientation());
+                found.xmp = heif.xmp();
+                if let Some(exif) = heif.exif() {
+                    found.note_exif(exif);
+                }
+            }
+            Format::Raw(kind) => {
+                let preview = raw::preview(bytes, kind)?;
+                found = Self::find(preview.jpeg, Format::Jpeg)?;
+                // What the raw file says itself comes first; often its preview says nothing, not even how to turn it.
+                if !preview.exif.is_empty() {
+                    found.exif = Some(Cow::Owned(preview.exif));
+                }
+            }
         }
         Ok(found)
+    }
+
+    fn note_tiff(&mut self, bytes: &'a [u8]) -> Result<(), ContainerError> {
+        let tiff = Tiff::open(bytes, &[42])?;
+        let main = tiff.directory(tiff.first)?;
+        let named = |tag| main.number(tag).and_then(|offset| tiff.directory(offset).ok());
+        self.exif = Some(Cow::Owned(tiff::digest(&main, named(tag::EXIF).as_ref(), named(tag::GPS).as_ref())));
+        self.xmp.extend(main.get(tag::XMP).map(|entry| entry.value));
+        Ok(())
     }
 
     /// Notes an APP1 segment of a JPEG.
@@ -61,13 +98,14 @@ impl<'a> Metadata<'a> {
 
     /// PNG and WebP files sometimes carry JPEG's prefix too.
     fn note_exif(&mut self, body: &'a [u8]) {
-        self.exif.get_or_insert(body.strip_prefix(jpeg::EXIF_PREFIX).unwrap_or(body));
+        self.exif.get_or_insert(Cow::Borrowed(body.strip_prefix(jpeg::EXIF_PREFIX).unwrap_or(body)));
     }
 
     /// How the stored pixels must be turned to stand upright; "as they are" when nothing valid is said.
     #[must_use]
     pub fn orientation(&self) -> Orientation {
-        self.exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
+        let said = || self.exif.as_deref().and_then(Orientation::from_exif_chunk);
+        self.turn.or_else(said).unwrap_or(Orientation::NoTransforms)
     }
 }
 

@@ -4,9 +4,13 @@
 //! thumbnails, XMP, further images, and whatever follows the image's end (the film of a "motion photo"). Pixels are copied as they are compressed.
 //! Three things are kept on purpose: orientation (rewritten as an EXIF block that says nothing else), the colour profile, and pixel density.
 //!
+//! It knows JPEG, PNG, WebP and GIF. Photos of other formats are decoded and made into a bare JPEG before they come here (`sandbox::child`), so
+//! that nothing of such a file leaves but its pixels.
+//!
 //! It works by a list of what is allowed, not of what is forbidden, and gives nothing at all for a file whose structure it cannot follow to the end.
 //! Pure functions, made to run in the sandbox. Not looked into: bytes inside the compressed pixel data, and the text inside a colour profile.
 
+mod gif;
 mod jpeg;
 mod png;
 mod webp;
@@ -18,7 +22,7 @@ use crate::sandbox::container::{ContainerError, Format};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EgressError {
     /// Not a format that the filter knows.
-    #[error("it is not a JPEG, PNG or WebP image")]
+    #[error("it is not a JPEG, PNG, WebP or GIF image")]
     NotAnImage,
     /// The file's structure cannot be followed to its end.
     #[error(transparent)]
@@ -43,7 +47,10 @@ pub fn rendition(file: &[u8]) -> Result<Vec<u8>, EgressError> {
         Some(Format::Jpeg) => jpeg::filter(file),
         Some(Format::Png) => png::filter(file),
         Some(Format::WebP) => webp::filter(file),
-        None => Err(EgressError::NotAnImage),
+        Some(Format::Gif) => gif::filter(file),
+        Some(Format::Tiff | Format::Bmp | Format::Avif | Format::Heif | Format::Raw(_)) | None => {
+            Err(EgressError::NotAnImage)
+        }
     }
 }
 

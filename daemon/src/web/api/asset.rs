@@ -19,7 +19,11 @@ where
     S: Clone + Send + Sync + 'static,
     Node: FromRef<S>,
 {
-    OpenApiRouter::default().routes(routes!(get_asset)).routes(routes!(get_thumb)).routes(routes!(get_original))
+    OpenApiRouter::default()
+        .routes(routes!(get_asset))
+        .routes(routes!(get_thumb))
+        .routes(routes!(get_original))
+        .routes(routes!(get_motion))
 }
 
 /// One asset in full
@@ -74,4 +78,17 @@ async fn get_thumb(
 async fn get_original(State(node): State<Node>, Path(id): Path<String>, headers: HeaderMap) -> Answer<Response> {
     let original = node.original(id.clone()).await?;
     download::answer(original, &id, &headers).await
+}
+
+/// The film that was taken with a photo; takes `Range`
+#[utoipa::path(
+    get, path = "/assets/{id}/motion", tag = "library", params(("id" = String, Path)),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "video/mp4"),
+        (status = 206, body = Vec<u8>, content_type = "video/mp4", description = "The range asked for"),
+    )
+)]
+async fn get_motion(State(node): State<Node>, Path(id): Path<String>, headers: HeaderMap) -> Answer<Response> {
+    let film = node.motion(id.clone()).await?;
+    download::answer(film, &format!("{id}m"), &headers).await
 }

@@ -15,7 +15,7 @@ use super::Guards;
 use super::host::HostList;
 
 /// What pages of the dashboard may load and do.
-pub const PAGE_POLICY: &str = "default-src 'none'; img-src 'self' blob:; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; \
+pub const PAGE_POLICY: &str = "default-src 'none'; img-src 'self' blob:; media-src 'self'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; \
      frame-ancestors 'none'; base-uri 'none'; form-action 'self'; require-trusted-types-for 'script'";
 
 /// Answers of the API are no pages: they load and do nothing.

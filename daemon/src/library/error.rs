@@ -1,0 +1,50 @@
+//! Why the library could not do something.
+
+use crate::sandbox::SandboxError;
+use crate::vault::{BlobError, CatalogError, VaultError};
+
+/// Why the library could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// There is nothing to keep; the text says why and what to do.
+    #[error("{0}")]
+    Unreadable(String),
+    /// Too large.
+    #[error("the file has {size_bytes} bytes; photos up to {limit_bytes} bytes can be imported")]
+    TooLarge {
+        /// Its size.
+        size_bytes: u64,
+        /// The bound.
+        limit_bytes: u64,
+    },
+    /// No such asset.
+    #[error("no such photo")]
+    NotFound,
+    /// A file that cannot be shown.
+    #[error("this file has no picture")]
+    NoPicture,
+    /// The sandbox could not do its work just now.
+    #[error("the photo could not be examined: {0}")]
+    Sandbox(SandboxError),
+    /// The vault failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// No randomness.
+    #[error("the system gives no random numbers")]
+    Random,
+    /// The daemon is ending.
+    #[error("the daemon is ending")]
+    Ending,
+}
+
+impl From<BlobError> for LibraryError {
+    fn from(error: BlobError) -> Self {
+        Self::Vault(error.into())
+    }
+}
+
+impl From<CatalogError> for LibraryError {
+    fn from(error: CatalogError) -> Self {
+        Self::Vault(error.into())
+    }
+}
