@@ -26,7 +26,7 @@ pub use timeline::{BLOCK, Timeline, ending};
 
 use crate::live::{Live, What};
 use crate::sandbox::{Inspection, Sandbox};
-use crate::vault::{Batch, BlobId, BlobKind, Kind, Vault, VaultError};
+use crate::vault::{Batch, BlobId, BlobKind, Kind, Vault};
 use timeline::Item;
 
 /// Assets changed in one commit when all are changed.
