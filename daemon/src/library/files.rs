@@ -30,12 +30,15 @@ impl Unshown {
                     | Refusal::SideTooLong { .. }
                     | Refusal::NeedsTooMuchMemory
             ),
-            SandboxError::Crashed(_) | SandboxError::TimedOut => false,
+            // It may only have been a bad moment of the machine.
+            SandboxError::TimedOut => true,
+            SandboxError::Crashed(_) => false,
             SandboxError::TooLarge | SandboxError::Unavailable(_) => return Err(error),
         };
         let reason = match error {
             SandboxError::Refused(refusal) => refusal.to_string(),
-            _ => "reading this file as a picture crashed or took too long".to_string(),
+            SandboxError::TimedOut => "reading this file as a picture took too long".to_string(),
+            _ => "reading this file as a picture crashed".to_string(),
         };
         Ok(Self { reason, may_change })
     }
