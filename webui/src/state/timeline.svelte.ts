@@ -111,6 +111,11 @@ class Timeline {
     return this.#items[index]
   }
 
+  /** What is known of an asset without asking. */
+  known(id: string): Item | undefined {
+    return this.#items.find((item) => item?.id === id)
+  }
+
   /** Asks for the blocks of a range and lets go of requests that nobody waits for any more. */
   want(from: number, to: number): void {
     if (this.count === 0) return
