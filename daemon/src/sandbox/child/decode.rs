@@ -6,7 +6,7 @@ use image::{DynamicImage, ImageError, Limits, RgbImage};
 use inframe_models::photo;
 
 use crate::sandbox::container::metadata::Metadata;
-use crate::sandbox::container::{ContainerError, Format};
+use crate::sandbox::container::{ContainerError, Format, jpeg};
 use crate::sandbox::limits;
 use crate::sandbox::message::FractionRect;
 use crate::sandbox::refusal::{Refusal, tame};
@@ -42,6 +42,12 @@ impl<'a> Checked<'a> {
             ContainerError::CutShort => Refusal::CutShort,
             ContainerError::Malformed(what) => Refusal::Damaged(what.to_string()),
         })?;
+        if let (Format::Jpeg, Ok((width, height))) = (format, &stored) {
+            let px = u64::from(*width) * u64::from(*height);
+            if px * jpeg::scans(bytes) as u64 > limits::MAX_SCANNED_PIXELS {
+                return Err(Refusal::Damaged("its pixels are told too many times".to_string()));
+            }
+        }
         let orientation = metadata.orientation();
         Ok(Self { bytes, format, metadata, orientation, stored: stored? })
     }
