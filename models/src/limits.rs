@@ -12,6 +12,9 @@ pub const MAX_NETWORK_BYTES: u64 = 128 << 20;
 /// Bytes of `pack.toml`. Ours has about 6 KB.
 pub const MAX_MANIFEST_BYTES: u64 = 64 << 10;
 
+/// Bytes that the hidden parts of a PNG may unpack to, such as its colour profile: printing profiles reach 2 MB.
+pub const MAX_PNG_ASIDE_BYTES: u64 = 16 << 20;
+
 /// Bytes of the centre file. 128 numbers take about 2 KB.
 pub const MAX_CENTRE_BYTES: u64 = 64 << 10;
 

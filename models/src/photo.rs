@@ -17,6 +17,8 @@ use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageResult, Limits, RgbImage,
 };
 
+use crate::limits::MAX_PNG_ASIDE_BYTES;
+
 /// A decoded image as it lies in the file (not yet upright).
 pub struct Decoded {
     /// The pixels, in the colour type of the file.
@@ -49,11 +51,18 @@ pub fn decode(bytes: &[u8], format: ImageFormat, limits: &Limits) -> ImageResult
     Ok(Decoded { image: DynamicImage::from_decoder(decoder)?, icc })
 }
 
+/// What a PNG may unpack besides its pixels: a colour profile of a few bytes can hold gigabytes. Pixels have their own limits.
+fn beside_pixels() -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(MAX_PNG_ASIDE_BYTES);
+    limits
+}
+
 fn decoder<'a>(bytes: &'a [u8], format: ImageFormat, limits: &Limits) -> ImageResult<Box<dyn ImageDecoder + 'a>> {
     let cursor = Cursor::new(bytes);
     let mut decoder: Box<dyn ImageDecoder + 'a> = match format {
         ImageFormat::Jpeg => Box::new(JpegDecoder::new(cursor)?),
-        ImageFormat::Png => Box::new(PngDecoder::with_limits(cursor, limits.clone())?),
+        ImageFormat::Png => Box::new(PngDecoder::with_limits(cursor, beside_pixels())?),
         ImageFormat::WebP => Box::new(WebPDecoder::new(cursor)?),
         ImageFormat::Gif => Box::new(GifDecoder::new(cursor)?),
         ImageFormat::Tiff => Box::new(TiffDecoder::new(cursor)?),

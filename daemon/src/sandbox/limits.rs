@@ -9,6 +9,9 @@ pub const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 pub const MAX_PIXELS: u64 = 100_000_000;
 /// Longest side, in pixels: panoramas reach about 30,000.
 pub const MAX_SIDE_PX: u32 = 32_768;
+/// Most pixels that the scans of a JPEG may go over together: each scan of a progressive file goes over the whole image, and programs write about
+/// 10. At 150 megapixels this allows 16.
+pub const MAX_SCANNED_PIXELS: u64 = 2_500_000_000;
 /// Most bytes that a decoder may take for its output: 100 megapixels with four channels of 16 bits.
 pub const MAX_DECODE_BYTES: u64 = 8 * MAX_PIXELS;
 /// Address space of a child, in bytes: the decoded image (800 MB at most) and its reduction to 8 bits (400 MB), or the coefficients of a progressive

@@ -122,7 +122,7 @@ fn zeros(width: u32, height: u32, kind: &[u8; 2], bytes_per_pixel: usize) -> Byt
 
 /// A zlib stream (RFC 1950 and 1951) of zeros, in one block with the fixed codes. Written by hand, since to compress the 800 MB of the largest
 /// image takes this unoptimised program half a minute.
-fn zlib_of_zeros(len: usize) -> Vec<u8> {
+pub fn zlib_of_zeros(len: usize) -> Vec<u8> {
     const LONGEST: usize = 258;
     let mut out = vec![0x78, 0x01];
     let (mut bits, mut held) = (0u32, 0);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "everything here is a test or only called by one")]
 
+mod bombs;
 mod children;
 mod confinement;
 mod cost;

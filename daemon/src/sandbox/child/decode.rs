@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use image::error::LimitErrorKind;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageError, RgbImage};
+use image::{DynamicImage, ImageError, ImageFormat, RgbImage};
 use inframe_models::photo;
 
 use super::formats::{Coded, broken};
-use crate::sandbox::container::Format;
 use crate::sandbox::container::metadata::Metadata;
+use crate::sandbox::container::{Format, jpeg};
 use crate::sandbox::limits;
 use crate::sandbox::message::FractionRect;
 use crate::sandbox::refusal::{Refusal, tame};
@@ -42,6 +42,12 @@ impl<'a> Checked<'a> {
         }
         // The structure speaks first: "cut off" is better advice than what a decoder says of the same file.
         let metadata = Metadata::find(bytes, format).map_err(broken)?;
+        if let Ok((Coded::Plain(coded, ImageFormat::Jpeg), (width, height))) = &opened {
+            let px = u64::from(*width) * u64::from(*height);
+            if px * jpeg::scans(coded) as u64 > limits::MAX_SCANNED_PIXELS {
+                return Err(Refusal::Damaged("its pixels are told too many times".to_string()));
+            }
+        }
         let orientation = metadata.orientation();
         let (coded, stored) = opened?;
         Ok(Self { coded, format, metadata, orientation, stored })

@@ -104,6 +104,12 @@ pub fn viewable_size(bytes: &[u8]) -> Option<(u16, u16)> {
     None
 }
 
+/// How many scans a JPEG has; 0 where its structure cannot be followed.
+#[must_use]
+pub fn scans(bytes: &[u8]) -> usize {
+    segments(bytes).map_or(0, |segments| segments.iter().filter(|segment| segment.marker == SOS).count())
+}
+
 /// Reads one marker. Fill bytes may precede it; stray bytes between segments are passed over, as every viewer does.
 fn marker(cursor: &mut Cursor<'_>) -> Result<u8, ContainerError> {
     loop {

@@ -38,6 +38,10 @@ pub fn chunks(bytes: &[u8]) -> Result<Vec<Chunk<'_>>, ContainerError> {
         if found.is_empty() != (&kind == b"IHDR") {
             return Err(ContainerError::Malformed("the header is not where it must be"));
         }
+        // Three bytes a colour, 256 at most; the decoder that we use stops over a part of one.
+        if &kind == b"PLTE" && (body.is_empty() || body.len() > 768 || body.len() % 3 != 0) {
+            return Err(ContainerError::Malformed("the palette"));
+        }
         found.push(Chunk { kind, body });
         if &kind == b"IEND" {
             return Ok(found);
