@@ -33,7 +33,7 @@ pub(super) async fn to_jpeg(inframe: &Path, tool: &Path, photo: &[u8]) -> Result
     let name = OutputName::new().map_err(unavailable)?;
     let budget = ToolBudget {
         memory_bytes: limits::LIBHEIF_ADDRESS_BYTES,
-        processor_time: limits::DECODE_TIMEOUT,
+        processor_time: limits::JOB_PROCESSOR_TIME,
         file_bytes: 0,
         open_files: limits::LIBHEIF_OPEN_FILES,
     };

@@ -66,10 +66,13 @@ pub const CHILDREN_PER_JOB: u32 = 3;
 pub const JOBS_PER_CHILD: u32 = 500;
 /// How long a child may take to start and say what it is confined by: a cold disk needs seconds to read the program.
 pub const START_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long decoding, cropping and filtering may take: 100 megapixels need about 3 s on a fast core.
-pub const DECODE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long finding faces may take, loading the model included: a crowd of 100 faces needs about 3 s on a fast core.
-pub const FACES_TIMEOUT: Duration = Duration::from_secs(60);
+/// How much processor time one job may take: 100 megapixels, or a crowd of 100 faces with the loading of the model, need about 3 s on a fast core.
+pub const JOB_PROCESSOR_TIME: Duration = Duration::from_secs(60);
+/// How long decoding, cropping and filtering may take by the clock. Children yield to every other program, so that on a busy machine they may
+/// stand still for long; their processor time is what is held short.
+pub const DECODE_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long finding faces may take by the clock.
+pub const FACES_TIMEOUT: Duration = Duration::from_secs(180);
 /// How long an idle child is kept; the model's memory is given back after it.
 pub const IDLE: Duration = Duration::from_secs(30);
 /// How long a child that was told to go may take before it is killed.

@@ -25,7 +25,7 @@ impl ProcessorTime {
     /// Lets the child use the time of one job more than it has used so far; the kernel kills it beyond that. Says whether that holds.
     pub(crate) fn allow_one_job(&self) -> bool {
         let (Some(_), Some(used)) = (self.child, self.used()) else { return false };
-        let until = (used + limits::FACES_TIMEOUT).as_secs() + 1;
+        let until = (used + limits::JOB_PROCESSOR_TIME).as_secs() + 1;
         let maximum = getrlimit(Resource::Cpu).maximum;
         let current = maximum.map_or(until, |maximum| maximum.min(until));
         // A failure leaves the earlier, stricter limit in force.

@@ -21,7 +21,7 @@ async fn d7_what_is_no_image_is_refused() {
     let mut wrong_magic = encode(&picture(), ImageFormat::Jpeg);
     wrong_magic[0] = 0xfe;
     let html = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>".to_vec();
-    for file in [vec![], vec![0xff], wrong_magic, html, b"GIF89a\x01\0\x01\0\0\0\0;".to_vec(), b"words\n".to_vec()] {
+    for file in [vec![], vec![0xff], wrong_magic, html, b"GIF88a\x01\0\x01\0\0\0\0;".to_vec(), b"words\n".to_vec()] {
         assert_eq!(refusal(&sandbox, file).await, Refusal::NotAnImage);
     }
 }
