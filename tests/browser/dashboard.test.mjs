@@ -57,10 +57,13 @@ step('photos come in by the file dialog and by drag and drop, and appear as tile
   await waitUntil('their pictures', () => theirs.page.evaluate(() => [...document.querySelectorAll('[data-testid=tile] img')].filter((image) => image.naturalWidth > 0).length >= 2))
 })
 
-step('a file that is no photo is named with its reason', async () => {
+step('a file that is no photo is kept as a file, with its reason', async () => {
   await theirs.id('file-input').setInputFiles({ name: 'letter.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('no picture at all') })
-  await theirs.page.getByText('letter.jpg').first().waitFor()
-  assert.equal(await theirs.id('tile').count(), 2)
+  const kept = theirs.id('upload-kept')
+  await kept.getByText('letter.jpg').waitFor()
+  assert.match(await kept.innerText(), /kept as a file: .{10,}/s)
+  await waitUntil('its tile', async () => (await theirs.id('tile').count()) === 3)
+  await theirs.picture('file-tile')
 })
 
 step('an event is made, a link invites, the invited one is admitted', async () => {

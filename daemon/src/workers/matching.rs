@@ -53,9 +53,14 @@ fn run(core: &Arc<Core>) -> anyhow::Result<Step> {
     Ok(Step { done: found, ..Step::default() })
 }
 
-/// Whether a photo takes part in an event: mine, and within the event's time, or added by hand. What I received from others I never pass on.
+/// Whether a photo takes part in an event: mine, and within the event's time, or added by hand. What I received from others I never pass on, and
+/// in a file that cannot be shown nobody can be found.
 pub(crate) fn takes_part(search: &Search, id: AssetId, asset: &StoredAsset) -> bool {
-    if asset.doubtful || asset.origin != Origin::Imported || search.settings.taken_out.contains(&id) {
+    if asset.grid.is_none()
+        || asset.doubtful
+        || asset.origin != Origin::Imported
+        || search.settings.taken_out.contains(&id)
+    {
         return false;
     }
     if search.settings.chosen.contains(&id) {
