@@ -28,6 +28,8 @@ pub mod library;
 
 pub mod faces;
 
+pub mod people;
+
 pub mod matching;
 
 pub mod sharing;

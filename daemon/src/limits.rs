@@ -65,6 +65,38 @@ pub const MAX_KEY_FILE_BYTES: u64 = 4 * 1024;
 /// How long opening waits for a database lock that a just ended owner in this process still holds.
 pub const DATABASE_LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
+// ---- people ----
+
+/// Longest name of a person, in characters: first and family names with room, and one line on the screen.
+pub const MAX_PERSON_NAME_CHARS: usize = 60;
+
+/// The same in bytes: all of them of the longest kind.
+pub const MAX_PERSON_NAME_BYTES: usize = 240;
+
+/// Corrections that can be taken back one after the other. Each holds what it touched, some kilobytes at most.
+pub const CORRECTIONS_KEPT: usize = 20;
+
+/// Rows of people in one commit: a row has some hundred bytes, and a photo with a hundred faces ten kilobytes.
+pub const PEOPLE_ROWS_PER_BATCH: usize = 1000;
+
+/// Photos whose faces are grouped in one step, in one commit.
+pub const PHOTOS_GROUPED_PER_STEP: usize = 64;
+
+/// Photos whose faces are fed to the search at once after a start: a lock of some ten milliseconds.
+pub const PHOTOS_WARMED_PER_STEP: usize = 200;
+
+/// Faces that one correction can name.
+pub const MAX_FACES_PER_CORRECTION: usize = 1000;
+
+/// Photos of a person in one answer.
+pub const MAX_PERSON_PHOTOS_PER_ANSWER: usize = 1000;
+
+/// Questions in one answer; the next come when these are answered.
+pub const QUESTIONS_PER_ANSWER: usize = 20;
+
+/// Pictures of faces kept in memory, in bytes: some thousand. They are never on disk in plain.
+pub const FACE_PICTURES_BYTES: usize = 16 * 1024 * 1024;
+
 // ---- tasks ----
 
 /// How long an orderly shutdown may take before the tasks that remain are cut off.

@@ -33,6 +33,8 @@ pub enum What {
     Activity,
     /// Settings.
     Settings,
+    /// People: who is in which photo, and their names.
+    People,
 }
 
 impl What {
@@ -48,6 +50,7 @@ impl What {
             What::Status => "status",
             What::Activity => "activity",
             What::Settings => "settings",
+            What::People => "people",
         }
     }
 }

@@ -1,6 +1,10 @@
 //! What the API shows: plain values, made for the dashboard and the CLI, from which the OpenAPI document and the UI's types are generated.
 //! Ids are lowercase hex strings, times are Unix milliseconds, boxes are fractions (0..1) of the upright image.
 
+mod people;
+
+pub use people::*;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -210,6 +214,10 @@ pub struct FaceView {
     pub quality: f32,
     /// Whether it is the owner's own face by this node's own check.
     pub me: bool,
+    /// The person that it belongs to, if any.
+    pub person: Option<String>,
+    /// What the owner calls that person.
+    pub name: Option<String>,
 }
 
 /// Where an asset came from.
@@ -632,7 +640,7 @@ pub struct ActivityView {
 pub struct LiveView {
     /// Rising number; pass the last one as `since` to resume.
     pub seq: u64,
-    /// `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, or `resync` when messages were missed.
+    /// `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, `people`, or `resync` when messages were missed.
     pub what: String,
     /// The id concerned, if one.
     pub id: Option<String>,

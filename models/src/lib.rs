@@ -10,6 +10,7 @@
 //! | [`pack`](Pack) | a folder or the built-in pack: networks, thresholds, provenance; every file checked against its hash |
 //! | [`engine`](Engine) | runs the networks on one image |
 //! | [`convert`] | makes the ONNX files of the built-in pack from the pinned npm package |
+//! | [`Neighbours`] | embeddings near a given one |
 //! | `geometry`, `pixels` | boxes, similarity transforms, resizing and warping |
 //!
 //! Deliberately absent: the network, any database, the clock, threads, and the opening of photos by name: whoever calls brings the bytes
@@ -19,10 +20,12 @@ pub mod convert;
 mod engine;
 mod geometry;
 pub mod limits;
+mod neighbours;
 mod pack;
 pub mod photo;
 mod pixels;
 
 pub use engine::{Detection, Effort, Embedding, Engine, EngineError, Face, Quality};
 pub use geometry::{Rect, Similarity};
+pub use neighbours::{Near, Neighbours, distance_squared};
 pub use pack::{Pack, PackError, PackFacts, Thresholds, pinned_hash};

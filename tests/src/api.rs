@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::views::{
-    Activity, Approval, Asset, ConsentText, Event, EventPatch, Import, Invite, LaunchLink, Peer, Profile, Quarantined,
-    Settings, Status, TimelineBlock, Transfer, Upload,
+    Activity, Approval, Asset, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Peer, People,
+    Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Transfer, Upload,
 };
 
 /// A request that hangs is a bug; the slowest honest one (an upload on a loaded machine) stays far below.
@@ -315,6 +315,63 @@ impl Api {
 
     pub async fn transfers(&self) -> Result<Vec<Transfer>> {
         self.get("/transfers").await
+    }
+}
+
+/// People.
+#[allow(missing_docs, clippy::missing_errors_doc)]
+impl Api {
+    pub async fn people(&self) -> Result<People> {
+        self.get("/people").await
+    }
+
+    pub async fn person(&self, id: &str) -> Result<PersonDetail> {
+        self.get(&format!("/people/{id}")).await
+    }
+
+    pub async fn name_person(&self, id: &str, name: &str) -> Result<Person> {
+        self.with(Method::PATCH, &format!("/people/{id}"), &json!({ "name": name })).await
+    }
+
+    pub async fn hide_person(&self, id: &str, hidden: bool) -> Result<Person> {
+        self.with(Method::PATCH, &format!("/people/{id}"), &json!({ "hidden": hidden })).await
+    }
+
+    pub async fn merge_people(&self, id: &str, into: &str) -> Result<Person> {
+        self.with(Method::POST, &format!("/people/{id}/merge"), &json!({ "into": into })).await
+    }
+
+    pub async fn split_person(&self, id: &str, faces: &[FaceRef]) -> Result<Person> {
+        self.with(Method::POST, &format!("/people/{id}/split"), &json!({ "faces": faces })).await
+    }
+
+    pub async fn not_person(&self, id: &str, faces: &[FaceRef]) -> Result<People> {
+        self.with(Method::POST, &format!("/people/{id}/not"), &json!({ "faces": faces })).await
+    }
+
+    pub async fn assign_face(&self, face: &FaceRef, person: &str) -> Result<Asset> {
+        let path = format!("/assets/{}/faces/{}/person", face.asset, face.face);
+        self.with(Method::PUT, &path, &json!({ "person": person })).await
+    }
+
+    pub async fn questions(&self) -> Result<Questions> {
+        self.get("/people/queue").await
+    }
+
+    pub async fn answer_question(&self, person: &str, answer: &str) -> Result<Questions> {
+        self.with(Method::POST, "/people/queue", &json!({ "person": person, "answer": answer })).await
+    }
+
+    pub async fn undo_correction(&self) -> Result<People> {
+        self.with(Method::POST, "/people/undo", &json!({})).await
+    }
+
+    pub async fn face_crop(&self, face: &FaceRef) -> Result<Vec<u8>> {
+        self.bytes(&format!("/people/faces/{}/{}/crop", face.asset, face.face)).await
+    }
+
+    pub async fn asset_json(&self, id: &str) -> Result<Value> {
+        self.get(&format!("/assets/{id}")).await
     }
 }
 

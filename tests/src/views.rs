@@ -103,6 +103,8 @@ pub struct Face {
     pub w: f32,
     pub h: f32,
     pub me: bool,
+    pub person: Option<String>,
+    pub name: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -266,4 +268,54 @@ pub struct Activity {
 #[derive(Clone, Debug, Deserialize)]
 pub struct LaunchLink {
     pub url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaceRef {
+    pub asset: String,
+    pub face: u16,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Person {
+    pub id: String,
+    pub name: Option<String>,
+    pub me: bool,
+    pub hidden: bool,
+    pub photos: u32,
+    pub cover: Option<FaceRef>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct People {
+    pub consented: bool,
+    pub people: Vec<Person>,
+    pub questions: u32,
+    pub pending: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct PersonPhoto {
+    pub face: FaceRef,
+    pub confirmed: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct PersonDetail {
+    pub person: Person,
+    pub photos: Vec<PersonPhoto>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Question {
+    pub kind: String,
+    pub person: Person,
+    pub faces: Vec<FaceRef>,
+    pub suggestions: Vec<Person>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Questions {
+    pub questions: Vec<Question>,
+    pub total: u32,
 }

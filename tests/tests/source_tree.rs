@@ -15,6 +15,7 @@ const ORDER: &[&[&str]] = &[
     &["sandbox"],
     &["library"],
     &["faces"],
+    &["people"],
     &["matching"],
     &["sharing"],
     &["events"],

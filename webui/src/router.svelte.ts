@@ -1,7 +1,7 @@
 // Real addresses without a framework: a path, a query, and the browser's own history.
 
 export interface Route {
-  name: 'photos' | 'photo' | 'events' | 'event' | 'approvals' | 'transfers' | 'profile' | 'settings' | 'activity' | 'missing'
+  name: 'photos' | 'photo' | 'people' | 'person' | 'who' | 'events' | 'event' | 'approvals' | 'transfers' | 'profile' | 'settings' | 'activity' | 'missing'
   id: string
   query: URLSearchParams
 }
@@ -9,6 +9,9 @@ export interface Route {
 const PATTERNS: ReadonlyArray<[RegExp, Route['name']]> = [
   [/^\/(?:photos)?$/, 'photos'],
   [/^\/photo\/([^/]+)$/, 'photo'],
+  [/^\/people$/, 'people'],
+  [/^\/people\/queue$/, 'who'],
+  [/^\/people\/([^/]+)$/, 'person'],
   [/^\/events$/, 'events'],
   [/^\/events\/([^/]+)$/, 'event'],
   [/^\/approvals$/, 'approvals'],

@@ -37,6 +37,9 @@ pub(super) enum Command {
     /// Your face: consent, selfies
     #[command(subcommand)]
     Profile(ProfileCommand),
+    /// The people in your photos; what you call them never leaves this node
+    #[command(subcommand)]
+    People(PeopleCommand),
     /// Ask the members of an event for photos of you
     #[command(subcommand)]
     FindMe(FindMeCommand),
@@ -202,6 +205,30 @@ pub(super) enum ProfileCommand {
         /// Without a question
         #[arg(long)]
         yes: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PeopleCommand {
+    /// List people, most photos first
+    List {
+        /// Hidden ones as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// Give a person a name
+    Name {
+        /// Name or id of the person, or its first letters
+        person: String,
+        /// The name; empty takes it away
+        name: String,
+    },
+    /// Two people are one
+    Merge {
+        /// Name or id of the person who becomes part of the other
+        person: String,
+        /// Name or id of the person who stays
+        into: String,
     },
 }
 

@@ -4,6 +4,7 @@ mod args;
 mod client;
 mod event;
 mod import;
+mod people;
 mod profile;
 mod ready;
 mod sharing;
@@ -77,6 +78,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::Import { paths } => return import::run(client, screen, paths).await,
         Command::Event(command) => event::run(client, screen, command).await?,
         Command::Profile(command) => profile::run(client, screen, command).await?,
+        Command::People(command) => people::run(client, screen, command).await?,
         Command::FindMe(command) => profile::find_me(client, screen, command).await?,
         Command::Approvals(command) => sharing::approvals(client, screen, command).await?,
         Command::Peers => sharing::peers(client, screen).await?,

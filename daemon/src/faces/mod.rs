@@ -3,7 +3,7 @@
 pub mod consent;
 mod profile;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use inframe_models::Face;
@@ -73,6 +73,8 @@ impl StoredFaces {
 #[derive(Clone)]
 pub struct Faces {
     known: Arc<Mutex<HashMap<AssetId, Arc<StoredFaces>>>>,
+    /// Assets whose faces came, changed or went since somebody took note of it.
+    changed: Arc<Mutex<BTreeSet<AssetId>>>,
 }
 
 impl Faces {
@@ -87,7 +89,7 @@ impl Faces {
                 known.insert(AssetId(key), Arc::new(faces));
             }
         }
-        Ok(Self { known: Arc::new(Mutex::new(known)) })
+        Ok(Self { known: Arc::new(Mutex::new(known)), changed: Arc::default() })
     }
 
     /// Puts an asset's faces into a batch; call [`Faces::remember`] once it is committed.
@@ -102,11 +104,40 @@ impl Faces {
     /// Makes committed faces visible.
     pub fn remember(&self, asset: AssetId, faces: StoredFaces) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(asset, Arc::new(faces));
+        self.mark_changed([asset]);
     }
 
     /// Forgets an asset that was deleted.
     pub fn forget(&self, asset: AssetId) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&asset);
+        self.mark_changed([asset]);
+    }
+
+    /// Every asset whose faces are known, in no order.
+    #[must_use]
+    pub fn assets(&self) -> Vec<AssetId> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
+    /// Notes that what follows from the faces of these assets has to be looked at.
+    pub fn mark_changed(&self, assets: impl IntoIterator<Item = AssetId>) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).extend(assets);
+    }
+
+    /// How many assets' faces have changed and were not taken note of.
+    #[must_use]
+    pub fn changed(&self) -> usize {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Takes up to `most` of the assets whose faces have changed; whoever fails to deal with them marks them again. The second number is how
+    /// many are left.
+    #[must_use]
+    pub fn take_changed(&self, most: usize) -> (Vec<AssetId>, usize) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let some: Vec<AssetId> = changed.iter().take(most).copied().collect();
+        some.iter().for_each(|asset| _ = changed.remove(asset));
+        (some, changed.len())
     }
 
     /// The faces of an asset.

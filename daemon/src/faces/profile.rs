@@ -270,6 +270,15 @@ impl Profile {
         Some((mean, best.still.clone()))
     }
 
+    /// Embeddings of the owner's selfies, of the current pack.
+    #[must_use]
+    pub fn embeddings(&self) -> Vec<Vec<f32>> {
+        let held = self.held();
+        let mine =
+            held.selfies.iter().map(|(_, selfie)| selfie).filter(|one| one.pack == self.pack && one.profile == [0; 8]);
+        mine.map(|selfie| selfie.embedding.clone()).filter(|embedding| !embedding.is_empty()).collect()
+    }
+
     /// Whether a face is mine, by the full embedding.
     #[must_use]
     pub fn likeness(&self, pack: &str, embedding: &[f32]) -> Likeness {

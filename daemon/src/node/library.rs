@@ -7,9 +7,10 @@ use bytes::Bytes;
 
 use super::{Answer, Node, NodeError, Original, Picture, ReadAt, ThumbSize};
 use crate::clock::now_ms;
-use crate::faces::Likeness;
+use crate::faces::{Likeness, StoredFace};
 use crate::library::{Added, AssetId, AssetKind, FacesState, LibraryError, Origin, StoredAsset};
 use crate::live::What;
+use crate::people::FaceRef;
 use crate::sandbox::most_processes;
 use crate::settings::{MAX_WATCHED_FOLDERS, clean_nickname};
 use crate::sharing::ledgers::{ApprovalState, DeliveryState};
@@ -356,11 +357,13 @@ fn count(n: usize) -> u32 {
 
 fn asset_view(core: &Core, id: AssetId, asset: &StoredAsset) -> AssetView {
     let faces = core.faces.of(id).map(|known| {
-        known
-            .faces
-            .iter()
-            .enumerate()
-            .map(|(index, face)| FaceView {
+        let of_person = |index: usize| {
+            let face = FaceRef { asset: id, index: u16::try_from(index).ok()? };
+            core.people.read(|grouping| grouping.summary(grouping.person_of(face)?))
+        };
+        let view = |(index, face): (usize, &StoredFace)| {
+            let person = of_person(index);
+            FaceView {
                 id: index.to_string(),
                 x: face.rect[0],
                 y: face.rect[1],
@@ -368,8 +371,11 @@ fn asset_view(core: &Core, id: AssetId, asset: &StoredAsset) -> AssetView {
                 h: face.rect[3],
                 quality: face.quality,
                 me: matches!(core.profile.likeness(&known.pack, &face.embedding), Likeness::Me(_)),
-            })
-            .collect()
+                person: person.as_ref().map(|person| person.id.to_string()),
+                name: person.and_then(|person| person.person.name),
+            }
+        };
+        known.faces.iter().enumerate().map(view).collect()
     });
     let origin = match &asset.origin {
         Origin::Imported => {

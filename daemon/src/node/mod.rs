@@ -5,12 +5,14 @@
 //! | `start` | bringing up and down every part in order |
 //! | `library` | status, settings, imports, timeline, photos |
 //! | `profile` | consent, selfies, erasure |
+//! | `people` | who is in which photo, names, corrections |
 //! | `events` | events, invites, members, find-mes |
 //! | `quarantine` | files over which decoders stopped, and another try |
 //! | `sharing` | approvals, transfers, peers, activity |
 
 mod events;
 mod library;
+mod people;
 mod profile;
 mod quarantine;
 mod sharing;

@@ -90,6 +90,7 @@ impl Node {
 
     fn profile_changed(&self) {
         self.core.live.tell(What::Profile, None);
+        self.core.live.tell(What::People, None);
         self.core.live.tell(What::Status, None);
         self.core.board.ring(Job::Events);
     }
@@ -123,6 +124,8 @@ impl Node {
             core.profile.erase(|| {
                 core.library.forget_faces()?;
                 core.faces.forget_all();
+                core.people.erase()?;
+                core.face_pictures.forget();
                 core.projected.forget();
                 Ok::<(), NodeError>(())
             })?;

@@ -247,6 +247,7 @@ fn settle_doubtful(core: &Arc<Core>, key: &ApprovalId, row: &StoredApproval, sta
         } else {
             core.library.delete(row.asset)?;
             core.faces.forget(row.asset);
+            core.board.ring(Job::People);
         }
     }
     answer(core, key, state)

@@ -17,6 +17,7 @@ use crate::ledger::Ledger;
 use crate::library::{Imports, Library, LibraryError};
 use crate::live::{Live, What};
 use crate::network::{Network, NetworkConfig};
+use crate::people::People;
 use crate::sandbox::{Sandbox, SandboxConfig, most_processes};
 use crate::settings::{BackgroundRow, Settings, SettingsRow, clean_nickname, generated_nickname};
 use crate::sharing::ledgers::ArrivalState;
@@ -108,6 +109,7 @@ impl Node {
             pack,
             library,
             faces,
+            people,
             profile,
             seen_files,
             approvals,
@@ -135,6 +137,8 @@ impl Node {
             library,
             seen_files,
             faces,
+            people,
+            face_pictures: Default::default(),
             profile,
             events,
             approvals,
@@ -215,6 +219,7 @@ struct Stored {
     pack: Pack,
     library: Library,
     faces: Faces,
+    people: People,
     profile: Profile,
     seen_files: Ledger<workers::SeenFile>,
     approvals: Ledger<crate::sharing::ledgers::StoredApproval>,
@@ -243,10 +248,16 @@ impl Stored {
             })?;
         }
         let (sure, maybe) = (pack.thresholds.sure, pack.thresholds.maybe);
+        let faces = Faces::open(&vault)?;
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|_| StartError::Random)?;
+        let people =
+            People::open(vault.clone(), faces.clone(), pack.id.clone(), pack.mean.len(), pack.grouping(), seed)?;
         let stored = Self {
             activity: Activity::open(vault.clone(), live.clone())?,
             library: Library::open(vault.clone(), sandbox, live.clone())?,
-            faces: Faces::open(&vault)?,
+            faces,
+            people,
             profile: Profile::open(vault.clone(), pack.id.clone(), sure, maybe)?,
             background: BackgroundRow::open(vault.clone())?,
             seen_files: Ledger::open(vault.clone(), Kind::ImportedFile)?,

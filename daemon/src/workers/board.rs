@@ -23,6 +23,8 @@ pub enum Job {
     Watch,
     /// Finds faces.
     Faces,
+    /// Groups faces into people.
+    People,
     /// Compares faces with find-mes.
     Matching,
     /// Makes renditions and offers them.
@@ -35,7 +37,8 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 6] = [Job::Watch, Job::Faces, Job::Matching, Job::Sending, Job::Receiving, Job::Events];
+    pub const ALL: [Job; 7] =
+        [Job::Watch, Job::Faces, Job::People, Job::Matching, Job::Sending, Job::Receiving, Job::Events];
 
     /// Its name on the status page.
     #[must_use]
@@ -43,6 +46,7 @@ impl Job {
         match self {
             Job::Watch => "watched folders",
             Job::Faces => "faces",
+            Job::People => "people",
             Job::Matching => "matching",
             Job::Sending => "sending",
             Job::Receiving => "receiving",

@@ -18,6 +18,7 @@ use crate::library::{Imports, Library};
 use crate::live::{Live, What};
 use crate::matching::{Grade, MatchRules};
 use crate::network::Network;
+use crate::people::{FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
 use crate::settings::{Background, BackgroundRow, SettingsRow};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
@@ -36,6 +37,13 @@ pub struct Pack {
 }
 
 impl Pack {
+    /// The rules by which faces are grouped into people with this pack.
+    #[must_use]
+    pub fn grouping(&self) -> GroupingRules {
+        let Thresholds { sure, maybe, min_face_px, min_quality, .. } = self.thresholds;
+        GroupingRules { sure, maybe, min_face_px, min_quality }
+    }
+
     /// The rules of matching for this pack.
     #[must_use]
     pub fn rules(&self) -> MatchRules {
@@ -103,6 +111,10 @@ pub struct Core {
     pub watchers: Watchers,
     /// Faces.
     pub faces: Faces,
+    /// Who is in which photo.
+    pub people: People,
+    /// Pictures of faces, made lately.
+    pub face_pictures: FacePictures,
     /// The profile "me".
     pub profile: Profile,
     /// Events.

@@ -72,6 +72,7 @@ async fn look(core: Arc<Core>, id: AssetId) -> anyhow::Result<()> {
         if core.profile.if_consented(|| keep(&core, id, faces)).transpose()?.is_some() {
             core.live.tell(What::Asset, Some(id.to_string()));
             core.board.ring(Job::Matching);
+            core.board.ring(Job::People);
         }
         anyhow::Ok(())
     })

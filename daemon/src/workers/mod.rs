@@ -9,6 +9,7 @@ mod faces;
 pub(crate) mod import;
 mod inbound;
 pub(crate) mod matching;
+mod people;
 mod receiving;
 mod sending;
 mod watch;
@@ -26,9 +27,10 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 6] = [
+const SLOWLY: [(Job, Duration); 7] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
+    (Job::People, Duration::from_secs(600)),
     (Job::Matching, Duration::from_secs(60)),
     (Job::Sending, Duration::from_secs(30)),
     (Job::Receiving, Duration::from_secs(30)),
@@ -60,6 +62,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                         match job {
                             Job::Watch => watch::step(core).await,
                             Job::Faces => faces::step(core).await,
+                            Job::People => people::step(core).await,
                             Job::Matching => matching::step(core).await,
                             Job::Sending => sending::step(core).await,
                             Job::Receiving => receiving::step(core).await,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Rect;
+use crate::{Rect, distance_squared};
 
 /// A face found in a photo.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,10 +40,7 @@ impl Embedding {
     /// Euclidean distance. Infinite when the lengths differ, since embeddings of different packs never compare.
     #[must_use]
     pub fn distance(&self, other: &Self) -> f32 {
-        if self.0.len() != other.0.len() {
-            return f32::INFINITY;
-        }
-        self.0.iter().zip(&other.0).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
+        distance_squared(&self.0, &other.0).sqrt()
     }
 }
 

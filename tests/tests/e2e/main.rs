@@ -4,6 +4,7 @@ mod children;
 mod import;
 mod invites;
 mod local_api;
+mod people;
 mod recovery;
 mod secrecy;
 mod sharing;

@@ -138,6 +138,21 @@ export const api = {
   removeSelfie: (selfie: string) => json<T.ProfileView>('DELETE', `/profile/selfies/${id(selfie)}`),
   eraseProfile: () => json<T.ProfileView>('DELETE', '/profile'),
 
+  people: () => json<T.PeopleView>('GET', '/people'),
+  person: (person: string, offset: number, limit: number) =>
+    json<T.PersonDetailView>('GET', `/people/${id(person)}?offset=${offset}&limit=${limit}`),
+  changePerson: (person: string, patch: T.PersonPatch) => json<T.PersonView>('PATCH', `/people/${id(person)}`, patch),
+  mergePeople: (person: string, into: string) => json<T.PersonView>('POST', `/people/${id(person)}/merge`, { into }),
+  splitPerson: (person: string, faces: T.FaceRefView[]) =>
+    json<T.PersonView>('POST', `/people/${id(person)}/split`, { faces }),
+  notPerson: (person: string, faces: T.FaceRefView[]) =>
+    json<T.PeopleView>('POST', `/people/${id(person)}/not`, { faces }),
+  assignFace: (asset: string, face: string, body: T.AssignBody) =>
+    json<T.AssetView>('PUT', `/assets/${id(asset)}/faces/${id(face)}/person`, body),
+  questions: () => json<T.QuestionsView>('GET', '/people/queue'),
+  answerQuestion: (body: T.PeopleAnswerBody) => json<T.QuestionsView>('POST', '/people/queue', body),
+  undoCorrection: () => json<T.PeopleView>('POST', '/people/undo'),
+
   events: () => json<T.EventView[]>('GET', '/events'),
   event: (event: string) => json<T.EventView>('GET', `/events/${id(event)}`),
   createEvent: (body: T.NewEventBody) => json<T.EventView>('POST', '/events', body),
@@ -182,6 +197,7 @@ export const pictures = {
   original: (asset: string) => `${BASE}/assets/${id(asset)}/original`,
   motion: (asset: string) => `${BASE}/assets/${id(asset)}/motion`,
   selfie: (selfie: string) => `${BASE}/profile/selfies/${id(selfie)}/still`,
+  face: (face: T.FaceRefView) => `${BASE}/people/faces/${id(face.asset)}/${face.face}/crop`,
   approvalStill: (approval: string) => `${BASE}/approvals/${id(approval)}/still`,
   approvalCrop: (approval: string) => `${BASE}/approvals/${id(approval)}/crop`,
 }

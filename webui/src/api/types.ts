@@ -124,6 +124,14 @@ export interface AssetsBody {
   assets: Array<string>
 }
 
+/** Who a face is: somebody known, or somebody new with a name. */
+export interface AssignBody {
+  /** Name of somebody new. */
+  name?: string | null
+  /** Id of a person. */
+  person?: string | null
+}
+
 /** Consent given to a text. */
 export interface ConsentBody {
   /** Hash of the text that was shown. */
@@ -207,6 +215,14 @@ export interface EventView {
   waiting: Array<AdmissionView>
 }
 
+/** A face of the library; its picture is at `/people/faces/{asset}/{face}/crop`. */
+export interface FaceRefView {
+  /** The photo. */
+  asset: string
+  /** Which of its faces. */
+  face: number
+}
+
 /** A face in an asset. */
 export interface FaceView {
   /** Height, fraction of height. */
@@ -215,6 +231,10 @@ export interface FaceView {
   id: string
   /** Whether it is the owner's own face by this node's own check. */
   me: boolean
+  /** What the owner calls that person. */
+  name?: string | null
+  /** The person that it belongs to, if any. */
+  person?: string | null
   /** Quality 0..1. */
   quality: number
   /** Width, fraction of width. */
@@ -223,6 +243,12 @@ export interface FaceView {
   x: number
   /** Top, fraction of height. */
   y: number
+}
+
+/** Some faces of a person. */
+export interface FacesBody {
+  /** The faces, 1 to 1,000. */
+  faces: Array<FaceRefView>
 }
 
 /** A file that cannot be shown. */
@@ -313,7 +339,7 @@ export interface LiveView {
   id?: string | null
   /** Rising number; pass the last one as `since` to resume. */
   seq: number
-  /** `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, or `resync` when messages were missed. */
+  /** `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, `people`, or `resync` when messages were missed. */
   what: string
 }
 
@@ -341,6 +367,12 @@ export interface MemberView {
   policy: string
   /** `host`, `co-host` or `member`. */
   role: string
+}
+
+/** Whom a person is the same as. */
+export interface MergeBody {
+  /** Id of the person who stays. */
+  into: string
 }
 
 /** The moving part of a photo. */
@@ -403,6 +435,77 @@ export interface PeerView {
   node_id: string
 }
 
+/** An answer to a question. */
+export interface PeopleAnswerBody {
+  /** `yes`, `no` or `skip`. A `who` question without `other` can only be skipped here; to answer it, name, hide or merge the person. */
+  answer: string
+  face?: FaceRefView | null
+  /** For `who`: the suggestion that is answered. */
+  other?: string | null
+  /** Person of the question. */
+  person: string
+}
+
+/** Everybody. */
+export interface PeopleView {
+  /** Whether there is consent to finding faces; without it nobody is known. */
+  consented: boolean
+  /** Photos whose faces are still to be found or grouped. */
+  pending: number
+  /** People with a name and people seen often, most photos first; hidden ones included. */
+  people: Array<PersonView>
+  /** Questions that wait. */
+  questions: number
+}
+
+/** A person with some of their photos. */
+export interface PersonDetailView {
+  /** Who. */
+  person: PersonView
+  /** Photos, newest first: as many as were asked for. */
+  photos: Array<PersonPhotoView>
+  /** People who may be the same person, the nearest first. */
+  suggestions: Array<PersonView>
+}
+
+/** Changes to a person; absent fields stay. */
+export interface PersonPatch {
+  cover?: FaceRefView | null
+  /** Whether to show them. */
+  hidden?: boolean | null
+  /** New name; empty takes the name away. */
+  name?: string | null
+}
+
+/** A photo of a person. */
+export interface PersonPhotoView {
+  /** Whether the owner said that it is them. */
+  confirmed: boolean
+  /** The photo and the face in it that is theirs. */
+  face: FaceRefView
+  /** Height of the photo in pixels. */
+  height: number
+  /** Capture time (or import time where unknown), Unix ms. */
+  taken_at: number
+  /** Width of the photo in pixels. */
+  width: number
+}
+
+/** Somebody in the library's photos. */
+export interface PersonView {
+  cover?: FaceRefView | null
+  /** Whether the owner does not want to see them. */
+  hidden: boolean
+  /** Id. */
+  id: string
+  /** Whether it is the owner, by their selfies. */
+  me: boolean
+  /** What the owner calls them. */
+  name?: string | null
+  /** Photos that they are in. */
+  photos: number
+}
+
 /** A problem, as in RFC 9457 (`application/problem+json`). */
 export interface ProblemView {
   /** What happened and what to do. */
@@ -443,6 +546,26 @@ export interface QuarantinedView {
   size_bytes: number
   /** `reading`: it is kept as a file, not as a picture. `faces`: it is a photo, and no faces were looked for. */
   work: string
+}
+
+/** A question to the owner. */
+export interface QuestionView {
+  /** `who`: faces of theirs; `is`: the one face. */
+  faces: Array<FaceRefView>
+  /** `who` (who is this?) or `is` (is this face that person?). */
+  kind: string
+  /** The person that is asked about. */
+  person: PersonView
+  /** `who`: people with a name who it may be, the nearest first. */
+  suggestions: Array<PersonView>
+}
+
+/** What waits for an answer. */
+export interface QuestionsView {
+  /** The next questions. */
+  questions: Array<QuestionView>
+  /** All of them. */
+  total: number
 }
 
 /** A selfie of the profile. */

@@ -3,7 +3,7 @@ import { liveAddress } from '../api/client'
 import type { LiveView } from '../api/types'
 
 export type Topic =
-  | 'timeline' | 'asset' | 'imports' | 'events' | 'approvals' | 'transfers' | 'profile' | 'status' | 'activity' | 'settings'
+  | 'timeline' | 'asset' | 'imports' | 'events' | 'approvals' | 'transfers' | 'profile' | 'status' | 'activity' | 'settings' | 'people'
 
 type Listener = { topics: readonly Topic[]; heard: (id: string | null) => void }
 

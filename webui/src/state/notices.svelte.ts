@@ -4,6 +4,13 @@ export interface Notice {
   text: string
   bad: boolean
   id: number
+  /** What one press can still do about it, such as to undo it. */
+  action: Action | null
+}
+
+export interface Action {
+  label: string
+  run: () => void
 }
 
 const SHOWN_MS = 8_000
@@ -13,8 +20,8 @@ class Notices {
   #timer: ReturnType<typeof setTimeout> | null = null
   #next = 1
 
-  say(text: string, bad = false): void {
-    this.current = { text, bad, id: this.#next++ }
+  say(text: string, bad = false, action: Action | null = null): void {
+    this.current = { text, bad, action, id: this.#next++ }
     this.resume()
   }
 

@@ -5,6 +5,7 @@ mod event;
 mod exchange;
 mod import;
 pub(super) mod live;
+mod people;
 mod profile;
 mod quarantine;
 pub(super) mod session;
@@ -37,6 +38,7 @@ where
         .merge(timeline::routes())
         .merge(asset::routes())
         .merge(profile::routes())
+        .merge(people::routes())
         .merge(quarantine::routes())
         .merge(event::routes())
         .merge(exchange::routes())
