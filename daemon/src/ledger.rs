@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::vault::{Batch, Kind, Vault, VaultError};
+use crate::vault::{Batch, CatalogError, Kind, Vault, VaultError, Versioned};
 
 /// Rows of one kind by their key; cheap to clone. Writers are serialised, readers never wait for the disk.
 pub struct Ledger<T> {
@@ -14,11 +14,21 @@ pub struct Ledger<T> {
     kind: Kind,
     rows: Arc<RwLock<BTreeMap<Vec<u8>, Arc<T>>>>,
     writer: Arc<Mutex<()>>,
+    put: Put<T>,
 }
+
+/// How a row is encoded: as a plain value, or as one that has older forms.
+type Put<T> = fn(&mut Batch, Kind, &[u8], &T) -> Result<(), CatalogError>;
 
 impl<T> Clone for Ledger<T> {
     fn clone(&self) -> Self {
-        Self { vault: self.vault.clone(), kind: self.kind, rows: self.rows.clone(), writer: self.writer.clone() }
+        Self {
+            vault: self.vault.clone(),
+            kind: self.kind,
+            rows: self.rows.clone(),
+            writer: self.writer.clone(),
+            put: self.put,
+        }
     }
 }
 
@@ -28,8 +38,26 @@ impl<T: Serialize + DeserializeOwned + Clone> Ledger<T> {
     /// # Errors
     /// When the vault cannot be read.
     pub fn open(vault: Vault, kind: Kind) -> Result<Self, VaultError> {
-        let rows = vault.catalog().scan_as::<T>(kind)?.into_iter().map(|(key, row)| (key, Arc::new(row))).collect();
-        Ok(Self { vault, kind, rows: Arc::new(RwLock::new(rows)), writer: Arc::default() })
+        let rows = vault.catalog().scan_as::<T>(kind)?;
+        Ok(Self::with(vault, kind, rows, |batch, kind, key, row| batch.put_as(kind, key, row).map(|_| ())))
+    }
+}
+
+impl<T: Versioned + Clone> Ledger<T> {
+    /// Reads every row of a type that has older forms.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn open_versioned(vault: Vault, kind: Kind) -> Result<Self, VaultError> {
+        let rows = vault.catalog().scan_versioned::<T>(kind)?;
+        Ok(Self::with(vault, kind, rows, |batch, kind, key, row| batch.put_versioned(kind, key, row).map(|_| ())))
+    }
+}
+
+impl<T: Clone> Ledger<T> {
+    fn with(vault: Vault, kind: Kind, rows: Vec<(Vec<u8>, T)>, put: Put<T>) -> Self {
+        let rows = rows.into_iter().map(|(key, row)| (key, Arc::new(row))).collect();
+        Self { vault, kind, rows: Arc::new(RwLock::new(rows)), writer: Arc::default(), put }
     }
 
     /// One row.
@@ -95,7 +123,7 @@ impl<T: Serialize + DeserializeOwned + Clone> Ledger<T> {
 
     fn write(&self, key: &[u8], row: T) -> Result<(), VaultError> {
         let mut batch = Batch::default();
-        batch.put_as(self.kind, key, &row)?;
+        (self.put)(&mut batch, self.kind, key, &row)?;
         self.vault.catalog().commit(batch)?;
         self.rows.write().unwrap_or_else(PoisonError::into_inner).insert(key.to_vec(), Arc::new(row));
         Ok(())

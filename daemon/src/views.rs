@@ -310,7 +310,7 @@ pub struct MotionView {
 /// The consent text that stands before enrolment or announcement.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ConsentTextView {
-    /// `faces` (find faces and enrol me) or `announce` (announce my face in an event).
+    /// `faces` (find faces and enrol me), `announce` (announce my face in an event), `guardian` (enrol a child) or `announce-child`.
     pub scope: String,
     /// Version.
     pub version: u32,
@@ -340,33 +340,106 @@ pub struct ConsentBody {
     pub text_hash: String,
 }
 
-/// A selfie of the profile.
+/// A selfie of a profile.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SelfieView {
-    /// Id; the still is at `/profile/selfies/{id}/still`.
+    /// Id; the still is at `/profiles/{profile}/selfies/{id}/still`.
     pub id: String,
     /// Quality 0..1.
     pub quality: f32,
+    /// Whether it was taken before a camera in a pose challenge.
+    pub live: bool,
     /// When enrolled.
     pub at: u64,
 }
 
-/// The profile "me".
+/// Somebody whom this node may look for: the owner, or a child of theirs.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ProfileView {
+    /// `me`, or an id.
+    pub id: String,
+    /// `me` or `child`.
+    pub subject: String,
+    /// What the owner calls the child; never told to others.
+    pub name: Option<String>,
     /// Whether consent to face finding was given and when.
     pub consent_at: Option<u64>,
+    /// When the guardian's declaration was given, for a child.
+    pub declared_at: Option<u64>,
     /// Whether at least one selfie is enrolled.
     pub enrolled: bool,
+    /// Whether all selfies were taken live, as holders of photos are told.
+    pub live: bool,
     /// Selfies.
     pub selfies: Vec<SelfieView>,
-    /// Find-mes that are announced now.
+    /// Selfies that may still be added.
+    pub room: u32,
+    /// Where it is announced now.
     pub announcements: Vec<AnnouncementView>,
 }
 
-/// A live find-me of mine.
+/// A new profile of a child.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NewProfileBody {
+    /// What to call the child here, at most 40 characters; never told to others.
+    pub name: String,
+    /// Hash of the `guardian` text that was shown.
+    pub text_hash: String,
+}
+
+/// Proof of a consent or declaration.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReceiptView {
+    /// Scope of the text.
+    pub scope: String,
+    /// Version of the text.
+    pub version: u32,
+    /// BLAKE3 of the text that was shown, hex.
+    pub text_hash: String,
+    /// When it was given.
+    pub at: u64,
+    /// The event, for an announcement.
+    pub event: Option<String>,
+    /// Profile id.
+    pub profile: String,
+    /// What the child's profile is called, while it exists.
+    pub profile_name: Option<String>,
+    /// The text itself, when it has not changed since.
+    pub text: Option<ConsentTextView>,
+}
+
+/// A pose challenge under way, or how it ended.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ChallengeView {
+    /// Id; frames go to `/profiles/{profile}/challenge/{id}/frames`.
+    pub id: String,
+    /// `running`, `passed` or `failed`.
+    pub state: String,
+    /// What is asked now: `straight`, `left`, `right` or `up`, from the person's own point of view.
+    pub ask: String,
+    /// The same in words.
+    pub instruction: String,
+    /// What to do differently, or why it failed.
+    pub advice: Option<String>,
+    /// Steps done.
+    pub done: u32,
+    /// Steps in all.
+    pub steps: u32,
+    /// How far the last frame went in the direction that is asked, 0..1.
+    pub reached: f32,
+    /// When the step must be done.
+    pub step_ends_at: u64,
+}
+
+/// A live find-me of one of my profiles.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AnnouncementView {
+    /// Whom it looks for: `me`, or the id of a child's profile.
+    pub profile: String,
+    /// What the child's profile is called here.
+    pub profile_name: Option<String>,
+    /// Whether holders are told that its selfies were taken live.
+    pub live: bool,
     /// Event id.
     pub event: String,
     /// Event name.
@@ -442,8 +515,10 @@ pub struct EventView {
     pub asset_ids: Vec<String>,
     /// Received photos.
     pub received_count: u64,
-    /// My live announcement.
+    /// My own live announcement.
     pub find_me: Option<AnnouncementView>,
+    /// Every live announcement of this node, the children's included.
+    pub find_mes: Vec<AnnouncementView>,
     /// Epoch number.
     pub epoch: u32,
 }
@@ -518,10 +593,26 @@ pub struct AdmitBody {
 /// Start of an announcement.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FindMeBody {
-    /// Hash of the `announce` consent text that was shown.
+    /// Whom to announce: `me`, or the id of a child's profile.
+    #[serde(default = "me")]
+    pub profile: String,
+    /// Hash of the `announce` or, for a child, `announce-child` consent text that was shown.
     pub text_hash: String,
     /// How long to announce, hours; 1 to 2160 (renewed every day meanwhile).
     pub hours: u32,
+}
+
+fn me() -> String {
+    "me".into()
+}
+
+/// Whose announcement to withdraw.
+#[derive(Clone, Debug, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct WithdrawQuery {
+    /// `me`, or the id of a child's profile.
+    #[serde(default = "me")]
+    pub profile: String,
 }
 
 /// Assets chosen by hand.
@@ -562,6 +653,14 @@ pub struct ApprovalView {
     pub grade: String,
     /// Distance of the next best face of the photo, if any.
     pub next_best: Option<f32>,
+    /// Distance of the same face to the next best person who looks for themselves, if any.
+    pub rival: Option<f32>,
+    /// Whether a child is sought: then it is always asked.
+    pub child: bool,
+    /// By their word: whether the selfies were taken live. If not, they could be anybody's photos.
+    pub live: bool,
+    /// For a received photo of a child of the owner's: what the profile is called here.
+    pub profile_name: Option<String>,
     /// When found.
     pub at: u64,
 }

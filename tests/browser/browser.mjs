@@ -16,9 +16,10 @@ export const PHONE = { width: 390, height: 844 }
 export const SCREENSHOTS = process.env.INFRAME_SCREENSHOTS ?? mkdtempSync(join(tmpdir(), 'inframe-screens-'))
 mkdirSync(SCREENSHOTS, { recursive: true })
 
-export async function openBrowser() {
+/** A browser; `more` flags are for what a test needs beyond the usual, such as a camera. */
+export async function openBrowser(more = []) {
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-  return chromium.launch({ executablePath, headless: true, args: FLAGS })
+  return chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...more] })
 }
 
 /** A page of one dashboard with everything that went wrong on it. */

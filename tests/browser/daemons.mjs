@@ -1,6 +1,6 @@
 // Real daemons in throwaway folders, and their API over the Unix socket for what is not clicked in a test.
 
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -18,11 +18,25 @@ export function sample(number) {
   return readFileSync(join(SAMPLES, `sample${number}.jpg`))
 }
 
-function binary() {
-  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target')
-  const path = process.env.INFRAME_BIN ?? join(target, 'debug/inframe')
-  if (!existsSync(path)) throw new Error(`no daemon at ${path}; run \`make build\` first`)
+function built(name) {
+  const path = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target'), 'debug', name)
+  if (!existsSync(path)) throw new Error(`no ${name} at ${path}; run \`make build\` first`)
   return path
+}
+
+function binary() {
+  return process.env.INFRAME_BIN ?? built('inframe')
+}
+
+/** Pictures of one head that looks `straight`, `left`, `right` and `up`, each a JPEG: computed from a sample photo, see `tests/src/heads.rs`. */
+export function heads() {
+  const folder = mkdtempSync(join(tmpdir(), 'inframe-heads-'))
+  try {
+    execFileSync(built('heads'), [folder])
+    return Object.fromEntries(['straight', 'left', 'right', 'up'].map((ask) => [ask, readFileSync(join(folder, `${ask}.jpg`))]))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** One running daemon. */

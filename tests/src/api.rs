@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::views::{
-    Activity, Approval, Asset, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Peer, People,
-    Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Transfer, Upload,
+    Activity, Approval, Asset, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Peer,
+    People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Transfer, Upload,
 };
 
 /// A request that hangs is a bug; the slowest honest one (an upload on a loaded machine) stays far below.
@@ -238,8 +238,37 @@ impl Api {
     }
 
     pub async fn add_selfie(&self, image: Vec<u8>) -> Result<Profile> {
-        let request = self.request(Method::POST, "/profile/selfies").header("content-type", "image/jpeg").body(image);
-        self.json(request).await
+        self.add_picture("me", image).await
+    }
+
+    pub async fn add_picture(&self, profile: &str, image: Vec<u8>) -> Result<Profile> {
+        let request = self.request(Method::POST, &format!("/profiles/{profile}/selfies"));
+        self.json(request.header("content-type", "image/jpeg").body(image)).await
+    }
+
+    pub async fn profiles(&self) -> Result<Vec<Profile>> {
+        self.get("/profiles").await
+    }
+
+    pub async fn add_child(&self, name: &str, text_hash: &str) -> Result<Profile> {
+        self.with(Method::POST, "/profiles", &json!({ "name": name, "text_hash": text_hash })).await
+    }
+
+    pub async fn remove_child(&self, profile: &str) -> Result<Vec<Profile>> {
+        self.json(self.request(Method::DELETE, &format!("/profiles/{profile}"))).await
+    }
+
+    pub async fn receipts(&self) -> Result<Vec<serde_json::Value>> {
+        self.get("/consent-receipts").await
+    }
+
+    pub async fn begin_challenge(&self, profile: &str) -> Result<Challenge> {
+        self.json(self.request(Method::POST, &format!("/profiles/{profile}/challenge"))).await
+    }
+
+    pub async fn challenge_frame(&self, profile: &str, challenge: &str, jpeg: Vec<u8>) -> Result<Challenge> {
+        let request = self.request(Method::POST, &format!("/profiles/{profile}/challenge/{challenge}/frames"));
+        self.json(request.header("content-type", "image/jpeg").body(jpeg)).await
     }
 
     pub async fn erase_profile(&self) -> Result<Profile> {
@@ -249,6 +278,11 @@ impl Api {
     pub async fn announce(&self, event: &str, text_hash: &str, hours: u32) -> Result<Event> {
         self.with(Method::PUT, &format!("/events/{event}/find-me"), &json!({ "text_hash": text_hash, "hours": hours }))
             .await
+    }
+
+    pub async fn announce_child(&self, event: &str, profile: &str, text_hash: &str, hours: u32) -> Result<Event> {
+        let body = json!({ "profile": profile, "text_hash": text_hash, "hours": hours });
+        self.with(Method::PUT, &format!("/events/{event}/find-me"), &body).await
     }
 
     pub async fn withdraw(&self, event: &str) -> Result<Event> {

@@ -7,6 +7,7 @@
 //! | [`views`] | the answers, as far as a client of ours reads them |
 //! | [`wait`] | wait for a condition and say what was seen last |
 //! | [`photos`] | the sample photos, the selfie, varied copies, planted metadata |
+//! | [`heads`] | one head turned each way, for the pose challenge |
 //! | [`jpeg`] | the picture inside a JPEG, apart from its metadata |
 //! | [`scene`] | a host, a photographer and a finder who meet in an event |
 //! | [`scan`] | a byte scan of a folder for things that must not be there |
@@ -15,6 +16,7 @@
 
 pub mod api;
 pub mod daemon;
+pub mod heads;
 pub mod jpeg;
 pub mod photos;
 pub mod scan;

@@ -159,18 +159,36 @@ pub struct ConsentText {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Selfie {
     pub id: String,
+    pub live: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Announcement {
+    pub profile: String,
+    pub live: bool,
     pub event: String,
     pub until: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
+pub struct Challenge {
+    pub id: String,
+    pub state: String,
+    pub ask: String,
+    pub advice: Option<String>,
+    pub done: u32,
+    pub steps: u32,
+    pub reached: f32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 pub struct Profile {
+    pub id: String,
+    pub subject: String,
+    pub name: Option<String>,
     pub consent_at: Option<u64>,
     pub enrolled: bool,
+    pub live: bool,
     pub selfies: Vec<Selfie>,
     pub announcements: Vec<Announcement>,
 }
@@ -206,6 +224,7 @@ pub struct Event {
     pub asset_ids: Vec<String>,
     pub received_count: u64,
     pub find_me: Option<Announcement>,
+    pub find_mes: Vec<Announcement>,
     pub epoch: u32,
 }
 
@@ -232,6 +251,10 @@ pub struct Invite {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Approval {
     pub id: String,
+    pub child: bool,
+    pub live: bool,
+    pub next_best: Option<f32>,
+    pub rival: Option<f32>,
     pub kind: String,
     pub state: String,
     pub nickname: String,

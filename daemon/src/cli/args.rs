@@ -192,15 +192,37 @@ pub(super) enum ProfileCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Enrol your face from selfies
+    /// Make a profile for a child whose guardian you are; the declaration is shown and asked for
+    Child {
+        /// What to call the profile; it never leaves this device
+        name: String,
+        /// Declare without a question; the text is printed all the same
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Enrol a face from pictures; others are told that they were not taken live
     Enrol {
-        /// Pictures that show you alone
+        /// Pictures that show the person alone
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Whose: `me`, or the name or id of a child's profile
+        #[arg(long, default_value = "me")]
+        profile: String,
     },
-    /// Show the profile
+    /// Show every profile
     Show,
-    /// Erase selfies, face templates and consent, and withdraw everywhere
+    /// Proofs of every consent and declaration, with the texts
+    Receipts,
+    /// Withdraw a child everywhere and erase their profile
+    Remove {
+        /// Name or id of the child's profile
+        #[arg(long)]
+        profile: String,
+        /// Without a question
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Erase all profiles, face templates and consent, and withdraw everywhere
     Erase {
         /// Without a question
         #[arg(long)]
@@ -234,10 +256,13 @@ pub(super) enum PeopleCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FindMeCommand {
-    /// Announce your face to the members of an event
+    /// Announce your face, or a child's, to the members of an event
     Start {
         /// Name or id of the event
         event: String,
+        /// Whom: `me`, or the name or id of a child's profile
+        #[arg(long, default_value = "me")]
+        profile: String,
         /// How long, in hours
         #[arg(long, default_value_t = 24)]
         hours: u32,
@@ -249,8 +274,11 @@ pub(super) enum FindMeCommand {
     Stop {
         /// Name or id of the event
         event: String,
+        /// Whose: `me`, or the name or id of a child's profile
+        #[arg(long, default_value = "me")]
+        profile: String,
     },
-    /// Where your face is announced
+    /// Where faces are announced
     List,
 }
 

@@ -2,54 +2,80 @@
 
 use std::path::PathBuf;
 
-use reqwest::Method;
-use serde_json::Value;
-
 use super::args::{FindMeCommand, ProfileCommand};
 use super::client::{CliError, Client, segment};
 use super::event::named_event;
 use super::text::{Screen, one_line, plain, short, table};
 use super::when::shown;
-use crate::views::{AnnouncementView, ConsentBody, ConsentTextView, FindMeBody, ProfileView};
+use crate::views::{
+    AnnouncementView, ConsentBody, ConsentTextView, FindMeBody, NewProfileBody, ProfileView, ReceiptView,
+};
+use reqwest::Method;
 
 pub(super) async fn run(client: &Client, screen: &Screen, command: ProfileCommand) -> Result<(), CliError> {
-    let answer = match command {
+    match command {
         ProfileCommand::Consent { yes } => {
             let text_hash = consent(client, screen, "faces", yes).await?;
-            client.post("/profile/consent", &ConsentBody { text_hash }).await?
+            client.post("/profile/consent", &ConsentBody { text_hash }).await?;
         }
-        ProfileCommand::Enrol { files } => enrol(client, screen, files).await?,
-        ProfileCommand::Show => client.get("/profile").await?,
+        ProfileCommand::Child { name, yes } => {
+            let text_hash = consent(client, screen, "guardian", yes).await?;
+            client.post("/profiles", &NewProfileBody { name, text_hash }).await?;
+        }
+        ProfileCommand::Enrol { files, profile } => enrol(client, screen, &profile, files).await?,
+        ProfileCommand::Show => {}
+        ProfileCommand::Receipts => {
+            let answer = client.get("/consent-receipts").await?;
+            return screen.show(&answer, || Ok(receipt_lines(&client.view::<Vec<ReceiptView>>(&answer)?)));
+        }
+        ProfileCommand::Remove { profile, yes } => {
+            let profile = named_profile(client, &profile).await?;
+            if !yes {
+                screen.confirm("Erase this child's pictures and templates, and withdraw them from every event?")?;
+            }
+            client.json(Method::DELETE, &format!("/profiles/{}", segment(&profile)), None::<&()>).await?;
+        }
         ProfileCommand::Erase { yes } => {
             if !yes {
-                screen.confirm("Erase your selfies, face templates and consent, and withdraw from every event?")?;
+                screen.confirm("Erase all selfies, face templates and your consent, and withdraw from every event?")?;
             }
-            client.json(Method::DELETE, "/profile", None::<&()>).await?
+            client.json(Method::DELETE, "/profile", None::<&()>).await?;
         }
-    };
-    screen.show(&answer, || Ok(profile_lines(&client.view(&answer)?)))
+    }
+    let answer = client.get("/profiles").await?;
+    screen.show(&answer, || Ok(profile_lines(&client.view::<Vec<ProfileView>>(&answer)?)))
 }
 
 pub(super) async fn find_me(client: &Client, screen: &Screen, command: FindMeCommand) -> Result<(), CliError> {
-    let answer = match command {
-        FindMeCommand::Start { event, hours, yes } => {
+    match command {
+        FindMeCommand::Start { event, profile, hours, yes } => {
             let event = named_event(client, &event).await?;
-            let text_hash = consent(client, screen, "announce", yes).await?;
+            let profile = named_profile(client, &profile).await?;
+            let scope = if profile == "me" { "announce" } else { "announce-child" };
+            let text_hash = consent(client, screen, scope, yes).await?;
             let path = format!("/events/{}/find-me", segment(&event.id));
-            client.json(Method::PUT, &path, Some(&FindMeBody { text_hash, hours })).await?;
-            client.get("/profile").await?
+            client.json(Method::PUT, &path, Some(&FindMeBody { profile, text_hash, hours })).await?;
         }
-        FindMeCommand::Stop { event } => {
+        FindMeCommand::Stop { event, profile } => {
             let event = named_event(client, &event).await?;
-            let path = format!("/events/{}/find-me", segment(&event.id));
+            let profile = named_profile(client, &profile).await?;
+            let path = format!("/events/{}/find-me?profile={}", segment(&event.id), segment(&profile));
             client.json(Method::DELETE, &path, None::<&()>).await?;
-            client.get("/profile").await?
         }
-        FindMeCommand::List => client.get("/profile").await?,
-    };
-    let profile: ProfileView = client.view(&answer)?;
-    let announcements = answer.get("announcements").cloned().unwrap_or(Value::Null);
-    screen.show(&announcements, || Ok(announcement_lines(&profile.announcements)))
+        FindMeCommand::List => {}
+    }
+    let profiles: Vec<ProfileView> = client.view(&client.get("/profiles").await?)?;
+    let announcements: Vec<AnnouncementView> = profiles.into_iter().flat_map(|one| one.announcements).collect();
+    screen.show(&serde_json::to_value(&announcements).unwrap_or_default(), || Ok(announcement_lines(&announcements)))
+}
+
+/// The id of the profile with this name or id.
+async fn named_profile(client: &Client, name: &str) -> Result<String, CliError> {
+    let profiles: Vec<ProfileView> = client.view(&client.get("/profiles").await?)?;
+    let found = profiles.into_iter().find(|one| one.id == name || one.name.as_deref() == Some(name));
+    found
+        .map(|one| one.id)
+        .ok_or_else(|| CliError::Ambiguous(format!("there is no profile {name:?}; see `inframe profile show`")))
 }
 
 /// Shows a consent text in full and asks; the hash of the text if the answer is yes.
@@ -67,34 +93,63 @@ async fn consent(client: &Client, screen: &Screen, scope: &str, yes: bool) -> Re
     Ok(text.hash)
 }
 
-async fn enrol(client: &Client, screen: &Screen, files: Vec<PathBuf>) -> Result<Value, CliError> {
-    let mut answer = Value::Null;
+async fn enrol(client: &Client, screen: &Screen, profile: &str, files: Vec<PathBuf>) -> Result<(), CliError> {
+    let profile = named_profile(client, profile).await?;
     for file in files {
         let bytes = std::fs::read(&file).map_err(|error| CliError::File(file.clone(), error))?;
-        answer = client.post_bytes("/profile/selfies", bytes).await?;
-        screen.say(&format!("{}: enrolled", file.display()));
+        client.post_bytes(&format!("/profiles/{}/selfies", segment(&profile)), bytes).await?;
+        screen.say(&format!("{}: enrolled, not live", file.display()));
     }
-    Ok(answer)
+    Ok(())
 }
 
-fn profile_lines(profile: &ProfileView) -> Vec<String> {
-    let consent = match profile.consent_at {
+fn profile_lines(profiles: &[ProfileView]) -> Vec<String> {
+    let consent = match profiles.first().and_then(|me| me.consent_at) {
         Some(at) => format!("Consent to face finding: given {}", shown(at)),
         None => "Consent to face finding: not given; see `inframe profile consent`".to_owned(),
     };
-    let mut lines = vec![consent, format!("Selfies: {}", profile.selfies.len())];
-    for selfie in &profile.selfies {
-        lines.push(format!("  {}  quality {:.2}  {}", short(&plain(&selfie.id)), selfie.quality, shown(selfie.at)));
+    let mut lines = vec![consent];
+    for profile in profiles {
+        let who = match &profile.name {
+            Some(name) => format!("{} (child, {})", one_line(name), short(&plain(&profile.id))),
+            None => "me".to_owned(),
+        };
+        let live = match (profile.enrolled, profile.live) {
+            (false, _) => "",
+            (true, true) => ", taken live",
+            (true, false) => ", not live",
+        };
+        lines.push(format!("Selfies of {who}: {}{live}", profile.selfies.len()));
+        for selfie in &profile.selfies {
+            let live = if selfie.live { "live" } else { "file" };
+            lines.push(format!(
+                "  {}  {live}  quality {:.2}  {}",
+                short(&plain(&selfie.id)),
+                selfie.quality,
+                shown(selfie.at)
+            ));
+        }
     }
-    lines.extend(announcement_lines(&profile.announcements));
+    let announcements: Vec<AnnouncementView> = profiles.iter().flat_map(|one| one.announcements.clone()).collect();
+    lines.extend(announcement_lines(&announcements));
     lines
+}
+
+fn receipt_lines(receipts: &[ReceiptView]) -> Vec<String> {
+    let row = |one: &ReceiptView| {
+        let whom = one.profile_name.as_deref().map_or_else(|| one.profile.clone(), one_line);
+        vec![shown(one.at), one.scope.clone(), one.version.to_string(), whom, short(&one.text_hash).to_owned()]
+    };
+    table(&["GIVEN", "TEXT", "VERSION", "FOR", "HASH"], &receipts.iter().map(row).collect::<Vec<_>>())
 }
 
 fn announcement_lines(announcements: &[AnnouncementView]) -> Vec<String> {
     if announcements.is_empty() {
-        return vec!["Your face is announced nowhere.".to_owned()];
+        return vec!["Nobody is announced anywhere.".to_owned()];
     }
-    let row =
-        |a: &AnnouncementView| vec![one_line(&a.event_name), shown(a.since), shown(a.until), a.seen_by.to_string()];
-    table(&["ANNOUNCED IN", "SINCE", "UNTIL", "SEEN BY"], &announcements.iter().map(row).collect::<Vec<_>>())
+    let row = |a: &AnnouncementView| {
+        let whom = a.profile_name.as_deref().map_or_else(|| "me".to_owned(), one_line);
+        vec![one_line(&a.event_name), whom, shown(a.since), shown(a.until), a.seen_by.to_string()]
+    };
+    table(&["ANNOUNCED IN", "WHO", "SINCE", "UNTIL", "SEEN BY"], &announcements.iter().map(row).collect::<Vec<_>>())
 }

@@ -1,7 +1,7 @@
-//! My find-mes: announced with consent and an end, renewed daily meanwhile, made anew when the projection changes, withdrawn at once.
+//! The find-mes of my profiles: announced with consent and an end, renewed daily meanwhile, made anew when the projection changes, withdrawn at once.
 
 use inframe_protocol::limits::MAX_FIND_ME_LIFETIME_MS;
-use inframe_protocol::record::{FindMe, RecordBody, Subject};
+use inframe_protocol::record::{FindMe, RecordBody};
 use inframe_protocol::template::Template;
 use inframe_protocol::{EventId, FindMeId, UnixMillis};
 
@@ -9,73 +9,79 @@ use super::entry::Entry;
 use super::stored::Announcing;
 use super::{Events, EventsError};
 use crate::clock::now_ms;
+use crate::faces::{Likable, ProfileId};
 
 /// A find-me is renewed when less than this is left of its record, half of the longest life, milliseconds.
 const RENEW_BEFORE_MS: u64 = MAX_FIND_ME_LIFETIME_MS / 2;
 
-/// What is announced of me: made from the selfies.
+/// What is announced of a profile, with what all of them share.
 #[derive(Clone)]
 pub struct Portrait {
-    /// Raw embedding; it stays here, only its template leaves (D5).
-    pub embedding: Vec<f32>,
+    /// Whom it shows.
+    pub profile: ProfileId,
+    /// Raw embedding, still, and whether it was taken live; the embedding stays here, only its template leaves (D5).
+    pub likable: Likable,
     /// Mean embedding of the pack.
     pub mean: Vec<f32>,
     /// Pack id.
     pub pack: String,
-    /// Small JPEG.
-    pub still: Vec<u8>,
     /// Label shown to holders.
     pub label: String,
 }
 
 impl Events {
-    /// Announces me until `until`, or prolongs what is announced.
+    /// Announces a profile until `until`, or prolongs what is announced.
     ///
     /// # Errors
     /// When I am not admitted, the template cannot be made, a budget is used up, or the vault fails.
     pub fn announce(&self, event: &EventId, portrait: &Portrait, until: u64) -> Result<(), EventsError> {
         self.write_find_me(event, portrait, |entry| {
-            let now = now_ms();
-            let id = match entry.announcing {
+            let before = entry.announcing.get(&portrait.profile);
+            let find_me = match before {
                 Some(mine) => mine.find_me,
                 None => FindMeId::generate(&entry.my_id())?,
             };
-            let since = entry.announcing.map_or(now, |mine| mine.since);
-            Ok(Some(Announcing { find_me: id, since, until, record_expires: 0, epoch: 0 }))
+            let since = before.map_or_else(now_ms, |mine| mine.since);
+            Ok(Some(Announcing { find_me, since, until, record_expires: 0, epoch: 0, live: false }))
         })
     }
 
-    /// Renews every announcement of mine that needs it; ends those whose time is over.
+    /// Renews every announcement of mine that needs it; ends those whose time is over and those of profiles without a portrait.
     ///
     /// # Errors
     /// The first error, after all were tried.
-    pub fn renew(&self, portrait: Option<&Portrait>) -> Result<(), EventsError> {
+    pub fn renew(&self, portrait: impl Fn(ProfileId) -> Option<Portrait>) -> Result<(), EventsError> {
         let now = now_ms();
         let mut outcome = Ok(());
         for event in self.ids() {
-            let due = self.read(&event, |entry| entry.announcing.map(|mine| entry.due(&mine, now))).flatten();
-            let step = match (due, portrait) {
-                // Without a selfie there is nobody to announce.
-                (Some(Due::End), _) | (Some(_), None) => self.withdraw(&event).map(|_| ()),
-                (Some(Due::Renew), Some(portrait)) => {
-                    self.write_find_me(&event, portrait, |entry| Ok(entry.announcing))
+            let standing = self.read(&event, |entry| entry.announcing.clone()).unwrap_or_default();
+            for (profile, mine) in standing {
+                let portrait = portrait(profile);
+                let live = portrait.as_ref().is_some_and(|portrait| portrait.likable.live);
+                let due = self.read(&event, |entry| entry.due(&mine, live, now));
+                let step = match (due, portrait) {
+                    // Without a selfie there is nobody to announce.
+                    (Some(Due::End), _) | (Some(_), None) => self.withdraw(&event, profile).map(|_| ()),
+                    (Some(Due::Renew), Some(portrait)) => {
+                        self.write_find_me(&event, &portrait, |entry| Ok(entry.announcing.get(&profile).copied()))
+                    }
+                    _ => Ok(()),
+                };
+                if outcome.is_ok() {
+                    outcome = step;
                 }
-                _ => Ok(()),
-            };
-            if outcome.is_ok() {
-                outcome = step;
             }
         }
         outcome
     }
 
-    /// Withdraws my announcement in an event; whether there was one.
+    /// Withdraws the announcement of a profile in an event; whether there was one.
     ///
     /// # Errors
     /// When the vault fails.
-    pub fn withdraw(&self, event: &EventId) -> Result<bool, EventsError> {
+    pub fn withdraw(&self, event: &EventId, profile: ProfileId) -> Result<bool, EventsError> {
         let withdrawn = self.change(event, |entry| {
-            let Some(mine) = entry.announcing.take() else { return Ok(None) };
+            let Some(mine) = entry.announcing.remove(&profile) else { return Ok(None) };
             if !entry.is_admitted() {
                 return Ok(Some(None));
             }
@@ -89,11 +95,24 @@ impl Events {
         Ok(withdrawn.is_some())
     }
 
-    /// My announcement in an event.
+    /// Withdraws every profile in an event.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn withdraw_all(&self, event: &EventId) -> Result<(), EventsError> {
+        let profiles = self.read(event, |entry| entry.announcing.keys().copied().collect::<Vec<_>>());
+        profiles.unwrap_or_default().into_iter().try_for_each(|profile| self.withdraw(event, profile).map(|_| ()))
+    }
+
+    /// What of mine is announced in an event, the owner first.
     #[must_use]
-    pub fn announcing(&self, event: &EventId) -> Option<Announcing> {
+    pub fn announcing(&self, event: &EventId) -> Vec<(ProfileId, Announcing)> {
         let now = now_ms();
-        self.read(event, |entry| entry.announcing.filter(|mine| mine.until > now)).flatten()
+        let live = |entry: &Entry| {
+            let all = entry.announcing.iter().map(|(profile, mine)| (*profile, *mine));
+            all.filter(|(_, mine)| mine.until > now).collect()
+        };
+        self.read(event, live).unwrap_or_default()
     }
 
     fn write_find_me(
@@ -111,19 +130,20 @@ impl Events {
             let now = now_ms();
             mine.record_expires = mine.until.min(now.saturating_add(MAX_FIND_ME_LIFETIME_MS));
             mine.epoch = entry.state.roster().epoch();
+            mine.live = portrait.likable.live;
+            let embedding = &portrait.likable.embedding;
             let find_me = FindMe {
                 id: mine.find_me,
                 pack: portrait.pack.clone(),
-                template: Template::project(&portrait.embedding, &portrait.mean, &grant.projection_key())?,
-                subject: Subject::Me,
-                // Selfies come from files here; holders are shown that.
-                live: false,
+                template: Template::project(embedding, &portrait.mean, &grant.projection_key())?,
+                subject: portrait.profile.subject(),
+                live: mine.live,
                 expires: UnixMillis(mine.record_expires),
-                still: portrait.still.clone(),
+                still: portrait.likable.still.clone(),
                 label: portrait.label.clone(),
             };
             let (bytes, _changes) = entry.state.write(RecordBody::FindMe(find_me), UnixMillis(now))?;
-            entry.announcing = Some(mine);
+            entry.announcing.insert(portrait.profile, mine);
             Ok(Some(bytes))
         })?;
         if let Some(bytes) = bytes {
@@ -141,12 +161,15 @@ pub(super) enum Due {
 }
 
 impl Entry {
-    pub(super) fn due(&self, mine: &Announcing, now: u64) -> Due {
+    /// What is to be done with an announcement, when its selfies are all `live` or not.
+    pub(super) fn due(&self, mine: &Announcing, live: bool, now: u64) -> Due {
         if mine.until <= now {
             return Due::End;
         }
         let ends_with_consent = mine.record_expires >= mine.until;
         let short = mine.record_expires.saturating_sub(now) < RENEW_BEFORE_MS && !ends_with_consent;
-        if short || mine.epoch != self.state.roster().epoch() { Due::Renew } else { Due::Nothing }
+        // A record that says "live" of selfies that no longer are would be a lie for up to a day.
+        let untrue = mine.live != live;
+        if short || untrue || mine.epoch != self.state.roster().epoch() { Due::Renew } else { Due::Nothing }
     }
 }

@@ -5,7 +5,7 @@ use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
 
 use super::Events;
 use super::entry::{Entry, MyRole};
-use super::stored::{Announcing, LocalSettings};
+use super::stored::LocalSettings;
 
 /// A member as the owner of this node sees them.
 #[derive(Clone, Debug)]
@@ -58,8 +58,6 @@ pub struct Description {
     pub waiting: Vec<WaitingDescription>,
     /// My settings.
     pub settings: LocalSettings,
-    /// My announcement, live or not.
-    pub announcing: Option<Announcing>,
     /// Epoch.
     pub epoch: u32,
 }
@@ -101,7 +99,6 @@ impl Entry {
             members,
             waiting,
             settings: self.settings.clone(),
-            announcing: self.announcing,
             epoch: roster.epoch(),
         }
     }

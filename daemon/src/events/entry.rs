@@ -1,6 +1,6 @@
 //! One event in memory: what is stored of it, with the shared state and the keys in usable form.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use inframe_protocol::event::EventState;
 use inframe_protocol::keys::{EventKey, MemberKeys};
@@ -9,6 +9,7 @@ use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
 
 use super::stored::{Announcing, IssuedInvite, Joining, LocalSettings, StoredEvent, Takes, WaitingAdmission};
 use super::{EventsError, Search, Wanted};
+use crate::faces::ProfileId;
 use crate::sharing::policy::Policy;
 use crate::vault::{Batch, Kind, Vault};
 
@@ -47,7 +48,7 @@ pub(super) struct Entry {
     pub(super) event_key: Option<EventKey>,
     pub(super) invited_name: String,
     pub(super) settings: LocalSettings,
-    pub(super) announcing: Option<Announcing>,
+    pub(super) announcing: BTreeMap<ProfileId, Announcing>,
     pub(super) joining: Option<Joining>,
     pub(super) invites: Vec<IssuedInvite>,
     pub(super) waiting: Vec<WaitingAdmission>,
@@ -73,7 +74,7 @@ impl Entry {
                 taken_out: Default::default(),
                 admit_automatically: false,
             },
-            announcing: None,
+            announcing: BTreeMap::new(),
             joining: None,
             invites: Vec::new(),
             waiting: Vec::new(),
@@ -84,7 +85,7 @@ impl Entry {
 
     pub(super) fn read_all(vault: &Vault) -> Result<Vec<Self>, EventsError> {
         let mut entries = Vec::new();
-        for (key, row) in vault.catalog().scan_as::<StoredEvent>(Kind::Event)? {
+        for (key, row) in vault.catalog().scan_versioned::<StoredEvent>(Kind::Event)? {
             match Self::from_row(&key, row) {
                 Ok(entry) => entries.push(entry),
                 Err(error) => tracing::error!("an event could not be read and is left out: {error}"),
@@ -124,7 +125,7 @@ impl Entry {
             member_keys: self.keys.to_bytes().to_vec(),
             event_key: self.event_key.as_ref().map(|key| *key.seed()),
             settings: self.settings.clone(),
-            announcing: self.announcing,
+            announcing: self.announcing.clone(),
             joining: self.joining.clone(),
             invites: self.invites.clone(),
             waiting: self.waiting.clone(),
@@ -132,7 +133,7 @@ impl Entry {
             removed_nodes: self.removed_nodes.clone(),
         };
         let mut batch = Batch::default();
-        batch.put_as(Kind::Event, self.id.0, &row)?;
+        batch.put_versioned(Kind::Event, self.id.0, &row)?;
         Ok(vault.catalog().commit(batch)?)
     }
 
@@ -203,6 +204,7 @@ impl Entry {
                 find_me: live.find_me.id,
                 template: live.find_me.template,
                 child: live.find_me.subject == Subject::Child,
+                live: live.find_me.live,
                 pack: live.find_me.pack.clone(),
             })
             .collect()

@@ -26,7 +26,9 @@ pub use joining::IssuedLink;
 pub use stored::{Announcing, LocalSettings, Takes, WaitingAdmission};
 
 use crate::clock::now_ms;
+use crate::library::AssetId;
 use crate::live::{Live, What};
+use crate::sharing::ledgers::{ApprovalId, approval_id};
 use crate::vault::{CatalogError, Vault, VaultError};
 use entry::Entry;
 
@@ -102,8 +104,18 @@ pub struct Wanted {
     pub template: Template,
     /// Whether it is a child's.
     pub child: bool,
+    /// Whether its selfies were taken live, by the word of its author.
+    pub live: bool,
     /// Model pack of the template.
     pub pack: String,
+}
+
+impl Wanted {
+    /// The id of the question whether a photo may go to them.
+    #[must_use]
+    pub fn approval_id(&self, event: &EventId, asset: AssetId) -> ApprovalId {
+        approval_id(event, &self.member, self.child.then_some(&self.find_me), asset)
+    }
 }
 
 /// An event as matching needs it.

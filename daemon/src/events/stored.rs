@@ -7,8 +7,10 @@ use inframe_protocol::{FindMeId, InviteId, MemberId, NodeId};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::faces::ProfileId;
 use crate::library::AssetId;
 use crate::sharing::policy::Policy;
+use crate::vault::Versioned;
 
 /// Which of my photos take part in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +58,7 @@ pub struct LocalSettings {
     pub admit_automatically: bool,
 }
 
-/// My standing announcement in an event.
+/// The standing announcement of one of my profiles in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcing {
     /// The find-me, renewed under the same id.
@@ -69,6 +71,8 @@ pub struct Announcing {
     pub record_expires: u64,
     /// Epoch whose projection the template was made with.
     pub epoch: u32,
+    /// What the record says about the selfies: taken live or not.
+    pub live: bool,
 }
 
 /// An invite that I issued.
@@ -134,8 +138,8 @@ pub struct StoredEvent {
     pub event_key: Option<[u8; 32]>,
     /// My settings.
     pub settings: LocalSettings,
-    /// My announcement.
-    pub announcing: Option<Announcing>,
+    /// My announcements, by profile.
+    pub announcing: BTreeMap<ProfileId, Announcing>,
     /// My wish to join, until admitted.
     pub joining: Option<Joining>,
     /// Invites that I issued.
@@ -146,4 +150,107 @@ pub struct StoredEvent {
     pub declined: BTreeSet<MemberId>,
     /// Nodes that I removed; they never come back without my yes.
     pub removed_nodes: BTreeSet<NodeId>,
+}
+
+impl Versioned for StoredEvent {
+    const VERSION: u8 = 2;
+    type Before = first::StoredEvent;
+}
+
+/// The form of the first version: only the owner could be announced.
+mod first {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use inframe_protocol::{FindMeId, MemberId, NodeId};
+    use serde::{Deserialize, Serialize};
+
+    use super::{IssuedInvite, Joining, LocalSettings, ProfileId, WaitingAdmission};
+
+    #[derive(Clone, Copy, Serialize, Deserialize)]
+    pub struct Announcing {
+        pub(super) find_me: FindMeId,
+        pub(super) since: u64,
+        pub(super) until: u64,
+        pub(super) record_expires: u64,
+        pub(super) epoch: u32,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    pub struct StoredEvent {
+        pub(super) state: Vec<u8>,
+        pub(super) invited_name: String,
+        pub(super) member_keys: Vec<u8>,
+        pub(super) event_key: Option<[u8; 32]>,
+        pub(super) settings: LocalSettings,
+        pub(super) announcing: Option<Announcing>,
+        pub(super) joining: Option<Joining>,
+        pub(super) invites: Vec<IssuedInvite>,
+        pub(super) waiting: Vec<WaitingAdmission>,
+        pub(super) declined: BTreeSet<MemberId>,
+        pub(super) removed_nodes: BTreeSet<NodeId>,
+    }
+
+    crate::first_version!(StoredEvent);
+
+    impl From<Announcing> for super::Announcing {
+        fn from(Announcing { find_me, since, until, record_expires, epoch }: Announcing) -> Self {
+            Self { find_me, since, until, record_expires, epoch, live: false }
+        }
+    }
+
+    impl From<StoredEvent> for super::StoredEvent {
+        fn from(old: StoredEvent) -> Self {
+            let announcing: BTreeMap<_, _> =
+                old.announcing.map(|mine| (ProfileId::ME, mine.into())).into_iter().collect();
+            Self {
+                state: old.state,
+                invited_name: old.invited_name,
+                member_keys: old.member_keys,
+                event_key: old.event_key,
+                settings: old.settings,
+                announcing,
+                joining: old.joining,
+                invites: old.invites,
+                waiting: old.waiting,
+                declined: old.declined,
+                removed_nodes: old.removed_nodes,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::Older;
+
+    #[test]
+    fn an_announcement_of_the_first_version_is_the_owners() {
+        let announcing =
+            first::Announcing { find_me: FindMeId([3; 16]), since: 1, until: 9, record_expires: 5, epoch: 2 };
+        let old = first::StoredEvent {
+            state: vec![1],
+            invited_name: "Party".into(),
+            member_keys: vec![2],
+            event_key: None,
+            settings: LocalSettings {
+                policy: Policy::Ask,
+                persons: BTreeMap::new(),
+                takes: Takes::All,
+                chosen: BTreeSet::new(),
+                taken_out: BTreeSet::new(),
+                admit_automatically: true,
+            },
+            announcing: Some(announcing),
+            joining: None,
+            invites: Vec::new(),
+            waiting: Vec::new(),
+            declined: BTreeSet::new(),
+            removed_nodes: BTreeSet::new(),
+        };
+        let event = StoredEvent::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
+        let mine = event.announcing[&ProfileId::ME];
+        assert_eq!((mine.find_me, mine.until, mine.live), (FindMeId([3; 16]), 9, false));
+        assert!(event.settings.admit_automatically && event.announcing.len() == 1);
+    }
 }

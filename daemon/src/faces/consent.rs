@@ -9,6 +9,10 @@ pub enum Scope {
     Faces,
     /// Announce my face in one event.
     Announce,
+    /// Enrol a child whose guardian I am.
+    Guardian,
+    /// Announce my child's face in one event.
+    AnnounceChild,
 }
 
 struct Text {
@@ -19,7 +23,7 @@ struct Text {
 }
 
 const FACES: Text = Text {
-    version: 1,
+    version: 2,
     title: "Find faces in my photos",
     sections: &[
         (
@@ -44,7 +48,8 @@ const FACES: Text = Text {
         ),
         (
             "Other people and children",
-            "Only enrol your own face. Faces of others in your photos are never announced by anyone. Do not enrol a child unless you are the guardian.",
+            "Only enrol your own face. Faces of others in your photos are never announced by anyone. Do not enrol a child unless you are the guardian; \
+             a child has a profile of its own, with a declaration.",
         ),
     ],
     tick: "Yes, find the faces in my photos on this device.",
@@ -83,26 +88,104 @@ const ANNOUNCE: Text = Text {
     tick: "Yes, announce my face to the members of this event.",
 };
 
+const GUARDIAN: Text = Text {
+    version: 1,
+    title: "Enrol a child",
+    sections: &[
+        (
+            "What you declare",
+            "You are a parent or legal guardian of this child, you may decide on their behalf about photos of them, and nobody who may \
+             decide with you objects. If the child is old enough to understand, you have asked them and they agree.",
+        ),
+        (
+            "What is computed",
+            "For each picture of the child that you add, 128 numbers that describe the face, made by a model that runs here. Whoever holds \
+             such numbers can recognise the face again, for years.",
+        ),
+        (
+            "Where it is kept",
+            "Only on this device, encrypted. The name that you give the profile never leaves it. This declaration is kept with its time as a receipt.",
+        ),
+        (
+            "Who gets what",
+            "Nobody gets anything by this declaration. Announcing the child in an event is asked for separately, event by event. Photos \
+             that are found are never sent by themselves: whoever took them is asked for each one.",
+        ),
+        (
+            "How well it works",
+            "Children's faces change quickly and resemble each other, so mistakes are more frequent than with adults. The comparison is stricter for \
+             children for that reason; renew the pictures every few months.",
+        ),
+        ("How long", "Until you erase the child's profile, or all face data, on the profile page."),
+        (
+            "How to stop",
+            "One button erases the child's pictures and what was computed from them, and ends every announcement. A child who asks for it, \
+             or who is old enough to decide alone, must find that button pressed.",
+        ),
+    ],
+    tick: "I declare that I am this child's parent or guardian and may decide this for them.",
+};
+
+const ANNOUNCE_CHILD: Text = Text {
+    version: 1,
+    title: "Announce your child's face in this event",
+    sections: &[
+        (
+            "What is computed",
+            "A template: 64 bytes made from the child's pictures with a key that only the members of this event have, and a small picture of the \
+             child, so that people can see whom you look for.",
+        ),
+        (
+            "Where it is kept",
+            "On the devices of the members of this event, encrypted, until it expires or you withdraw it.",
+        ),
+        (
+            "Who gets what",
+            "Every member of this event gets the template, the small picture and the note that it is a child of yours; not the child's name. \
+             People outside get nothing. But a member who means harm could misuse the template like a photo of the child: to look for them in other \
+             pictures, or to rebuild a likeness. Announce only among people whom you would give a photo of your child.",
+        ),
+        (
+            "How long",
+            "For the time that you choose. The announcement itself lives for a day at most and is renewed daily meanwhile, so it dies out \
+             when this device is off.",
+        ),
+        (
+            "How to stop",
+            "The badge on every page and this event's page have a stop button. Members who are connected erase the announcement at once, others when they \
+             are next online. Photos that you were sent stay yours; photos already sent cannot be called back by technical means.",
+        ),
+    ],
+    tick: "Yes, as the guardian I announce this child's face to the members of this event.",
+};
+
 impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 4] = [Self::Faces, Self::Announce, Self::Guardian, Self::AnnounceChild];
+
     /// The scope's word in the API.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Scope::Faces => "faces",
             Scope::Announce => "announce",
+            Scope::Guardian => "guardian",
+            Scope::AnnounceChild => "announce-child",
         }
     }
 
     /// Reads the API's word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Scope::Faces, Scope::Announce].into_iter().find(|scope| scope.word() == word)
+        Self::ALL.into_iter().find(|scope| scope.word() == word)
     }
 
     fn text(self) -> &'static Text {
         match self {
             Scope::Faces => &FACES,
             Scope::Announce => &ANNOUNCE,
+            Scope::Guardian => &GUARDIAN,
+            Scope::AnnounceChild => &ANNOUNCE_CHILD,
         }
     }
 
@@ -152,7 +235,7 @@ mod tests {
 
     #[test]
     fn each_text_answers_the_five_questions_and_has_a_hash_of_its_own() {
-        for scope in [Scope::Faces, Scope::Announce] {
+        for scope in Scope::ALL {
             let view = scope.view();
             for question in ["What is computed", "Where it is kept", "Who gets what", "How long", "How to stop"] {
                 assert!(view.sections.iter().any(|section| section.heading == question), "{question}");
@@ -160,17 +243,25 @@ mod tests {
             assert_eq!(Scope::from_word(scope.word()), Some(scope));
             assert_eq!(view.hash.len(), 64);
         }
-        assert_ne!(Scope::Faces.text_hash(), Scope::Announce.text_hash());
+        let mut hashes = Scope::ALL.map(Scope::text_hash);
+        hashes.sort();
+        assert!(hashes.windows(2).all(|two| two[0] != two[1]));
     }
 
     #[test]
-    fn d5_the_announce_text_says_that_members_could_misuse_the_template() {
-        assert!(
-            Scope::Announce
-                .view()
-                .sections
-                .iter()
-                .any(|s| s.text.contains("could misuse the template like a photo of you"))
-        );
+    fn d5_the_announce_texts_say_that_members_could_misuse_the_template() {
+        for (scope, warning) in
+            [(Scope::Announce, "like a photo of you"), (Scope::AnnounceChild, "like a photo of the child")]
+        {
+            let sections = scope.view().sections;
+            assert!(sections.iter().any(|s| s.text.contains(&format!("could misuse the template {warning}"))));
+        }
+    }
+
+    #[test]
+    fn the_guardian_declares_to_be_one() {
+        let view = Scope::Guardian.view();
+        assert!(view.tick.contains("parent or guardian"));
+        assert!(view.sections.iter().any(|s| s.heading == "What you declare" && s.text.contains("legal guardian")));
     }
 }

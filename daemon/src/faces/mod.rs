@@ -1,5 +1,6 @@
-//! Faces found in assets, and the profile "me". Embeddings are kept in the biometric part of the catalog and never leave the node (D5).
+//! Faces found in assets, the profiles that this node may look for, and how a camera shows that a living person enrols. Embeddings are kept in the biometric part of the catalog and never leave the node (D5).
 
+pub mod challenge;
 pub mod consent;
 mod profile;
 
@@ -9,7 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use inframe_models::Face;
 use serde::{Deserialize, Serialize};
 
-pub use profile::{ConsentReceipt, Likeness, Profile, ProfileError, StoredSelfie};
+pub(crate) use profile::CHILD_STRICTNESS;
+pub use profile::{
+    ConsentReceipt, Likable, Likeness, MAX_PROFILES, MAX_SELFIES, ProfileError, ProfileId, Profiles, StoredProfile,
+    StoredSelfie,
+};
 
 use crate::library::AssetId;
 use crate::vault::{Batch, Kind, Vault, VaultError, Versioned};

@@ -11,8 +11,8 @@ use super::{Answer, Node, NodeError};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::events::{Description, IssuedLink, Takes};
-use crate::faces::ProfileError;
 use crate::faces::consent::Scope;
+use crate::faces::{ProfileError, ProfileId};
 use crate::library::AssetId;
 use crate::live::What;
 use crate::settings::clean_name;
@@ -41,6 +41,11 @@ fn event_id(text: &str) -> Answer<EventId> {
 
 fn member_id(text: &str) -> Answer<MemberId> {
     text.parse().map_err(|_| NodeError::NotFound("member"))
+}
+
+fn whose_face(profile: ProfileId) -> &'static str {
+    // The log may be shown around; a child's name stays out of it.
+    if profile == ProfileId::ME { "your face" } else { "the face of a child of yours" }
 }
 
 fn invalid(kind: &'static str, text: impl Into<String>) -> NodeError {
@@ -107,6 +112,7 @@ impl Node {
             joined_at: member.joined_at,
             policy: settings.persons.get(&member.id).map_or("event", |policy| policy.word()).into(),
         });
+        let find_mes = self.announcements(&event.id);
         EventView {
             id: event.id.to_string(),
             name: event.name,
@@ -126,7 +132,8 @@ impl Node {
             eligible_count,
             asset_ids: shown.iter().map(|(_, id)| id.to_string()).collect(),
             received_count: received.len() as u64,
-            find_me: self.announcement(&event.id),
+            find_me: find_mes.iter().find(|one| one.profile == ProfileId::ME.to_string()).cloned(),
+            find_mes,
             epoch: event.epoch,
         }
     }
@@ -197,7 +204,7 @@ impl Node {
         let id = event_id(&id)?;
         self.blocking(move |core| {
             core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
-            if let Err(error) = core.events.withdraw(&id) {
+            if let Err(error) = core.events.withdraw_all(&id) {
                 tracing::warn!("the find-me could not be withdrawn; it ends by itself within a day: {error}");
             }
             Ok(())
@@ -321,20 +328,23 @@ impl Node {
         if !(1..=MAX_ANNOUNCE_HOURS).contains(&wish.hours) {
             return Err(invalid("bad-hours", "announce for between one hour and 90 days"));
         }
+        let profile = self.known_profile(&wish.profile)?;
         self.blocking(move |core| {
             if core.profile.consent_at().is_none() {
                 return Err(ProfileError::NoConsent.into());
             }
-            let Some(portrait) = events_worker::portrait(core) else {
-                return Err(NodeError::Conflict("no-selfie", "add a selfie of yourself first".into()));
+            let Some(portrait) = events_worker::portrait(core, profile) else {
+                let whose = if profile == ProfileId::ME { "yourself" } else { "the child" };
+                return Err(NodeError::Conflict("no-selfie", format!("add a selfie of {whose} first")));
             };
             core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
-            core.profile.give_consent(Scope::Announce, &wish.text_hash, Some(id.0))?;
+            let scope = if profile == ProfileId::ME { Scope::Announce } else { Scope::AnnounceChild };
+            core.profile.give_consent(scope, &wish.text_hash, Some(id.0), profile)?;
             let until = now_ms().saturating_add(u64::from(wish.hours).saturating_mul(3_600_000));
             core.profile
                 .if_consented(|| core.events.announce(&id, &portrait, until))
                 .ok_or(ProfileError::NoConsent)??;
-            let text = format!("You announced your face in {}.", core.events.name(&id));
+            let text = format!("You announced {} in {}.", whose_face(profile), core.events.name(&id));
             Ok(core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?)
         })
         .await?;
@@ -348,15 +358,16 @@ impl Node {
         self.core.board.ring(Job::Events);
     }
 
-    /// Withdraws my announcement in an event.
+    /// Withdraws the announcement of a profile in an event.
     ///
     /// # Errors
-    /// When there is no such event.
-    pub async fn withdraw(&self, event: String) -> Answer<EventView> {
+    /// When there is no such event or profile.
+    pub async fn withdraw(&self, event: String, profile: String) -> Answer<EventView> {
         let id = event_id(&event)?;
+        let profile = self.known_profile(&profile)?;
         self.blocking(move |core| {
-            if core.events.withdraw(&id)? {
-                let text = format!("You withdrew your face from {}.", core.events.name(&id));
+            if core.events.withdraw(&id, profile)? {
+                let text = format!("You withdrew {} from {}.", whose_face(profile), core.events.name(&id));
                 core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?;
             }
             Ok(())

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Answer, Node, NodeError, Original, Picture, ReadAt, ThumbSize};
 use crate::clock::now_ms;
-use crate::faces::{Likeness, StoredFace};
+use crate::faces::{Likeness, ProfileId, StoredFace};
 use crate::library::{Added, AssetId, AssetKind, FacesState, LibraryError, Origin, StoredAsset};
 use crate::live::What;
 use crate::people::FaceRef;
@@ -41,7 +41,7 @@ impl Node {
         let (asset_count, asset_bytes) = core.library.totals();
         let sandbox = core.sandbox.status();
         let waiting = core.approvals.all().iter().filter(|(_, row)| row.state == ApprovalState::Waiting).count();
-        let announcing = core.events.ids().iter().filter(|event| core.events.announcing(event).is_some()).count();
+        let announcing = core.events.ids().iter().filter(|event| !core.events.announcing(event).is_empty()).count();
         Ok(StatusView {
             version: env!("CARGO_PKG_VERSION").into(),
             node_id: core.network.peer_id_text(),
@@ -62,7 +62,7 @@ impl Node {
                 "a key file at {}; whoever has it and the data folder can read everything, so keep a copy in a safe place",
                 self.place.key_file.display()
             ),
-            enrolled: !core.profile.selfies().is_empty(),
+            enrolled: !core.profile.selfies(ProfileId::ME).is_empty(),
             announcing: count(announcing),
             workers: core.board.views(),
             timeline_rev: core.library.timeline(|timeline| timeline.rev()),
@@ -370,7 +370,7 @@ fn asset_view(core: &Core, id: AssetId, asset: &StoredAsset) -> AssetView {
                 w: face.rect[2],
                 h: face.rect[3],
                 quality: face.quality,
-                me: matches!(core.profile.likeness(&known.pack, &face.embedding), Likeness::Me(_)),
+                me: matches!(core.profile.likeness(ProfileId::ME, &known.pack, &face.embedding), Likeness::Sure(_)),
                 person: person.as_ref().map(|person| person.id.to_string()),
                 name: person.and_then(|person| person.person.name),
             }

@@ -10,6 +10,7 @@
 //! | `quarantine` | files over which decoders stopped, and another try |
 //! | `sharing` | approvals, transfers, peers, activity |
 
+mod challenge;
 mod events;
 mod library;
 mod people;
@@ -28,6 +29,7 @@ pub use start::{NodeConfig, StartError};
 
 use crate::events::EventsError;
 use crate::faces::ProfileError;
+use crate::faces::challenge::ChallengeError;
 use crate::library::LibraryError;
 use crate::sandbox::SandboxError;
 use crate::vault::{BlobError, CatalogError, Vault, VaultError};
@@ -66,6 +68,9 @@ pub enum NodeError {
     /// Too large, with the bound in words.
     #[error("{0}")]
     TooLarge(String),
+    /// Too often or too fast, with what to do in words.
+    #[error("{0}")]
+    TooOften(String),
     /// Something failed inside; the text says what to do.
     #[error("{0}")]
     Internal(String),
@@ -129,10 +134,24 @@ impl From<ProfileError> for NodeError {
             ProfileError::OtherText => Self::Conflict("consent-text-changed", error.to_string()),
             ProfileError::NoConsent => Self::Conflict("no-consent", error.to_string()),
             ProfileError::Full | ProfileError::OtherPerson => Self::Invalid("selfie-refused", error.to_string()),
+            ProfileError::TooMany | ProfileError::NoName | ProfileError::NameTaken => {
+                Self::Invalid("profile-refused", error.to_string())
+            }
+            ProfileError::NoProfile => Self::NotFound("profile"),
             ProfileError::NotFound => Self::NotFound("selfie"),
             ProfileError::Vault(_) | ProfileError::Catalog(_) | ProfileError::Random => {
                 Self::Internal(error.to_string())
             }
+        }
+    }
+}
+
+impl From<ChallengeError> for NodeError {
+    fn from(error: ChallengeError) -> Self {
+        match error {
+            ChallengeError::TooMany | ChallengeError::Busy => Self::TooOften(error.to_string()),
+            ChallengeError::Over => Self::Conflict("challenge-over", error.to_string()),
+            ChallengeError::Random => Self::Internal(error.to_string()),
         }
     }
 }

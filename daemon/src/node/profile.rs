@@ -1,15 +1,21 @@
-//! Consent, selfies and the erasure of all face data.
+//! Consent, profiles, selfies and the erasure of all face data.
 
 use bytes::Bytes;
+use inframe_models::Embedding;
 
 use super::{Answer, Node, NodeError, Picture};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::faces::StoredSelfie;
 use crate::faces::consent::Scope;
+use crate::faces::{ConsentReceipt, MAX_SELFIES, ProfileId, StoredSelfie};
 use crate::live::What;
-use crate::views::{AnnouncementView, ConsentTextView, ProfileView, SelfieView};
-use crate::workers::{Job, events as events_worker};
+use crate::views::{AnnouncementView, ConsentTextView, NewProfileBody, ProfileView, ReceiptView, SelfieView};
+use crate::workers::{Core, Job, events as events_worker};
+
+/// Longest name of a child's profile, characters.
+const MAX_PROFILE_NAME_CHARS: usize = 40;
+/// The same in bytes.
+const MAX_PROFILE_NAME_BYTES: usize = 160;
 
 impl Node {
     /// A consent text.
@@ -20,32 +26,125 @@ impl Node {
         Ok(Scope::from_word(&scope).ok_or(NodeError::NotFound("consent text"))?.view())
     }
 
-    /// The profile "me".
+    /// The owner's own profile.
     ///
     /// # Errors
     /// None at present.
     pub async fn profile(&self) -> Answer<ProfileView> {
-        let core = &self.core;
-        let selfies: Vec<SelfieView> = core
-            .profile
-            .selfies()
-            .into_iter()
-            .map(|(id, selfie)| SelfieView { id, quality: selfie.quality, at: selfie.at })
-            .collect();
-        let announcements = core.events.ids().iter().filter_map(|event| self.announcement(event)).collect();
-        Ok(ProfileView { consent_at: core.profile.consent_at(), enrolled: !selfies.is_empty(), selfies, announcements })
+        Ok(self.profile_view(ProfileId::ME))
     }
 
-    /// My live announcement in an event.
-    pub(super) fn announcement(&self, event: &inframe_protocol::EventId) -> Option<AnnouncementView> {
-        let mine = self.core.events.announcing(event)?;
-        Some(AnnouncementView {
+    /// Every profile, the owner's first.
+    ///
+    /// # Errors
+    /// None at present.
+    pub async fn profiles(&self) -> Answer<Vec<ProfileView>> {
+        Ok(self.core.profile.ids().into_iter().map(|profile| self.profile_view(profile)).collect())
+    }
+
+    fn profile_view(&self, profile: ProfileId) -> ProfileView {
+        let core = &self.core;
+        let selfie_view = |(id, selfie): (String, StoredSelfie)| SelfieView {
+            id,
+            quality: selfie.quality,
+            live: selfie.live,
+            at: selfie.at,
+        };
+        let selfies: Vec<SelfieView> = core.profile.selfies(profile).into_iter().map(selfie_view).collect();
+        let child = core.profile.child(profile);
+        let mut announcements = Vec::new();
+        for event in core.events.ids() {
+            announcements
+                .extend(self.announcements(&event).into_iter().filter(|one| one.profile == profile.to_string()));
+        }
+        ProfileView {
+            id: profile.to_string(),
+            subject: if profile == ProfileId::ME { "me" } else { "child" }.into(),
+            name: child.as_ref().map(|child| child.name.clone()),
+            consent_at: core.profile.consent_at(),
+            declared_at: child.map(|child| child.at),
+            enrolled: !selfies.is_empty(),
+            live: !selfies.is_empty() && selfies.iter().all(|selfie| selfie.live),
+            room: u32::try_from(MAX_SELFIES.saturating_sub(selfies.len())).unwrap_or(0),
+            selfies,
+            announcements,
+        }
+    }
+
+    /// What of this node is announced in an event, the owner first.
+    pub(super) fn announcements(&self, event: &inframe_protocol::EventId) -> Vec<AnnouncementView> {
+        let view = |(profile, mine): (ProfileId, crate::events::Announcing)| AnnouncementView {
+            profile: profile.to_string(),
+            profile_name: self.core.profile.child(profile).map(|child| child.name),
+            live: mine.live,
             event: event.to_string(),
             event_name: self.core.events.name(event),
             since: mine.since,
             until: mine.until,
             seen_by: u32::try_from(self.core.rounds.told(event)).unwrap_or(u32::MAX),
+        };
+        self.core.events.announcing(event).into_iter().map(view).collect()
+    }
+
+    /// Makes a profile for a child after the guardian's declaration.
+    ///
+    /// # Errors
+    /// Without consent, name or the current text, or when there are too many.
+    pub async fn add_child(&self, new: NewProfileBody) -> Answer<ProfileView> {
+        let name = crate::settings::clean_name(&new.name, MAX_PROFILE_NAME_CHARS, MAX_PROFILE_NAME_BYTES);
+        let profile = self
+            .blocking(move |core| {
+                let profile = core.profile.add_child(&name, &new.text_hash)?;
+                let text = "You declared to be the guardian of a child, to enrol them.".to_owned();
+                core.activity.note(ActivityKind::Consent, text, None, None)?;
+                Ok(profile)
+            })
+            .await?;
+        self.profile_changed();
+        Ok(self.profile_view(profile))
+    }
+
+    /// Withdraws a child everywhere and erases their profile.
+    ///
+    /// # Errors
+    /// When there is none with that id, or the vault fails; calling it again goes on.
+    pub async fn remove_child(&self, id: String) -> Answer<Vec<ProfileView>> {
+        let profile = self.known_profile(&id)?;
+        if profile == ProfileId::ME {
+            return Err(NodeError::Invalid("own-profile", "your own profile is erased with all face data".into()));
+        }
+        self.core.challenges.forget(Some(profile));
+        self.blocking(move |core| {
+            core.profile.remove_child(profile)?;
+            for event in core.events.ids() {
+                if let Err(error) = core.events.withdraw(&event, profile) {
+                    tracing::warn!("a find-me could not be withdrawn; it ends by itself within a day: {error}");
+                }
+            }
+            // The journal of the catalog still holds what was erased, until a snapshot takes its place.
+            core.vault.settle()?;
+            let text = "You erased the profile of a child.".to_owned();
+            Ok(core.activity.note(ActivityKind::Consent, text, None, None)?)
         })
+        .await?;
+        events_worker::tell_others(&self.core).await;
+        self.profile_changed();
+        self.profiles().await
+    }
+
+    /// Proofs of every consent and declaration, oldest first.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub async fn receipts(&self) -> Answer<Vec<ReceiptView>> {
+        self.blocking(|core| Ok(core.profile.receipts()?.into_iter().map(|one| receipt_view(core, one)).collect()))
+            .await
+    }
+
+    /// The profile with this id in the API's form.
+    pub(super) fn known_profile(&self, id: &str) -> Answer<ProfileId> {
+        let known = ProfileId::parse(id).filter(|profile| self.core.profile.ids().contains(profile));
+        known.ok_or(NodeError::NotFound("profile"))
     }
 
     /// Consents to face finding.
@@ -54,7 +153,7 @@ impl Node {
     /// When the text has changed meanwhile.
     pub async fn give_consent(&self, text_hash: String) -> Answer<ProfileView> {
         self.blocking(move |core| {
-            core.profile.give_consent(Scope::Faces, &text_hash, None)?;
+            core.profile.give_consent(Scope::Faces, &text_hash, None, ProfileId::ME)?;
             let text = "You agreed that faces are found in your photos on this device.".to_owned();
             Ok(core.activity.note(ActivityKind::Consent, text, None, None)?)
         })
@@ -64,31 +163,34 @@ impl Node {
         self.profile().await
     }
 
-    /// Enrols a selfie.
+    /// Enrols a selfie from a file: it may be of anybody, so it is not live.
     ///
     /// # Errors
     /// Without consent, or when the picture cannot be used: with advice.
-    pub async fn enrol_selfie(&self, bytes: Bytes) -> Answer<ProfileView> {
-        if self.core.profile.consent_at().is_none() {
-            return Err(crate::faces::ProfileError::NoConsent.into());
-        }
+    pub async fn enrol_selfie(&self, id: String, bytes: Bytes) -> Answer<ProfileView> {
+        let profile = self.known_profile(&id)?;
+        self.core.profile.room(profile)?;
         let enrolled = self.core.sandbox.enrol(bytes).await?;
-        let selfie = StoredSelfie {
-            pack: self.core.pack.id.clone(),
-            embedding: enrolled.face.embedding.0,
-            still: enrolled.still,
-            quality: enrolled.face.quality.score,
-            at: now_ms(),
-            profile: [0; 8],
-            live: false,
-            source: Vec::new(),
-        };
-        self.blocking(move |core| Ok(core.profile.add_selfie(selfie)?)).await?;
+        let face = enrolled.face;
+        let selfie = self.selfie(profile, false, face.embedding, face.quality.score, enrolled.still);
+        self.blocking(move |core| Ok(core.profile.add_selfies(profile, vec![selfie])?)).await?;
         self.profile_changed();
-        self.profile().await
+        Ok(self.profile_view(profile))
     }
 
-    fn profile_changed(&self) {
+    pub(super) fn selfie(
+        &self,
+        profile: ProfileId,
+        live: bool,
+        embedding: Embedding,
+        quality: f32,
+        still: Vec<u8>,
+    ) -> StoredSelfie {
+        let pack = self.core.pack.id.clone();
+        StoredSelfie { pack, embedding: embedding.0, still, quality, at: now_ms(), profile, live, source: Vec::new() }
+    }
+
+    pub(super) fn profile_changed(&self) {
         self.core.live.tell(What::Profile, None);
         self.core.live.tell(What::People, None);
         self.core.live.tell(What::Status, None);
@@ -99,26 +201,29 @@ impl Node {
     ///
     /// # Errors
     /// When there is none with that id.
-    pub async fn remove_selfie(&self, id: String) -> Answer<ProfileView> {
-        self.blocking(move |core| Ok(core.profile.remove_selfie(&id)?)).await?;
+    pub async fn remove_selfie(&self, id: String, selfie: String) -> Answer<ProfileView> {
+        let profile = self.known_profile(&id)?;
+        self.blocking(move |core| Ok(core.profile.remove_selfie(profile, &selfie)?)).await?;
         self.profile_changed();
-        self.profile().await
+        Ok(self.profile_view(profile))
     }
 
     /// The small picture of a selfie.
     ///
     /// # Errors
     /// When there is none with that id.
-    pub async fn selfie_still(&self, id: String) -> Answer<Picture> {
-        let found = self.core.profile.selfies().into_iter().find(|(known, _)| *known == id);
+    pub async fn selfie_still(&self, id: String, selfie: String) -> Answer<Picture> {
+        let profile = self.known_profile(&id)?;
+        let found = self.core.profile.selfies(profile).into_iter().find(|(known, _)| *known == selfie);
         Ok(Picture::jpeg(found.ok_or(NodeError::NotFound("selfie"))?.1.still))
     }
 
-    /// Withdraws everywhere and erases selfies, the standing consent and every face of every photo.
+    /// Withdraws everywhere and erases profiles, selfies, the standing consent and every face of every photo.
     ///
     /// # Errors
     /// When the vault fails; calling it again goes on.
     pub async fn erase_profile(&self) -> Answer<ProfileView> {
+        self.core.challenges.forget(None);
         self.blocking(|core| {
             // First what lies here; no event can hinder that.
             core.profile.erase(|| {
@@ -130,7 +235,7 @@ impl Node {
                 Ok::<(), NodeError>(())
             })?;
             for event in core.events.ids() {
-                if let Err(error) = core.events.withdraw(&event) {
+                if let Err(error) = core.events.withdraw_all(&event) {
                     tracing::warn!("a find-me could not be withdrawn; it ends by itself within a day: {error}");
                 }
             }
@@ -144,5 +249,19 @@ impl Node {
         self.profile_changed();
         self.core.board.ring(Job::Matching);
         self.profile().await
+    }
+}
+
+fn receipt_view(core: &Core, receipt: ConsentReceipt) -> ReceiptView {
+    let unchanged = receipt.scope.text_hash() == receipt.text_hash;
+    ReceiptView {
+        scope: receipt.scope.word().into(),
+        version: receipt.version,
+        text: unchanged.then(|| receipt.scope.view()),
+        text_hash: receipt.text_hash,
+        at: receipt.at,
+        event: receipt.event.map(|event| inframe_protocol::EventId(event).to_string()),
+        profile: receipt.profile.to_string(),
+        profile_name: core.profile.child(receipt.profile).map(|child| child.name),
     }
 }

@@ -9,6 +9,7 @@ use inframe_protocol::{NodeId, OfferId};
 use super::{Answer, Node, NodeError, Picture};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
+use crate::faces::ProfileId;
 use crate::live::What;
 use crate::sandbox::FractionRect;
 use crate::sharing::ledgers::{
@@ -63,6 +64,10 @@ impl Node {
         if row.state != ApprovalState::Waiting {
             return Err(NodeError::Conflict("answered", "this was answered already or is no longer wanted".into()));
         }
+        if row.child && row.kind == ApprovalKind::Match && decision.always {
+            let why = "photos of a child are asked about one by one; they are never sent by themselves";
+            return Err(NodeError::Invalid("child-always-asks", why.into()));
+        }
         let (state, person) = match decision.decision.as_str() {
             "allow" if decision.always => (ApprovalState::Allowed, Some(Policy::Automatic)),
             "allow" => (ApprovalState::Allowed, None),
@@ -95,7 +100,10 @@ impl Node {
         let (_, row) = self.approval(&approval)?;
         let still = match row.kind {
             ApprovalKind::Match => self.core.events.still(&row.event, &row.find_me, now_ms()),
-            ApprovalKind::Doubtful => self.core.profile.portrait().map(|(_, still)| still),
+            ApprovalKind::Doubtful => {
+                let profile = self.core.profile_sought(&row.event, &row.find_me).unwrap_or(ProfileId::ME);
+                self.core.profile.portrait(profile).map(|portrait| portrait.still)
+            }
         };
         still.filter(|still| !still.is_empty()).map(Picture::jpeg).ok_or(NodeError::NotFound("picture"))
     }
@@ -290,6 +298,16 @@ fn approval_view(core: &Core, id: &ApprovalId, row: &StoredApproval) -> Approval
         },
         grade: matching::grade_word(row.grade).into(),
         next_best: row.next_best,
+        rival: row.rival,
+        child: row.child,
+        live: row.live,
+        profile_name: match row.kind {
+            ApprovalKind::Match => None,
+            ApprovalKind::Doubtful => core
+                .profile_sought(&row.event, &row.find_me)
+                .and_then(|profile| core.profile.child(profile))
+                .map(|child| child.name),
+        },
         at: row.at,
     }
 }

@@ -12,7 +12,7 @@ use crate::activity::Activity;
 use crate::clock::now_ms;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::events::{Events, EventsError};
-use crate::faces::{Faces, Profile};
+use crate::faces::{Faces, Profiles};
 use crate::ledger::Ledger;
 use crate::library::{Imports, Library, LibraryError};
 use crate::live::{Live, What};
@@ -124,6 +124,7 @@ impl Node {
             rounds: Default::default(),
             projected: Default::default(),
             filing: Default::default(),
+            challenges: Default::default(),
             started_at: now_ms(),
             tasks,
             live,
@@ -220,7 +221,7 @@ struct Stored {
     library: Library,
     faces: Faces,
     people: People,
-    profile: Profile,
+    profile: Profiles,
     seen_files: Ledger<workers::SeenFile>,
     approvals: Ledger<crate::sharing::ledgers::StoredApproval>,
     deliveries: Ledger<crate::sharing::ledgers::StoredDelivery>,
@@ -258,10 +259,10 @@ impl Stored {
             library: Library::open(vault.clone(), sandbox, live.clone())?,
             faces,
             people,
-            profile: Profile::open(vault.clone(), pack.id.clone(), sure, maybe)?,
+            profile: Profiles::open(vault.clone(), pack.id.clone(), sure, maybe)?,
             background: BackgroundRow::open(vault.clone())?,
             seen_files: Ledger::open(vault.clone(), Kind::ImportedFile)?,
-            approvals: Ledger::open(vault.clone(), Kind::Approval)?,
+            approvals: Ledger::open_versioned(vault.clone(), Kind::Approval)?,
             deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,
             arrivals: Ledger::open(vault.clone(), Kind::Incoming)?,
             settings,

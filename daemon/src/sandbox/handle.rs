@@ -52,6 +52,15 @@ impl Sandbox {
         Ok(self.run(Job::Enrol, file, answers::enrolled).await?.0)
     }
 
+    /// The only face of a camera's frame, however it is turned, with a small still of it.
+    ///
+    /// # Errors
+    /// `Refused` with advice if there is none or more than one, or if it is too small, blurred, or badly lit; otherwise as for
+    /// [`Self::inspect`].
+    pub async fn frame(&self, file: Bytes) -> Result<EnrolledFace, SandboxError> {
+        self.pool.run(Job::Frame, file, answers::enrolled).await
+    }
+
     /// A JPEG of a part of the upright image, `margin` (a part of the rectangle's size) wider on each side, `long_side_px` at most.
     ///
     /// # Errors

@@ -52,6 +52,9 @@ pub const ENROL_MIN_FACE_PX: f32 = 70.0;
 pub const ENROL_MIN_SHARPNESS: f32 = 12.0;
 /// A selfie's face must look into the camera this much (1 is straight, 0 a profile).
 pub const ENROL_MIN_FRONTALITY: f32 = 0.45;
+/// Mean brightness (0 to 255) of the middle of a selfie's face below which it is too dark and above which it is too bright: outside, the sensor's
+/// noise or its end takes the place of the features. Faces of every skin in ordinary light lie between 60 and 200.
+pub const ENROL_BRIGHTNESS: RangeInclusive<f32> = 30.0..=238.0;
 /// Most bytes of a header of a message to or from a child: 128 faces with 68 landmarks and an embedding are about 150 kB.
 pub const MAX_HEADER_BYTES: usize = 512 * 1024;
 /// Most bytes after the header: a rendition is at most as large as its file, plus a minimal EXIF block.

@@ -7,7 +7,7 @@ use super::container::Format;
 use super::refusal::Refusal;
 
 /// Changes with every change of these types: a daemon whose binary was replaced on disk must not misread its new children.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 6;
 
 /// A child's first words.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub(crate) enum Job {
     Faces,
     /// The one face of a selfie, with a still.
     Enrol,
+    /// The only face of a camera's frame, however it is turned, with a still.
+    Frame,
     /// A part of the upright image.
     Crop {
         /// What to cut out.
@@ -53,7 +55,7 @@ pub(crate) enum Job {
 impl Job {
     /// Whether the face model is needed.
     pub(crate) fn needs_engine(&self) -> bool {
-        matches!(self, Self::Faces | Self::Enrol)
+        matches!(self, Self::Faces | Self::Enrol | Self::Frame)
     }
 }
 

@@ -59,6 +59,12 @@ pub enum Refusal {
     /// Enrolment: not sharp.
     #[error("the face is blurred: hold still and use more light")]
     FaceBlurred,
+    /// Enrolment: hardly any light on the face.
+    #[error("the face is too dark: turn towards a window or a lamp")]
+    FaceTooDark,
+    /// Enrolment: so much light that nothing of the face is left.
+    #[error("the face is too bright: turn away from the light, or lower the brightness of the camera")]
+    FaceTooBright,
     /// Enrolment: not frontal.
     #[error("the face is turned away: look straight into the camera")]
     FaceTurned,
@@ -71,6 +77,21 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The same in a few words, for whoever moves before a camera and reads along.
+    #[must_use]
+    pub fn in_short(&self) -> &'static str {
+        match self {
+            Self::NoFace => "No face to be seen: come into the picture",
+            Self::SeveralFaces { .. } => "More than one face: stay alone in the picture",
+            Self::FaceTooSmall { .. } => "Too far away: come nearer",
+            Self::FaceBlurred => "Blurred: hold still, use more light",
+            Self::FaceTooDark => "Too dark: turn towards a window or a lamp",
+            Self::FaceTooBright => "Too bright: turn away from the light",
+            Self::FaceTurned | Self::FaceUnclear => "Hard to make out: use more light",
+            _ => "The camera's picture could not be read",
+        }
+    }
+
     /// The same with tame words: a child that decoded hostile bytes may say anything.
     pub(crate) fn tamed(self) -> Self {
         match self {

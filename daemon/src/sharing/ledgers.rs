@@ -5,18 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::library::AssetId;
 use crate::matching::Grade;
-use crate::vault::BlobId;
+use crate::vault::{BlobId, Versioned};
 
 /// Names an approval; derived from what it is about, so that the same question is never asked twice.
 pub type ApprovalId = [u8; 16];
 
-/// The approval id of "may this asset go to this member of this event" or, for received photos, "is this me".
+/// The approval id of "may this asset go to this member of this event" or, for received photos, "is this me". A member who looks for a child of
+/// theirs as well is asked about separately for that `child` find-me.
 #[must_use]
-pub fn approval_id(event: &EventId, member: &MemberId, asset: AssetId) -> ApprovalId {
+pub fn approval_id(event: &EventId, member: &MemberId, child: Option<&FindMeId>, asset: AssetId) -> ApprovalId {
     let mut hasher = blake3::Hasher::new_derive_key("inframe approval id v1");
     hasher.update(&event.0);
     hasher.update(&member.0);
     hasher.update(&asset.0);
+    if let Some(child) = child {
+        hasher.update(&child.0);
+    }
     let mut id = [0; 16];
     hasher.finalize_xof().fill(&mut id);
     id
@@ -69,6 +73,17 @@ pub struct StoredApproval {
     pub state: ApprovalState,
     /// When asked.
     pub at: u64,
+    /// Distance of the same face to the next best find-me.
+    pub rival: Option<f32>,
+    /// Whether a child is sought.
+    pub child: bool,
+    /// Whether the selfies behind the find-me were taken live, by the word of whoever announced it.
+    pub live: bool,
+}
+
+impl Versioned for StoredApproval {
+    const VERSION: u8 = 2;
+    type Before = first::StoredApproval;
 }
 
 /// How far a delivery got.
@@ -166,4 +181,82 @@ pub struct StoredArrival {
     pub at: u64,
     /// When last changed.
     pub changed_at: u64,
+}
+
+/// The form of the first version: adults only, and nobody's selfies were live.
+mod first {
+    use serde::{Deserialize, Serialize};
+
+    use super::{ApprovalKind, ApprovalState, AssetId, EventId, FindMeId, Grade, MemberId};
+
+    #[derive(Serialize, Deserialize)]
+    pub struct StoredApproval {
+        pub(super) kind: ApprovalKind,
+        pub(super) event: EventId,
+        pub(super) member: MemberId,
+        pub(super) find_me: FindMeId,
+        pub(super) asset: AssetId,
+        pub(super) face: u16,
+        pub(super) score: f32,
+        pub(super) next_best: Option<f32>,
+        pub(super) grade: Grade,
+        pub(super) state: ApprovalState,
+        pub(super) at: u64,
+    }
+
+    crate::first_version!(StoredApproval);
+
+    impl From<StoredApproval> for super::StoredApproval {
+        fn from(old: StoredApproval) -> Self {
+            let StoredApproval { kind, event, member, find_me, asset, face, score, next_best, grade, state, at } = old;
+            Self {
+                kind,
+                event,
+                member,
+                find_me,
+                asset,
+                face,
+                score,
+                next_best,
+                grade,
+                state,
+                at,
+                rival: None,
+                child: false,
+                live: false,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::Older;
+
+    #[test]
+    fn an_answer_of_the_first_version_still_stands() {
+        let old = first::StoredApproval {
+            kind: ApprovalKind::Match,
+            event: EventId([1; 32]),
+            member: MemberId([2; 32]),
+            find_me: FindMeId([3; 16]),
+            asset: AssetId([4; 16]),
+            face: 1,
+            score: 9.5,
+            next_best: Some(14.0),
+            grade: Grade::Sure,
+            state: ApprovalState::Refused,
+            at: 7,
+        };
+        let now = StoredApproval::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
+        assert_eq!((now.state, now.child, now.live, now.rival), (ApprovalState::Refused, false, false, None));
+    }
+
+    #[test]
+    fn a_photo_of_a_member_and_of_their_child_is_two_questions() {
+        let (event, member, asset) = (EventId([1; 32]), MemberId([2; 32]), AssetId([4; 16]));
+        let of = |child: Option<u8>| approval_id(&event, &member, child.map(|c| FindMeId([c; 16])).as_ref(), asset);
+        assert!(of(None) != of(Some(1)) && of(Some(1)) != of(Some(2)) && of(Some(1)) == of(Some(1)));
+    }
 }

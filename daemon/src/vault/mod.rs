@@ -17,7 +17,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use blob::{BlobBatch, BlobEntry, BlobError, BlobId, BlobKind, BlobReader, BlobWriter, Blobs};
-pub use catalog::{Batch, Catalog, CatalogError, Kind, Opening, Versioned};
+pub use catalog::{Batch, Catalog, CatalogError, Kind, Older, Opening, Versioned};
 pub use incoming::Incoming;
 pub use keys::{KeyError, KeyFile, Keys, Subkey};
 pub use seal::SealError;

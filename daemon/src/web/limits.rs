@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// One uploaded photo, in bytes; the same bound as for any picture that the sandbox decodes.
 pub const UPLOAD_BYTES: usize = 64 * 1024 * 1024;
+/// One frame of the camera in a pose challenge, in bytes: 960 pixels of JPEG at good quality take a tenth of it.
+pub const FRAME_BYTES: usize = 1024 * 1024;
 /// Any JSON body, in bytes; the largest wish of the dashboard is far below 4 KiB.
 pub const JSON_BYTES: usize = 64 * 1024;
 /// A list of assets chosen by hand, in bytes: 10,000 ids of 64 hex digits with quotes and commas.

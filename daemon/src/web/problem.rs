@@ -56,6 +56,7 @@ impl From<NodeError> for Problem {
             NodeError::Invalid(kind, _) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail),
             NodeError::Conflict(kind, _) => Self::new(StatusCode::CONFLICT, kind, detail),
             NodeError::NotHost => Self::new(StatusCode::FORBIDDEN, "not-host", detail),
+            NodeError::TooOften(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail),
             NodeError::TooLarge(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail),
             NodeError::Internal(_) => {
                 tracing::error!(error = %error, "a wish of the dashboard failed");
@@ -110,6 +111,7 @@ fn title(status: StatusCode) -> &'static str {
         416 => "No such range",
         421 => "Wrong host",
         422 => "Not valid",
+        429 => "Too often",
         503 => "Busy",
         500..=599 => "Something failed",
         _ => "Bad request",

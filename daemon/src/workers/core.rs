@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use inframe_models::Thresholds;
-use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, OfferId};
+use inframe_protocol::{EventId, FindMeId, NodeId, OfferId};
 
 use super::board::Board;
 use super::events::Rounds;
@@ -12,7 +12,8 @@ use super::matching::Projected;
 use super::watch::{SeenFile, Watchers};
 use crate::activity::{Activity, ActivityKind};
 use crate::events::Events;
-use crate::faces::{Faces, Profile};
+use crate::faces::challenge::Challenges;
+use crate::faces::{CHILD_STRICTNESS, Faces, ProfileId, Profiles};
 use crate::ledger::Ledger;
 use crate::library::{Imports, Library};
 use crate::live::{Live, What};
@@ -50,6 +51,7 @@ impl Pack {
         MatchRules {
             sure: self.thresholds.template_sure,
             maybe: self.thresholds.template_maybe,
+            child_maybe: self.thresholds.template_maybe * CHILD_STRICTNESS,
             min_face_px: self.thresholds.min_face_px,
             min_quality: self.thresholds.min_quality,
             min_margin: self.thresholds.template_margin,
@@ -115,8 +117,10 @@ pub struct Core {
     pub people: People,
     /// Pictures of faces, made lately.
     pub face_pictures: FacePictures,
-    /// The profile "me".
-    pub profile: Profile,
+    /// Profiles that this node may look for, and the consents.
+    pub profile: Profiles,
+    /// The pose challenge under way.
+    pub challenges: Challenges,
     /// Events.
     pub events: Events,
     /// Approvals.
@@ -187,7 +191,7 @@ impl Core {
         if self.profile.consent_at().is_none() || !super::matching::takes_part(&search, delivery.asset, &asset) {
             return Err(Held::Policy);
         }
-        let question = self.question(&delivery.event, &delivery.member, wanted.child, delivery.grade, delivery.asset);
+        let question = self.question(&delivery.event, &wanted, delivery.grade, delivery.asset);
         match question.map(|question| crate::sharing::policy::rule(&question)) {
             Some(crate::sharing::policy::Ruling::Send) => Ok(node),
             _ => Err(Held::Policy),
@@ -199,20 +203,20 @@ impl Core {
     pub fn question(
         &self,
         event: &EventId,
-        member: &MemberId,
-        child: bool,
+        wanted: &crate::events::Wanted,
         grade: Grade,
         asset: crate::library::AssetId,
     ) -> Option<crate::sharing::policy::Question> {
-        use crate::sharing::ledgers::{ApprovalState, approval_id};
+        use crate::sharing::ledgers::ApprovalState;
         use crate::sharing::policy::{Decision, Question};
         let settings = self.events.settings(event)?;
-        let decision = match self.approvals.get(&approval_id(event, member, asset)).map(|approval| approval.state) {
+        let decision = match self.approvals.get(&wanted.approval_id(event, asset)).map(|approval| approval.state) {
             Some(ApprovalState::Allowed) => Some(Decision::Allowed),
             Some(ApprovalState::Refused) => Some(Decision::Refused),
             _ => None,
         };
-        Some(Question { event: settings.policy, person: settings.persons.get(member).copied(), grade, child, decision })
+        let person = settings.persons.get(&wanted.member).copied();
+        Some(Question { event: settings.policy, person, grade, child: wanted.child, decision })
     }
 
     /// Writes an activity entry from async code; a failure is logged, for entries that do not gate anything.
@@ -236,9 +240,10 @@ impl Core {
         self.live.tell(What::Transfers, Some(offer.to_string()));
     }
 
-    /// The find-me of mine that an offer answers, if it is live.
+    /// The profile whose find-me an offer answers, if it is live.
     #[must_use]
-    pub fn is_my_find_me(&self, event: &EventId, find_me: &FindMeId) -> bool {
-        self.events.announcing(event).is_some_and(|mine| mine.find_me == *find_me)
+    pub fn profile_sought(&self, event: &EventId, find_me: &FindMeId) -> Option<ProfileId> {
+        let mine = self.events.announcing(event);
+        mine.into_iter().find(|(_, mine)| mine.find_me == *find_me).map(|(profile, _)| profile)
     }
 }

@@ -18,6 +18,7 @@ use super::{Core, Job, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::events::{EventsError, Outgoing, Portrait};
+use crate::faces::ProfileId;
 use crate::live::What;
 use crate::network::{PeerStream, Protocol};
 use crate::transfer;
@@ -65,11 +66,12 @@ impl Rounds {
     }
 }
 
-/// My portrait for find-mes, from the selfies.
-pub(crate) fn portrait(core: &Core) -> Option<Portrait> {
-    let (embedding, still) = core.profile.portrait()?;
+/// The portrait of a profile for find-mes, from its selfies.
+pub(crate) fn portrait(core: &Core, profile: ProfileId) -> Option<Portrait> {
+    let likable = core.profile.portrait(profile)?;
+    // Never the profile's own name: what a guardian calls a child stays here.
     let label = core.settings.get().nickname;
-    Some(Portrait { embedding, mean: core.pack.mean.clone(), pack: core.pack.id.clone(), still, label })
+    Some(Portrait { profile, likable, mean: core.pack.mean.clone(), pack: core.pack.id.clone(), label })
 }
 
 /// Addresses to tell to others.
@@ -91,7 +93,7 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
 
 /// Renewals, my own profile record, and pruning; a refused record is logged and tried again later.
 fn keep_up(core: &Core) {
-    if let Err(error) = core.events.renew(portrait(core).as_ref()) {
+    if let Err(error) = core.events.renew(|profile| portrait(core, profile)) {
         tracing::warn!("a find-me could not be renewed: {error}");
     }
     let nickname = core.settings.get().nickname;

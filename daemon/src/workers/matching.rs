@@ -13,10 +13,8 @@ use crate::events::{Search, Takes};
 use crate::faces::StoredFaces;
 use crate::library::{AssetId, Origin, StoredAsset};
 use crate::live::What;
-use crate::matching::{Grade, PhotoFace, PhotoMatch, match_photo};
-use crate::sharing::ledgers::{
-    ApprovalKind, ApprovalState, DeliveryState, StoredApproval, StoredDelivery, approval_id,
-};
+use crate::matching::{Grade, PhotoFace, PhotoMatch, Sought, match_photo};
+use crate::sharing::ledgers::{ApprovalKind, ApprovalState, DeliveryState, StoredApproval, StoredDelivery};
 use crate::sharing::policy::{Ruling, rule};
 
 /// One step over everything; cheap where nothing changed, as templates are kept.
@@ -35,7 +33,7 @@ fn run(core: &Arc<Core>) -> anyhow::Result<Step> {
         if wanted.is_empty() {
             continue;
         }
-        let templates: Vec<Template> = wanted.iter().map(|w| w.template).collect();
+        let sought: Vec<Sought> = wanted.iter().map(|w| Sought { template: w.template, child: w.child }).collect();
         let lens = Lens::new(search);
         for (id, asset) in core.library.all() {
             if !takes_part(search, id, &asset) {
@@ -43,7 +41,7 @@ fn run(core: &Arc<Core>) -> anyhow::Result<Step> {
             }
             let Some(faces) = core.faces.of(id).filter(|faces| faces.pack == core.pack.id) else { continue };
             let photo = photo_faces(core, &lens, id, &faces);
-            for hit in match_photo(&photo, &templates, &core.pack.rules()) {
+            for hit in match_photo(&photo, &sought, &core.pack.rules()) {
                 found += 1;
                 settle(core, search, wanted[hit.wanted], id, &hit, &mut ruled, &mut asked)?;
             }
@@ -150,10 +148,8 @@ fn settle(
     ruled: &mut HashSet<[u8; 16]>,
     asked: &mut HashSet<[u8; 16]>,
 ) -> anyhow::Result<()> {
-    let key = approval_id(&search.event, &wanted.member, asset);
-    let Some(question) = core.question(&search.event, &wanted.member, wanted.child, hit.grade, asset) else {
-        return Ok(());
-    };
+    let key = wanted.approval_id(&search.event, asset);
+    let Some(question) = core.question(&search.event, wanted, hit.grade, asset) else { return Ok(()) };
     match rule(&question) {
         Ruling::Hold => Ok(()),
         Ruling::Send => {
@@ -216,6 +212,11 @@ fn ask(
     hit: &PhotoMatch,
     key: [u8; 16],
 ) -> anyhow::Result<()> {
+    let under_way = |state| matches!(state, DeliveryState::Pending | DeliveryState::Accepted);
+    if core.deliveries.get(&key).is_some_and(|delivery| under_way(delivery.state)) {
+        // It was sure when it was queued; a look-alike announced themselves since.
+        cancel(core, &key, "it is no longer sure that it shows them; you are asked first")?;
+    }
     match core.approvals.get(&key).map(|approval| approval.state) {
         None | Some(ApprovalState::Gone) => {}
         Some(_) => return Ok(()),
@@ -234,6 +235,9 @@ fn ask(
             grade: hit.grade,
             state: ApprovalState::Waiting,
             at: now_ms(),
+            rival: hit.rival,
+            child: wanted.child,
+            live: wanted.live,
         },
     )?;
     core.live.tell(What::Approvals, Some(data_encoding::HEXLOWER.encode(&key)));

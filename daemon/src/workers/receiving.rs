@@ -13,7 +13,7 @@ use super::board::Step;
 use super::{Core, Job, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::faces::{Likeness, StoredFaces};
+use crate::faces::{Likeness, ProfileId, StoredFaces};
 use crate::library::{AssetId, NewAsset, Origin, STRIKES, Source};
 use crate::live::What;
 use crate::matching::Grade;
@@ -49,7 +49,7 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
     let Some((from, _)) = core.events.member_by_node(&offer.event, peer) else {
         return Ok(OfferReply::Decline(DeclineReason::NotAllowed));
     };
-    if !core.is_my_find_me(&offer.event, &offer.find_me) {
+    if core.profile_sought(&offer.event, &offer.find_me).is_none() {
         return Ok(OfferReply::Decline(DeclineReason::NoSuchFindMe));
     }
     if !matches!(offer.media_type.as_str(), "image/jpeg" | "image/png" | "image/webp" | "image/gif") {
@@ -111,8 +111,8 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
 
 /// Whether it is settled.
 async fn receive(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>) -> anyhow::Result<bool> {
-    let gone =
-        core.events.member_node(&row.event, &row.from).is_none() || !core.is_my_find_me(&row.event, &row.find_me);
+    let gone = core.events.member_node(&row.event, &row.from).is_none()
+        || core.profile_sought(&row.event, &row.find_me).is_none();
     if gone && row.state == ArrivalState::Accepted {
         let why = "it is not fetched any more: you no longer look for it, or they are no member any more";
         fail(&core, offer, BlobId(offer.0), why).await?;
@@ -272,19 +272,21 @@ async fn take_in(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>, blob:
     let may_look = core.profile.consent_at().is_some();
     let found = if may_look { core.sandbox.faces(bytes.clone()).await.ok() } else { None };
     let faces = found.map(|found| StoredFaces::new(core.pack.id.clone(), found.faces, found.width, found.height));
+    // Stopped meanwhile: then by the owner's own profile, so that what is theirs needs no question.
+    let profile = core.profile_sought(&row.event, &row.find_me).unwrap_or(ProfileId::ME);
     let nearest = faces.as_ref().and_then(|faces| {
         let near = |likeness: &Likeness| match likeness {
-            Likeness::Me(d) | Likeness::Perhaps(d) => *d,
-            Likeness::NotMe => f32::INFINITY,
+            Likeness::Sure(d) | Likeness::Perhaps(d) => *d,
+            Likeness::No => f32::INFINITY,
         };
         faces
             .faces
             .iter()
             .enumerate()
-            .map(|(index, face)| (index, core.profile.likeness(&faces.pack, &face.embedding)))
+            .map(|(index, face)| (index, core.profile.likeness(profile, &faces.pack, &face.embedding)))
             .min_by(|a, b| near(&a.1).total_cmp(&near(&b.1)))
     });
-    let sure = matches!(nearest, Some((_, Likeness::Me(_))));
+    let sure = matches!(nearest, Some((_, Likeness::Sure(_))));
     let worker = core.clone();
     blocking(move || file(&worker, offer, &row, blob, bytes.len() as u64, inspection, faces, nearest, sure)).await??;
     core.tell_transfer(&offer);
@@ -358,11 +360,11 @@ fn ask_whether_me(
     nearest: Option<(usize, Likeness)>,
 ) -> anyhow::Result<()> {
     let (face, score) = match nearest {
-        Some((index, Likeness::Me(d) | Likeness::Perhaps(d))) => (index, d),
-        Some((index, Likeness::NotMe)) => (index, 0.0),
+        Some((index, Likeness::Sure(d) | Likeness::Perhaps(d))) => (index, d),
+        Some((index, Likeness::No)) => (index, 0.0),
         None => (0, 0.0),
     };
-    let key = approval_id(&row.event, &row.from, asset);
+    let key = approval_id(&row.event, &row.from, None, asset);
     if core.approvals.get(&key).is_some() {
         // Asked before a crash, perhaps answered since.
         return Ok(());
@@ -381,6 +383,9 @@ fn ask_whether_me(
             grade: Grade::Maybe,
             state: ApprovalState::Waiting,
             at: now_ms(),
+            rival: None,
+            child: core.profile_sought(&row.event, &row.find_me).is_some_and(|profile| profile != ProfileId::ME),
+            live: false,
         },
     )?;
     core.live.tell(What::Approvals, None);

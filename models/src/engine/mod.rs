@@ -7,6 +7,7 @@ mod detector;
 mod face;
 mod landmarks;
 mod network;
+mod pose;
 mod quality;
 mod recogniser;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use thiserror::Error;
 
 pub use detector::Detection;
 pub use face::{Embedding, Face, Quality};
+pub use pose::Pose;
 
 use crate::{Pack, Thresholds};
 use detector::Detector;

@@ -226,7 +226,9 @@ async fn the_api_describes_itself() -> Result<()> {
     let node = Daemon::start("Node").await?;
     let document = node.api().openapi().await?;
     let paths = document["paths"].as_object().context("no paths in the OpenAPI document")?;
-    for path in ["/status", "/uploads", "/events/{id}/find-me", "/approvals/{id}", "/transfers", "/profile/selfies"] {
+    for path in
+        ["/status", "/uploads", "/events/{id}/find-me", "/approvals/{id}", "/transfers", "/profiles/{profile}/selfies"]
+    {
         ensure!(paths.keys().any(|known| known.ends_with(path)), "{path} is not described; known: {:?}", paths.keys());
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! End-to-end tests: real daemons in throwaway folders, over their own API.
 
 mod children;
+mod enrol;
+mod guardians;
 mod import;
 mod invites;
 mod local_api;

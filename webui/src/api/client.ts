@@ -125,18 +125,31 @@ export const api = {
 
   asset: (asset: string) => json<T.AssetView>('GET', `/assets/${id(asset)}`),
 
-  consentText: (scope: 'faces' | 'announce') => json<T.ConsentTextView>('GET', `/consent-texts/${scope}`),
-  profile: () => json<T.ProfileView>('GET', '/profile'),
+  consentText: (scope: 'faces' | 'announce' | 'guardian' | 'announce-child') =>
+    json<T.ConsentTextView>('GET', `/consent-texts/${scope}`),
+  receipts: () => json<T.ReceiptView[]>('GET', '/consent-receipts'),
   giveConsent: (text_hash: string) => json<T.ProfileView>('POST', '/profile/consent', { text_hash }),
-  async addSelfie(file: Blob): Promise<T.ProfileView> {
-    const response = await send('POST', '/profile/selfies', {
+  eraseProfile: () => json<T.ProfileView>('DELETE', '/profile'),
+  profiles: () => json<T.ProfileView[]>('GET', '/profiles'),
+  addChild: (body: T.NewProfileBody) => json<T.ProfileView>('POST', '/profiles', body),
+  removeProfile: (profile: string) => json<T.ProfileView[]>('DELETE', `/profiles/${id(profile)}`),
+  async addSelfie(profile: string, file: Blob): Promise<T.ProfileView> {
+    const response = await send('POST', `/profiles/${id(profile)}/selfies`, {
       body: file,
       headers: { 'content-type': file.type || 'application/octet-stream' },
     })
     return (await response.json()) as T.ProfileView
   },
-  removeSelfie: (selfie: string) => json<T.ProfileView>('DELETE', `/profile/selfies/${id(selfie)}`),
-  eraseProfile: () => json<T.ProfileView>('DELETE', '/profile'),
+  removeSelfie: (profile: string, selfie: string) =>
+    json<T.ProfileView>('DELETE', `/profiles/${id(profile)}/selfies/${id(selfie)}`),
+  beginChallenge: (profile: string) => json<T.ChallengeView>('POST', `/profiles/${id(profile)}/challenge`),
+  async challengeFrame(profile: string, challenge: string, jpeg: Blob): Promise<T.ChallengeView> {
+    const path = `/profiles/${id(profile)}/challenge/${id(challenge)}/frames`
+    const response = await send('POST', path, { body: jpeg, headers: { 'content-type': 'image/jpeg' } })
+    return (await response.json()) as T.ChallengeView
+  },
+  abandonChallenge: (profile: string, challenge: string) =>
+    json<void>('DELETE', `/profiles/${id(profile)}/challenge/${id(challenge)}`),
 
   people: () => json<T.PeopleView>('GET', '/people'),
   person: (person: string, offset: number, limit: number) =>
@@ -170,7 +183,8 @@ export const api = {
   setMemberPolicy: (event: string, member: string, policy: string) =>
     json<T.EventView>('PUT', `/events/${id(event)}/members/${id(member)}/policy`, { policy }),
   announce: (event: string, body: T.FindMeBody) => json<T.EventView>('PUT', `/events/${id(event)}/find-me`, body),
-  withdraw: (event: string) => json<T.EventView>('DELETE', `/events/${id(event)}/find-me`),
+  withdraw: (event: string, profile: string) =>
+    json<T.EventView>('DELETE', `/events/${id(event)}/find-me?profile=${id(profile)}`),
   addAssets: (event: string, assets: string[]) => json<T.EventView>('POST', `/events/${id(event)}/assets`, { assets }),
   removeAssets: (event: string, assets: string[]) =>
     json<T.EventView>('DELETE', `/events/${id(event)}/assets`, { assets }),
@@ -195,8 +209,8 @@ export const pictures = {
   grid: (asset: string) => `${BASE}/assets/${id(asset)}/thumb?size=grid`,
   preview: (asset: string) => `${BASE}/assets/${id(asset)}/thumb?size=preview`,
   original: (asset: string) => `${BASE}/assets/${id(asset)}/original`,
+  selfie: (profile: string, selfie: string) => `${BASE}/profiles/${id(profile)}/selfies/${id(selfie)}/still`,
   motion: (asset: string) => `${BASE}/assets/${id(asset)}/motion`,
-  selfie: (selfie: string) => `${BASE}/profile/selfies/${id(selfie)}/still`,
   face: (face: T.FaceRefView) => `${BASE}/people/faces/${id(face.asset)}/${face.face}/crop`,
   approvalStill: (approval: string) => `${BASE}/approvals/${id(approval)}/still`,
   approvalCrop: (approval: string) => `${BASE}/approvals/${id(approval)}/crop`,

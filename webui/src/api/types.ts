@@ -32,12 +32,18 @@ export interface AdmitBody {
   admit: boolean
 }
 
-/** A live find-me of mine. */
+/** A live find-me of one of my profiles. */
 export interface AnnouncementView {
   /** Event id. */
   event: string
   /** Event name. */
   event_name: string
+  /** Whether holders are told that its selfies were taken live. */
+  live: boolean
+  /** Whom it looks for: `me`, or the id of a child's profile. */
+  profile: string
+  /** What the child's profile is called here. */
+  profile_name?: string | null
   /** Members whose nodes have it since this node started. */
   seen_by: number
   /** Start. */
@@ -52,6 +58,8 @@ export interface ApprovalView {
   asset: string
   /** When found. */
   at: number
+  /** Whether a child is sought: then it is always asked. */
+  child: boolean
   /** Event id. */
   event: string
   /** Event name. */
@@ -64,6 +72,8 @@ export interface ApprovalView {
   id: string
   /** `match` (may this photo go to them?) or `doubtful` (is this received photo really of you?). */
   kind: string
+  /** By their word: whether the selfies were taken live. If not, they could be anybody's photos. */
+  live: boolean
   /** Member id of the other person. */
   member: string
   /** Distance of the next best face of the photo, if any. */
@@ -72,6 +82,10 @@ export interface ApprovalView {
   nickname: string
   /** Other faces in the photo. */
   other_faces: number
+  /** For a received photo of a child of the owner's: what the profile is called here. */
+  profile_name?: string | null
+  /** Distance of the same face to the next best person who looks for themselves, if any. */
+  rival?: number | null
   /** Template distance; smaller is closer. */
   score: number
   /** `waiting`, `allowed`, `refused`. */
@@ -132,6 +146,28 @@ export interface AssignBody {
   person?: string | null
 }
 
+/** A pose challenge under way, or how it ended. */
+export interface ChallengeView {
+  /** What to do differently, or why it failed. */
+  advice?: string | null
+  /** What is asked now: `straight`, `left`, `right` or `up`, from the person's own point of view. */
+  ask: string
+  /** Steps done. */
+  done: number
+  /** Id; frames go to `/profiles/{profile}/challenge/{id}/frames`. */
+  id: string
+  /** The same in words. */
+  instruction: string
+  /** How far the last frame went in the direction that is asked, 0..1. */
+  reached: number
+  /** `running`, `passed` or `failed`. */
+  state: string
+  /** When the step must be done. */
+  step_ends_at: number
+  /** Steps in all. */
+  steps: number
+}
+
 /** Consent given to a text. */
 export interface ConsentBody {
   /** Hash of the text that was shown. */
@@ -150,7 +186,7 @@ export interface ConsentSectionView {
 export interface ConsentTextView {
   /** BLAKE3 of the text, hex; to be sent back with the consent. */
   hash: string
-  /** `faces` (find faces and enrol me) or `announce` (announce my face in an event). */
+  /** `faces` (find faces and enrol me), `announce` (announce my face in an event), `guardian` (enrol a child) or `announce-child`. */
   scope: string
   /** Question and answer pairs. */
   sections: Array<ConsentSectionView>
@@ -193,6 +229,8 @@ export interface EventView {
   /** Epoch number. */
   epoch: number
   find_me?: AnnouncementView | null
+  /** Every live announcement of this node, the children's included. */
+  find_mes: Array<AnnouncementView>
   /** Id. */
   id: string
   /** Admitted members. */
@@ -265,7 +303,9 @@ export interface FileView {
 export interface FindMeBody {
   /** How long to announce, hours; 1 to 2160 (renewed every day meanwhile). */
   hours: number
-  /** Hash of the `announce` consent text that was shown. */
+  /** Whom to announce: `me`, or the id of a child's profile. */
+  profile?: string
+  /** Hash of the `announce` or, for a child, `announce-child` consent text that was shown. */
   text_hash: string
 }
 
@@ -401,6 +441,14 @@ export interface NewInviteBody {
   uses?: number | null
 }
 
+/** A new profile of a child. */
+export interface NewProfileBody {
+  /** What to call the child here, at most 40 characters; never told to others. */
+  name: string
+  /** Hash of the `guardian` text that was shown. */
+  text_hash: string
+}
+
 /** Where an asset came from. */
 export interface OriginView {
   /** When it arrived here. */
@@ -518,16 +566,28 @@ export interface ProblemView {
   type: string
 }
 
-/** The profile "me". */
+/** Somebody whom this node may look for: the owner, or a child of theirs. */
 export interface ProfileView {
-  /** Find-mes that are announced now. */
+  /** Where it is announced now. */
   announcements: Array<AnnouncementView>
   /** Whether consent to face finding was given and when. */
   consent_at?: number | null
+  /** When the guardian's declaration was given, for a child. */
+  declared_at?: number | null
   /** Whether at least one selfie is enrolled. */
   enrolled: boolean
+  /** `me`, or an id. */
+  id: string
+  /** Whether all selfies were taken live, as holders of photos are told. */
+  live: boolean
+  /** What the owner calls the child; never told to others. */
+  name?: string | null
+  /** Selfies that may still be added. */
+  room: number
   /** Selfies. */
   selfies: Array<SelfieView>
+  /** `me` or `child`. */
+  subject: string
 }
 
 /** A file over which decoders stopped three times. */
@@ -568,12 +628,33 @@ export interface QuestionsView {
   total: number
 }
 
-/** A selfie of the profile. */
+/** Proof of a consent or declaration. */
+export interface ReceiptView {
+  /** When it was given. */
+  at: number
+  /** The event, for an announcement. */
+  event?: string | null
+  /** Profile id. */
+  profile: string
+  /** What the child's profile is called, while it exists. */
+  profile_name?: string | null
+  /** Scope of the text. */
+  scope: string
+  text?: ConsentTextView | null
+  /** BLAKE3 of the text that was shown, hex. */
+  text_hash: string
+  /** Version of the text. */
+  version: number
+}
+
+/** A selfie of a profile. */
 export interface SelfieView {
   /** When enrolled. */
   at: number
-  /** Id; the still is at `/profile/selfies/{id}/still`. */
+  /** Id; the still is at `/profiles/{profile}/selfies/{id}/still`. */
   id: string
+  /** Whether it was taken before a camera in a pose challenge. */
+  live: boolean
   /** Quality 0..1. */
   quality: number
 }

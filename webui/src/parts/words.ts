@@ -32,16 +32,47 @@ export function canManage(event: EventView): boolean {
   return event.role === 'host' || event.role === 'co-host'
 }
 
-/** How close a match is, for people: numbers stay, but they are explained. */
-export function matchReason(approval: { score: number; sure_below: number; grade: string; next_best?: number | null }): string {
-  const score = approval.score.toFixed(2)
-  const limit = approval.sure_below.toFixed(2)
-  const first =
-    approval.grade === 'sure'
-      ? `The difference to the selfie is ${score}; below ${limit} counts as sure.`
-      : `The difference to the selfie is ${score}; only below ${limit} counts as sure, so this may be somebody else.`
-  if (approval.next_best === null || approval.next_best === undefined) return first
-  return `${first} The next closest face in the photo is at ${approval.next_best.toFixed(2)}.`
+/** Whom one of my announcements looks for. */
+export function announcedName(one: { profile: string; profile_name?: string | null }): string {
+  return one.profile === 'me' ? 'You' : (one.profile_name ?? 'A child of yours')
+}
+
+/** Whom a question is about: a member, or a child whose name only its guardian knows. */
+export function soughtName(approval: { nickname: string; child: boolean }): string {
+  return approval.child ? `a child of ${approval.nickname}` : approval.nickname
+}
+
+interface Match {
+  score: number
+  sure_below: number
+  grade: string
+  next_best?: number | null
+  rival?: number | null
+  child: boolean
+}
+
+/** The least of the distances that a match must stand apart from: to other faces in the photo, and of others who look for themselves. */
+export function nextBest(match: Match): number | null {
+  const others = [match.next_best, match.rival].filter((one) => typeof one === 'number')
+  return others.length === 0 ? null : Math.min(...others)
+}
+
+/** How close a match is and by how much the next best lost. */
+export function margin(match: Match): string {
+  const score = `Difference ${match.score.toFixed(2)}`
+  const next = nextBest(match)
+  if (next === null) return `${score}, nobody else to compare with.`
+  const whose = next === match.rival ? 'somebody else who looks for themselves' : 'another face in the photo'
+  return `${score}, next best ${next.toFixed(2)} (${whose}).`
+}
+
+/** What that means. */
+export function matchReason(match: Match): string {
+  const limit = match.sure_below.toFixed(2)
+  if (match.grade === 'sure') return `Below ${limit} counts as sure.`
+  if (match.score >= match.sure_below) return `Only below ${limit} counts as sure, so this may be somebody else.`
+  if (match.child) return 'Children’s faces resemble each other, so you are always asked.'
+  return 'That is close, but the face is small or unclear, or somebody else comes near it too.'
 }
 
 export function othersSentence(others: number): string {

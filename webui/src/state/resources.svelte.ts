@@ -7,7 +7,7 @@ export const settings = new Resource(['settings'], api.settings)
 export const imports = new Resource(['imports'], api.imports)
 export const quarantine = new Resource(['status', 'imports'], api.quarantine)
 export const events = new Resource(['events', 'profile'], api.events)
-export const profile = new Resource(['profile', 'events'], api.profile)
+export const profiles = new Resource(['profile', 'events'], api.profiles)
 export const people = new Resource(['people', 'profile'], api.people)
 export const approvals = new Resource(['approvals'], () => api.approvals('all'))
 export const transfers = new Resource(['transfers'], api.transfers)
@@ -15,5 +15,5 @@ export const peers = new Resource(['status', 'events'], api.peers)
 
 /** After the daemon was away, everything may have changed. */
 export function refreshAll(): void {
-  for (const resource of [status, settings, imports, quarantine, events, profile, people, approvals, transfers, peers]) resource.refresh()
+  for (const resource of [status, settings, imports, quarantine, events, profiles, people, approvals, transfers, peers]) resource.refresh()
 }

@@ -1,6 +1,7 @@
 //! How people, questions and faces are shown.
 
 use super::super::{Answer, NodeError};
+use crate::faces::ProfileId;
 use crate::library::{AssetId, AssetKind};
 use crate::people::{FaceRef, Grouping, PersonId, Question, Summary};
 use crate::views::{FaceRefView, PersonView, QuestionView};
@@ -23,7 +24,7 @@ pub(super) fn number(count: usize) -> u32 {
 
 /// Who of the people is the owner, by the selfies.
 pub(super) fn me(core: &Core, grouping: &Grouping) -> Option<PersonId> {
-    let mine = core.profile.embeddings();
+    let mine = core.profile.embeddings(ProfileId::ME);
     if mine.is_empty() { None } else { grouping.recognise(&mine) }
 }
 

@@ -1,7 +1,7 @@
 //! Faces of a photo, and the one face of a selfie.
 
 use image::RgbImage;
-use inframe_models::{Effort, Engine, Face, Pack};
+use inframe_models::{Effort, Engine, Face, Pack, Rect};
 
 use super::decode::Checked;
 use super::{Outcome, still};
@@ -39,7 +39,22 @@ impl LazyEngine {
     pub(super) fn enrol(&mut self, file: &[u8]) -> Result<Outcome, Refusal> {
         settle(self.look(file, Effort::Thorough).and_then(|looked| {
             let face = subject(&looked.faces)?;
+            lit(&looked.image, face)?;
             usable(face, self.engine.as_ref().map_or(0.0, |engine| engine.thresholds().min_enrol_quality))?;
+            let still = still::encode(&looked.image, face.rect)?;
+            Ok((Answer::Enrolled(Box::new(looked.in_full_size(face))), vec![still]))
+        }))
+    }
+
+    pub(super) fn frame(&mut self, file: &[u8]) -> Result<Outcome, Refusal> {
+        settle(self.look(file, Effort::Normal).and_then(|looked| {
+            let face = match looked.faces.as_slice() {
+                [] => return Err(unseen(&looked.image).into()),
+                [face] => face,
+                several => return Err(Refusal::SeveralFaces { faces: several.len() }.into()),
+            };
+            lit(&looked.image, face)?;
+            large_and_sharp(face)?;
             let still = still::encode(&looked.image, face.rect)?;
             Ok((Answer::Enrolled(Box::new(looked.in_full_size(face))), vec![still]))
         }))
@@ -112,8 +127,46 @@ fn subject(faces: &[Face]) -> Result<&Face, Refusal> {
     }
 }
 
-/// Advice on the first thing that makes a face unfit for enrolment.
-fn usable(face: &Face, min_quality: f32) -> Result<(), Refusal> {
+/// Why no face is seen in a picture of the camera: faces are not found in the dark.
+fn unseen(image: &RgbImage) -> Refusal {
+    let whole = Rect { x: 0.0, y: 0.0, w: image.width() as f32, h: image.height() as f32 };
+    match brightness(image, whole) {
+        Some(brightness) if brightness < *limits::ENROL_BRIGHTNESS.start() => Refusal::FaceTooDark,
+        _ => Refusal::NoFace,
+    }
+}
+
+/// Mean brightness (0 to 255) of a part of the picture; nothing of a part outside it.
+fn brightness(image: &RgbImage, part: Rect) -> Option<f32> {
+    let part = part.within(image.width(), image.height());
+    let (left, top) = (part.x as u32, part.y as u32);
+    let (mut sum, mut count) = (0.0, 0.0);
+    for row in top..(part.bottom() as u32).min(image.height()) {
+        for column in left..(part.right() as u32).min(image.width()) {
+            let [red, green, blue] = image.get_pixel(column, row).0.map(f64::from);
+            sum += 0.299 * red + 0.587 * green + 0.114 * blue;
+            count += 1.0;
+        }
+    }
+    (count > 0.0).then_some((sum / count) as f32)
+}
+
+/// Whether there is light on the middle of the face, but not too much.
+fn lit(image: &RgbImage, face: &Face) -> Result<(), Refusal> {
+    let Rect { x, y, w, h } = face.rect;
+    let middle = Rect { x: x + w * 0.25, y: y + h * 0.25, w: w * 0.5, h: h * 0.5 };
+    let brightness = brightness(image, middle).unwrap_or(128.0);
+    if brightness < *limits::ENROL_BRIGHTNESS.start() {
+        Err(Refusal::FaceTooDark)
+    } else if brightness > *limits::ENROL_BRIGHTNESS.end() {
+        Err(Refusal::FaceTooBright)
+    } else {
+        Ok(())
+    }
+}
+
+/// Advice on the first thing that makes a face unfit for enrolment, but for how it is turned.
+fn large_and_sharp(face: &Face) -> Result<(), Refusal> {
     let quality = &face.quality;
     if quality.width_px < limits::ENROL_MIN_FACE_PX {
         return Err(Refusal::FaceTooSmall {
@@ -124,6 +177,13 @@ fn usable(face: &Face, min_quality: f32) -> Result<(), Refusal> {
     if quality.sharpness < limits::ENROL_MIN_SHARPNESS {
         return Err(Refusal::FaceBlurred);
     }
+    Ok(())
+}
+
+/// Advice on the first thing that makes a face unfit for enrolment.
+fn usable(face: &Face, min_quality: f32) -> Result<(), Refusal> {
+    large_and_sharp(face)?;
+    let quality = &face.quality;
     if quality.frontality < limits::ENROL_MIN_FRONTALITY {
         return Err(Refusal::FaceTurned);
     }
@@ -136,7 +196,7 @@ fn usable(face: &Face, min_quality: f32) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use inframe_models::{Embedding, Quality, Rect};
+    use inframe_models::{Embedding, Quality};
 
     fn face(width_px: f32) -> Face {
         Face {
@@ -168,6 +228,21 @@ mod tests {
         assert_eq!(with(|quality| quality.sharpness = 1.0), Refusal::FaceBlurred);
         assert_eq!(with(|quality| quality.frontality = 0.0), Refusal::FaceTurned);
         assert_eq!(with(|quality| quality.score = 0.1), Refusal::FaceUnclear);
+    }
+
+    #[test]
+    fn a_face_needs_light_but_not_too_much() {
+        let of = |brightness: u8| lit(&RgbImage::from_pixel(300, 300, image::Rgb([brightness; 3])), &face(200.0));
+        assert_eq!((of(5), of(128), of(250)), (Err(Refusal::FaceTooDark), Ok(()), Err(Refusal::FaceTooBright)));
+        let outside = Face { rect: Rect { x: 900.0, y: 900.0, w: 10.0, h: 10.0 }, ..face(10.0) };
+        assert_eq!(lit(&RgbImage::new(300, 300), &outside), Ok(()));
+    }
+
+    #[test]
+    fn a_dark_picture_asks_for_light_and_not_for_a_face() {
+        let of = |brightness: u8| unseen(&RgbImage::from_pixel(300, 200, image::Rgb([brightness; 3])));
+        assert_eq!((of(5), of(128)), (Refusal::FaceTooDark, Refusal::NoFace));
+        assert_eq!(unseen(&RgbImage::new(0, 0)), Refusal::NoFace);
     }
 
     #[test]

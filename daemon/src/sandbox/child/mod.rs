@@ -80,6 +80,7 @@ fn perform(job: &Job, file: &[u8], filter: RenditionFilter, engine: &mut faces::
         Job::Inspect => inspect::inspect(file),
         Job::Faces => engine.faces(file),
         Job::Enrol => engine.enrol(file),
+        Job::Frame => engine.frame(file),
         Job::Crop { rect, margin, long_side_px } => {
             decode::crop(file, *rect, *margin, *long_side_px).map(|jpeg| (Answer::Image, vec![jpeg]))
         }

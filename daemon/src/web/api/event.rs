@@ -1,7 +1,7 @@
 //! Events: founding, joining, members, invites, find-me and the photos that take part.
 
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, FromRef, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, State};
 use axum::http::StatusCode;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -10,7 +10,7 @@ use super::super::limits::{ASSETS_JSON_BYTES, ASSETS_PER_WISH};
 use super::{Answer, JsonAnswer, Node, Problem};
 use crate::views::{
     AdmitBody, AssetsBody, EventPatch, EventView, FindMeBody, InviteView, JoinBody, MemberPolicyBody, NewEventBody,
-    NewInviteBody,
+    NewInviteBody, WithdrawQuery,
 };
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -143,7 +143,7 @@ async fn set_member_policy(
     Ok(Json(node.set_member_policy(id, member, body.policy).await?))
 }
 
-/// Announce my face in this event, with consent
+/// Announce a profile in this event, with consent
 #[utoipa::path(
     put, path = "/events/{id}/find-me", tag = "events", params(("id" = String, Path)), request_body = FindMeBody,
     responses((status = 200, body = EventView))
@@ -156,12 +156,17 @@ async fn announce(
     Ok(Json(node.announce(id, body).await?))
 }
 
-/// Withdraw my announcement
+/// Withdraw the announcement of a profile
 #[utoipa::path(
-    delete, path = "/events/{id}/find-me", tag = "events", params(("id" = String, Path)), responses((status = 200, body = EventView))
+    delete, path = "/events/{id}/find-me", tag = "events", params(("id" = String, Path), WithdrawQuery),
+    responses((status = 200, body = EventView))
 )]
-async fn withdraw(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<EventView> {
-    Ok(Json(node.withdraw(id).await?))
+async fn withdraw(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Query(query): Query<WithdrawQuery>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.withdraw(id, query.profile).await?))
 }
 
 /// Let photos take part in the event, chosen by hand
