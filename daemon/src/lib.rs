@@ -24,6 +24,8 @@ pub mod activity;
 
 pub mod sandbox;
 
+pub mod video;
+
 pub mod library;
 
 pub mod faces;

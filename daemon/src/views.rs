@@ -62,6 +62,8 @@ pub struct StatusView {
     pub enrolled: bool,
     /// Events in which this node announces a find-me now.
     pub announcing: u32,
+    /// Whether `ffmpeg`, which videos need, is installed.
+    pub video_tools: bool,
     /// Every worker.
     pub workers: Vec<WorkerView>,
     /// Revision of the timeline.
@@ -193,6 +195,8 @@ pub struct TimelineBlockView {
     pub received: Vec<bool>,
     /// Faces found, or -1 while not looked at.
     pub faces: Vec<i32>,
+    /// Length of a video in milliseconds, 0 while it is not known; null for what is no video.
+    pub durations: Vec<Option<u64>>,
     /// For files that cannot be shown, the end of their name, such as `PDF`.
     pub file: Vec<Option<String>>,
 }
@@ -212,6 +216,8 @@ pub struct FaceView {
     pub h: f32,
     /// Quality 0..1.
     pub quality: f32,
+    /// In a video, when the face is seen best, in milliseconds from the start.
+    pub at_ms: Option<u64>,
     /// Whether it is the owner's own face by this node's own check.
     pub me: bool,
     /// The person that it belongs to, if any.
@@ -246,6 +252,21 @@ pub struct SharedWithView {
     pub at: u64,
 }
 
+/// A video's length and how far the work on it has got.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct VideoView {
+    /// Length in milliseconds; 0 while it is not known.
+    pub duration_ms: u64,
+    /// `ready` (it plays), `waiting` (a copy that browsers play is being made) or `failed`.
+    pub playable: String,
+    /// Why it does not play, in words.
+    pub reason: Option<String>,
+    /// Per cent of that copy that is made, while it is being made.
+    pub copy_percent: Option<u8>,
+    /// Per cent of the video that was searched for faces, while it is being searched.
+    pub faces_percent: Option<u8>,
+}
+
 /// One asset in full.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AssetView {
@@ -263,6 +284,8 @@ pub struct AssetView {
     pub width: u32,
     /// Upright height in pixels.
     pub height: u32,
+    /// What there is to say of a video.
+    pub video: Option<VideoView>,
     /// Capture time, if the file says so (local wall time taken as UTC when the file has no offset).
     pub taken_at: Option<u64>,
     /// Import time.

@@ -96,8 +96,8 @@ pub const MIN_FACELESS_DISTANCE_SQUARED: u32 = 81;
 
 // ---- offers and fetching ----
 
-/// Bytes of a rendition: the largest file that the decoder takes.
-pub const MAX_RENDITION_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of a rendition: an hour and a half of a phone's 1080p video. Both sides hold one group at a time, and 512 KiB of hashes.
+pub const MAX_RENDITION_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// Pixels of a side of a rendition: the largest that the decoder takes.
 pub const MAX_SIDE_PX: u32 = 32_768;
 /// Bytes of a media type such as `image/jpeg`.
@@ -106,8 +106,8 @@ pub const MAX_MEDIA_TYPE_BYTES: usize = 64;
 pub const GROUP_BYTES: u64 = 256 * 1024;
 /// Groups of a content.
 pub const MAX_GROUPS: usize = (MAX_RENDITION_BYTES / GROUP_BYTES) as usize;
-/// Bytes of an offer: its group hashes and the rest.
-pub const MAX_OFFER_BYTES: usize = MAX_GROUPS * 32 + 1_024;
+/// Bytes of an offer: the hashes of 256 groups and the rest. Offers of more than 64 MiB carry no hashes; the reply to the fetch does.
+pub const MAX_OFFER_BYTES: usize = 256 * 32 + 1_024;
 /// Bytes of an offer's reply, a receipt or a fetch request: a few ids.
 pub const MAX_SMALL_MESSAGE_BYTES: usize = 256;
 /// Bytes of a fetch reply: its group hashes and the rest.

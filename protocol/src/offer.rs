@@ -203,9 +203,14 @@ mod tests {
     fn an_offer_comes_back_from_its_bytes() {
         assert_eq!(round_trip(&offer()).unwrap(), offer());
         assert_eq!(offer().group_list().unwrap().unwrap().count(), 1);
-        let largest = MAX_RENDITION_BYTES;
-        let full = Offer { size_bytes: largest, groups: vec![[7; 32]; group_count(largest) as usize], ..offer() };
+        let with_hashes =
+            |size_bytes| Offer { size_bytes, groups: vec![[7; 32]; group_count(size_bytes) as usize], ..offer() };
+        let full = with_hashes(256 * GROUP_BYTES);
         assert_eq!(round_trip(&full).unwrap(), full);
+        // Larger ones leave the hashes to the reply to the fetch.
+        assert!(frame::encode(&with_hashes(MAX_RENDITION_BYTES), MAX_OFFER_BYTES).is_err());
+        let largest = Offer { size_bytes: MAX_RENDITION_BYTES, groups: vec![], ..offer() };
+        assert_eq!(round_trip(&largest).unwrap(), largest);
     }
 
     fn refuses(bad: impl IntoIterator<Item = (&'static str, Offer)>) {

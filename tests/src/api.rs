@@ -191,6 +191,19 @@ impl Api {
         self.bytes(&format!("/assets/{id}/original")).await
     }
 
+    /// A video as a browser gets it.
+    pub async fn video(&self, id: &str) -> Result<Vec<u8>> {
+        self.bytes(&format!("/assets/{id}/video")).await
+    }
+
+    /// The bytes `first` to `last` of it, and the header that says so.
+    pub async fn video_part(&self, id: &str, first: u64, last: u64) -> Result<(String, Vec<u8>)> {
+        let request = self.request(Method::GET, &format!("/assets/{id}/video"));
+        let answer = self.send(request.header("range", format!("bytes={first}-{last}"))).await?;
+        let said = answer.headers().get("content-range").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Ok((said.to_owned(), answer.bytes().await?.to_vec()))
+    }
+
     /// The film of a photo, or a range of it.
     pub async fn motion(&self, id: &str, range: Option<&'static str>) -> Result<Vec<u8>> {
         let mut request = self.request(Method::GET, &format!("/assets/{id}/motion"));

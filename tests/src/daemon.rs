@@ -41,12 +41,14 @@ pub struct Options {
     pub listen: String,
     /// Whether to look for peers by multicast.
     pub mdns: bool,
+    /// The variable `PATH`, if not that of the test.
+    pub path: Option<PathBuf>,
 }
 
 impl Options {
     /// Loopback only and no multicast: what tests want.
     pub fn local(nickname: &str) -> Self {
-        Self { nickname: nickname.to_owned(), listen: "/ip4/127.0.0.1/tcp/0".to_owned(), mdns: false }
+        Self { nickname: nickname.to_owned(), listen: "/ip4/127.0.0.1/tcp/0".to_owned(), mdns: false, path: None }
     }
 }
 
@@ -225,6 +227,7 @@ async fn launch(folder: &Path, options: &Options) -> Result<(Child, Ready)> {
     let temporary = folder.join("tmp");
     std::fs::create_dir_all(&temporary)?;
     command.env("TMPDIR", temporary);
+    command.envs(options.path.iter().map(|path| ("PATH", path)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?).kill_on_drop(true);
     let mut child = command.spawn().context("cannot start the daemon")?;
     let output = child.stdout.take().context("the daemon has no standard output")?;

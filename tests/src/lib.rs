@@ -8,6 +8,7 @@
 //! | [`wait`] | wait for a condition and say what was seen last |
 //! | [`photos`] | the sample photos, the selfie, varied copies, planted metadata |
 //! | [`heads`] | one head turned each way, for the pose challenge |
+//! | [`films`] | videos made of the sample photos, with the real `ffmpeg` |
 //! | [`jpeg`] | the picture inside a JPEG, apart from its metadata |
 //! | [`scene`] | a host, a photographer and a finder who meet in an event |
 //! | [`scan`] | a byte scan of a folder for things that must not be there |
@@ -16,6 +17,7 @@
 
 pub mod api;
 pub mod daemon;
+pub mod films;
 pub mod heads;
 pub mod jpeg;
 pub mod photos;

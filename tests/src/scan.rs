@@ -1,5 +1,6 @@
 //! A byte scan of a folder for things that must not be there (D3).
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -42,14 +43,19 @@ pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Where canaries were found below `folder`: in a file's content or in a path. Empty is what one hopes for.
+/// Where canaries were found below `folder`: in a file's content or in a path. Empty is what one hopes for. A daemon may be at work there: what it
+/// removes meanwhile is passed over.
 ///
 /// # Errors
 /// When a file cannot be read.
 pub fn find(folder: &Path, canaries: &[Canary]) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for path in files(folder)? {
-        let content = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let content = match std::fs::read(&path) {
+            Ok(content) => content,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
         let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
         for canary in canaries {
             if contains(&content, &canary.bytes) {

@@ -102,6 +102,7 @@ pub struct Face {
     pub y: f32,
     pub w: f32,
     pub h: f32,
+    pub at_ms: Option<u64>,
     pub me: bool,
     pub person: Option<String>,
     pub name: Option<String>,
@@ -120,6 +121,15 @@ pub struct SharedWith {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+pub struct Video {
+    pub duration_ms: u64,
+    pub playable: String,
+    pub reason: Option<String>,
+    pub copy_percent: Option<u8>,
+    pub faces_percent: Option<u8>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 pub struct Asset {
     pub id: String,
     pub content_id: String,
@@ -134,6 +144,7 @@ pub struct Asset {
     pub motion: Option<Motion>,
     pub faces_state: String,
     pub faces: Vec<Face>,
+    pub video: Option<Video>,
     pub origin: Origin,
     pub shared_with: Vec<SharedWith>,
 }

@@ -13,6 +13,7 @@ const ORDER: &[&[&str]] = &[
     &["vault"],
     &["settings", "ledger", "activity"],
     &["sandbox"],
+    &["video"],
     &["library"],
     &["faces"],
     &["people"],

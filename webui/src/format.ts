@@ -81,6 +81,15 @@ export function duration(seconds: number): string {
   return counted(Math.round(seconds / 86_400), 'day')
 }
 
+/** A time in a video, or its length: "0:07", "12:34", "1:02:03". */
+export function playTime(ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  const two = (part: number) => String(part).padStart(2, '0')
+  const hours = Math.floor(seconds / 3600)
+  const minutes = Math.floor(seconds / 60) % 60
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
+}
+
 /** The dates of an event: one day, a range, or nothing. */
 export function dateRange(start: number | null | undefined, end: number | null | undefined): string {
   if (!start && !end) return 'No end date'

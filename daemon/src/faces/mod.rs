@@ -3,6 +3,7 @@
 pub mod challenge;
 pub mod consent;
 mod profile;
+pub mod tracks;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -10,7 +10,7 @@ pub enum LibraryError {
     #[error("{0}")]
     Unreadable(String),
     /// Too large.
-    #[error("the file has {size_bytes} bytes; photos up to {limit_bytes} bytes can be imported")]
+    #[error("the file has {size_bytes} bytes; files of this kind up to {limit_bytes} bytes can be imported")]
     TooLarge {
         /// Its size.
         size_bytes: u64,
@@ -29,6 +29,12 @@ pub enum LibraryError {
     /// The vault failed.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The bytes stop before their end, or cannot be read.
+    #[error("the file could not be read to its end: {0}")]
+    Cut(std::io::Error),
+    /// The disk is full or fails.
+    #[error("the file could not be stored: {0}")]
+    Write(std::io::Error),
     /// No randomness.
     #[error("the system gives no random numbers")]
     Random,

@@ -1,6 +1,8 @@
 //! Assets that are no pictures: kept as they are, shown as a file with the reason, and looked at again when that may help.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
+
+use inframe_protocol::ContentId;
 
 use super::{AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Source, StoredAsset, StoredMotion, meta};
 use crate::sandbox::{Inspection, Refusal};
@@ -159,7 +161,7 @@ impl Library {
         }
         let blob = self.vault.blobs().put(BlobKind::Original, &meta(id, ""), bytes)?;
         let motion = StoredMotion {
-            content: inframe_protocol::ContentId::of(bytes),
+            content: ContentId::of(bytes),
             media_type: media_type.to_owned(),
             size_bytes: bytes.len() as u64,
             blob: Some(blob),
@@ -177,11 +179,10 @@ impl Library {
         changed
     }
 
-    /// Whether a file with these bytes is the moving part of a photo already.
-    #[must_use]
-    pub fn is_motion(&self, content: &inframe_protocol::ContentId) -> bool {
-        let index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        index.assets.values().any(|asset| asset.motion.as_ref().is_some_and(|motion| motion.content == *content))
+    /// The photo whose moving part these bytes are.
+    pub(super) fn photo_of(&self, film: &ContentId) -> Option<AssetId> {
+        let has = |asset: &StoredAsset| asset.motion.as_ref().is_some_and(|motion| motion.content == *film);
+        self.index().assets.iter().find(|(_, asset)| has(asset)).map(|(id, _)| *id)
     }
 }
 
@@ -194,7 +195,7 @@ impl StoredMotion {
         let size_bytes = inspection.motion_bytes?;
         let start = bytes.len().checked_sub(usize::try_from(size_bytes).ok()?)?;
         let film = bytes.get(start..).filter(|_| start > 0)?;
-        let content = inframe_protocol::ContentId::of(film);
+        let content = ContentId::of(film);
         Some(Self { content, media_type: "video/mp4".to_owned(), size_bytes, blob: None })
     }
 }

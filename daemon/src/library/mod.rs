@@ -9,6 +9,7 @@ mod files;
 mod imports;
 mod quarantine;
 mod timeline;
+mod videos;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +24,7 @@ pub use files::Unshown;
 pub use imports::{ImportRun, Imports};
 pub use quarantine::{Quarantine, STRIKES, StoredStrike};
 pub use timeline::{BLOCK, Timeline, ending};
+pub use videos::Look;
 
 use crate::live::{Live, What};
 use crate::sandbox::{Inspection, Sandbox};
@@ -165,30 +167,9 @@ impl Library {
             return Err(LibraryError::Unreadable("the file is empty: copy or download it again".into()));
         }
         let content = ContentId::of(&bytes);
-        let claim = loop {
-            let freed = self.freed.notified();
-            tokio::pin!(freed);
-            freed.as_mut().enable();
-            {
-                let mut index = self.index();
-                if let Some(id) = index.by_content.get(&content).copied() {
-                    let doubtful = index.assets.get(&id).is_some_and(|asset| asset.doubtful);
-                    break Err((id, doubtful));
-                }
-                if index.in_flight.insert(content) {
-                    break Ok(Claim { library: self, content });
-                }
-            }
-            freed.await;
-        };
-        let claim = match claim {
+        let claim = match self.claim(content).await? {
             Ok(claim) => claim,
-            Err((id, doubtful)) => {
-                if doubtful {
-                    self.make_own(id).await?;
-                }
-                return Ok(Added::Duplicate(id));
-            }
+            Err(id) => return Ok(Added::Duplicate(id)),
         };
         let looked = self.inspect(content, file_name, bytes.clone()).await?;
         let new = NewAsset {
@@ -208,6 +189,29 @@ impl Library {
         let added = added.await;
         drop(claim);
         added.map_err(|_| LibraryError::Ending)?
+    }
+
+    /// The right to add a content that is not there, once nobody else is adding it; or the asset that has it, which is the owner's own from then on.
+    async fn claim(&self, content: ContentId) -> Result<Result<Claim<'_>, AssetId>, LibraryError> {
+        let (id, doubtful) = loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            {
+                let mut index = self.index();
+                if let Some(id) = index.by_content.get(&content).copied() {
+                    break (id, index.assets.get(&id).is_some_and(|asset| asset.doubtful));
+                }
+                if index.in_flight.insert(content) {
+                    return Ok(Ok(Claim { library: self, content }));
+                }
+            }
+            freed.await;
+        };
+        if doubtful {
+            self.make_own(id).await?;
+        }
+        Ok(Err(id))
     }
 
     /// The owner imports what somebody had sent and what still waited for a word: that is the word.

@@ -25,6 +25,8 @@ pub struct Item {
     pub received: bool,
     /// Faces found, or -1 while not looked at.
     pub faces: i32,
+    /// Length of a video in milliseconds.
+    pub duration_ms: Option<u64>,
     /// For a file that cannot be shown, the end of its name, in capitals and short.
     pub file: Option<String>,
 }
@@ -55,6 +57,10 @@ impl Item {
             faces: match asset.faces {
                 FacesState::Done { count, .. } => i32::from(count),
                 _ => -1,
+            },
+            duration_ms: match asset.kind {
+                AssetKind::Video { duration_ms, .. } => Some(duration_ms),
+                _ => None,
             },
             file: matches!(asset.kind, AssetKind::File { .. }).then(|| ending(&asset.file_name)),
         }
@@ -187,6 +193,7 @@ mod tests {
             ratio: n,
             received: false,
             faces: -1,
+            duration_ms: None,
             file: None,
         }
     }

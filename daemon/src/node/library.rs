@@ -1,11 +1,11 @@
 //! Status, settings, imports, the timeline and single photos.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Answer, Node, NodeError, Original, Picture, ReadAt, ThumbSize};
+use super::media::video_view;
+use super::{Answer, Node, NodeError, Picture, ThumbSize};
 use crate::clock::now_ms;
 use crate::faces::{Likeness, ProfileId, StoredFace};
 use crate::library::{Added, AssetId, AssetKind, FacesState, LibraryError, Origin, StoredAsset};
@@ -15,7 +15,7 @@ use crate::sandbox::most_processes;
 use crate::settings::{MAX_WATCHED_FOLDERS, clean_nickname};
 use crate::sharing::ledgers::{ApprovalState, DeliveryState};
 use crate::tasks::Stage;
-use crate::vault::BlobId;
+use crate::video::VideoFormat;
 use crate::views::{
     AssetView, FaceView, FileView, ImportView, MotionView, OriginView, SettingsPatch, SettingsView, SharedWithView,
     StatusView, TimelineBlockView, UploadView, WatchedFolderView,
@@ -64,6 +64,7 @@ impl Node {
             ),
             enrolled: !core.profile.selfies(ProfileId::ME).is_empty(),
             announcing: count(announcing),
+            video_tools: core.videos.are_there(),
             workers: core.board.views(),
             timeline_rev: core.library.timeline(|timeline| timeline.rev()),
         })
@@ -243,6 +244,22 @@ impl Node {
         }
     }
 
+    /// Takes in an uploaded video as its bytes come; durable when it returns.
+    ///
+    /// # Errors
+    /// When the bytes end too early or the node itself fails.
+    pub async fn upload_video(
+        &self,
+        file_name: String,
+        format: VideoFormat,
+        bytes: impl std::io::Read + Send + 'static,
+    ) -> Answer<UploadView> {
+        let added = self.core.library.import_video(&file_name, format, bytes).await?;
+        self.core.board.ring(Job::Videos);
+        let outcome = if matches!(added, Added::New(_)) { "imported" } else { "duplicate" };
+        Ok(UploadView { outcome: outcome.into(), asset: Some(added.id().to_string()), reason: None })
+    }
+
     /// The timeline's skeleton with its revision.
     ///
     /// # Errors
@@ -272,6 +289,7 @@ impl Node {
                 taken_at: items.iter().map(|item| unix(item.moment)).collect(),
                 received: items.iter().map(|item| item.received).collect(),
                 faces: items.iter().map(|item| item.faces).collect(),
+                durations: items.iter().map(|item| item.duration_ms).collect(),
                 file: items.iter().map(|item| item.file.clone()).collect(),
             })
         })
@@ -295,60 +313,6 @@ impl Node {
         let id = asset_id(&id)?;
         self.blocking(move |core| Ok(Picture::jpeg(core.library.read_picture(id, size == ThumbSize::Preview)?))).await
     }
-
-    /// An original, to be read piece by piece.
-    ///
-    /// # Errors
-    /// When there is no such photo or its file is damaged.
-    pub async fn original(&self, id: String) -> Answer<Original> {
-        let id = asset_id(&id)?;
-        self.blocking(move |core| {
-            let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
-            Ok(Original {
-                media_type: asset.media_type.clone(),
-                file_name: asset.file_name.clone(),
-                size_bytes: asset.size_bytes,
-                read_at: part_of(core, asset.original, 0)?,
-            })
-        })
-        .await
-    }
-
-    /// The film that was taken with a photo, to be read piece by piece.
-    ///
-    /// # Errors
-    /// When there is no such photo, it has no film, or its file is damaged.
-    pub async fn motion(&self, id: String) -> Answer<Original> {
-        let id = asset_id(&id)?;
-        self.blocking(move |core| {
-            let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
-            let motion = asset.motion.as_ref().ok_or(NodeError::NotFound("film of this photo"))?;
-            let (blob, start) = match motion.blob {
-                Some(blob) => (blob, 0),
-                None => (asset.original, asset.size_bytes.saturating_sub(motion.size_bytes)),
-            };
-            let stem = asset.file_name.rsplit_once('.').map_or(asset.file_name.as_str(), |(stem, _)| stem);
-            let ending = if motion.media_type == "video/quicktime" { "mov" } else { "mp4" };
-            Ok(Original {
-                media_type: motion.media_type.clone(),
-                file_name: format!("{stem}.{ending}"),
-                size_bytes: motion.size_bytes,
-                read_at: part_of(core, blob, start)?,
-            })
-        })
-        .await
-    }
-}
-
-/// Reads a blob from `start` on.
-fn part_of(core: &Core, blob: BlobId, start: u64) -> Answer<ReadAt> {
-    let reader = core.vault.blobs().open(blob)?;
-    Ok(Arc::new(move |offset: u64, len: usize| {
-        let mut bytes = vec![0; len];
-        let read = reader.read_at(start.saturating_add(offset), &mut bytes)?;
-        bytes.truncate(read);
-        Ok(Bytes::from(bytes))
-    }))
 }
 
 fn count(n: usize) -> u32 {
@@ -370,6 +334,7 @@ fn asset_view(core: &Core, id: AssetId, asset: &StoredAsset) -> AssetView {
                 w: face.rect[2],
                 h: face.rect[3],
                 quality: face.quality,
+                at_ms: face.at_ms,
                 me: matches!(core.profile.likeness(ProfileId::ME, &known.pack, &face.embedding), Likeness::Sure(_)),
                 person: person.as_ref().map(|person| person.id.to_string()),
                 name: person.and_then(|person| person.person.name),
@@ -408,6 +373,7 @@ fn asset_view(core: &Core, id: AssetId, asset: &StoredAsset) -> AssetView {
         size_bytes: asset.size_bytes,
         width: asset.width,
         height: asset.height,
+        video: video_view(core, id, asset),
         taken_at: asset.taken_at.map(unix),
         imported_at: asset.imported_at,
         camera: asset.camera.clone(),

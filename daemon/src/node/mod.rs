@@ -13,6 +13,7 @@
 mod challenge;
 mod events;
 mod library;
+mod media;
 mod people;
 mod profile;
 mod quarantine;
@@ -112,6 +113,7 @@ impl From<LibraryError> for NodeError {
             LibraryError::NotFound => Self::NotFound("photo"),
             LibraryError::NoPicture => Self::NotFound("picture of this file"),
             LibraryError::TooLarge { .. } => Self::TooLarge(error.to_string()),
+            LibraryError::Cut(_) => Self::Invalid("cut-short", error.to_string()),
             LibraryError::Unreadable(reason) => Self::Invalid("unreadable-photo", reason),
             other => Self::Internal(other.to_string()),
         }
@@ -202,6 +204,8 @@ pub struct Original {
     pub file_name: String,
     /// Size in bytes.
     pub size_bytes: u64,
+    /// Whether it is to be shown in a page rather than saved.
+    pub is_shown: bool,
     /// Reads `len` bytes at `offset`; blocking, call it on a blocking thread.
     pub read_at: ReadAt,
 }

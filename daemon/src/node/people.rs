@@ -305,7 +305,10 @@ impl Node {
         if let Some(picture) = self.core.face_pictures.get(asset, &spot) {
             return Ok(Picture::jpeg(picture));
         }
-        let bytes = self.blocking(move |core| source(core, asset, spot.rect[2])).await?;
+        let bytes = match self.frame_of_video(asset, spot.at_ms).await? {
+            Some(frame) => frame,
+            None => self.blocking(move |core| source(core, asset, spot.rect[2])).await?,
+        };
         let [x, y, w, h] = spot.rect;
         let rect = FractionRect { x, y, w, h };
         let picture = bytes::Bytes::from(self.core.sandbox.crop(bytes, rect, PICTURE_MARGIN, PICTURE_SIDE_PX).await?);

@@ -10,6 +10,7 @@ use super::{Answer, Node, NodeError, Picture};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::faces::ProfileId;
+use crate::library::{AssetId, AssetKind, StoredAsset};
 use crate::live::What;
 use crate::sandbox::FractionRect;
 use crate::sharing::ledgers::{
@@ -115,13 +116,36 @@ impl Node {
     pub async fn approval_crop(&self, approval: String) -> Answer<Picture> {
         let (_, row) = self.approval(&approval)?;
         let faces = self.core.faces.of(row.asset);
-        let rect = faces.and_then(|known| known.faces.get(usize::from(row.face)).map(|face| face.rect));
-        let bytes: Bytes = self.blocking(move |core| Ok(core.library.read_original(row.asset)?)).await?;
+        let face = faces.as_ref().and_then(|known| known.faces.get(usize::from(row.face)));
+        let (rect, at_ms) = (face.map(|face| face.rect), face.and_then(|face| face.at_ms));
+        let bytes = match self.frame_of_video(row.asset, at_ms).await? {
+            Some(frame) => frame,
+            None => self.blocking(move |core| Ok(core.library.read_original(row.asset)?)).await?,
+        };
         let (rect, margin) = match rect {
             Some([x, y, w, h]) => (FractionRect { x, y, w, h }, CROP_MARGIN),
             None => (FractionRect { x: 0.0, y: 0.0, w: 1.0, h: 1.0 }, 0.0),
         };
         Ok(Picture::jpeg(self.core.sandbox.crop(bytes, rect, margin, CROP_SIDE_PX).await?))
+    }
+
+    /// The frame of a video at a time, or its poster if there is none; `None` for what is no video.
+    pub(super) async fn frame_of_video(&self, asset: AssetId, at_ms: Option<u64>) -> Answer<Option<Bytes>> {
+        let is_video = |stored: Arc<StoredAsset>| matches!(stored.kind, AssetKind::Video { .. });
+        if !self.core.library.get(asset).is_some_and(is_video) {
+            return Ok(None);
+        }
+        let frame = match at_ms {
+            Some(at_ms) => {
+                let input = self.blocking(move |core| Ok(core.library.video_input(asset)?)).await?;
+                match input {
+                    Ok(input) => self.core.videos.frame_at(&input, at_ms).await,
+                    Err(error) => Err(error),
+                }
+            }
+            None => return Ok(Some(self.blocking(move |core| Ok(core.library.read_picture(asset, true)?)).await?)),
+        };
+        Ok(Some(frame.map_err(|error| NodeError::Invalid("no-frame", error.to_string()))?.jpeg))
     }
 
     /// Transfers, latest change first.

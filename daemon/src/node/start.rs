@@ -23,6 +23,7 @@ use crate::settings::{BackgroundRow, Settings, SettingsRow, clean_nickname, gene
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
 use crate::vault::{BlobId, KeyFile, Kind, Subkey, Vault, VaultError};
+use crate::video::Tools;
 use crate::workers::{self, Board, Core, Pack};
 
 /// What a node is started with.
@@ -134,6 +135,8 @@ impl Node {
             activity,
             sandbox,
             sandbox_processes,
+            videos: Tools::on_path(config.program),
+            video_progress: Default::default(),
             pack,
             library,
             seen_files,

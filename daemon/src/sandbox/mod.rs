@@ -41,6 +41,7 @@ pub use handle::Sandbox;
 pub use message::{CaptureTime, EnrolledFace, Film, FoundFaces, FractionRect, Inspection};
 pub use process::CHILD_ARGUMENT;
 pub use refusal::Refusal;
+pub(crate) use refusal::tame;
 
 /// Why a job gave no result.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! Downloads of originals: whole or one range, decrypted piece by piece, always as an attachment.
+//! Downloads of originals: whole or one range, decrypted piece by piece, as an attachment, or as a video for a page.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -54,7 +54,8 @@ pub(super) async fn answer(original: Original, id: &str, headers: &HeaderMap) ->
     let mut response = (status, body).into_response();
     set(&mut response, CONTENT_TYPE, &original.media_type);
     set(&mut response, CONTENT_LENGTH, &range.end.saturating_sub(range.start).to_string());
-    set(&mut response, CONTENT_DISPOSITION, &disposition(&original.file_name));
+    let disposition = if original.is_shown { "inline".to_owned() } else { disposition(&original.file_name) };
+    set(&mut response, CONTENT_DISPOSITION, &disposition);
     set(&mut response, ACCEPT_RANGES, "bytes");
     set(&mut response, ETAG, &tag);
     if status == StatusCode::PARTIAL_CONTENT {
@@ -162,7 +163,7 @@ mod tests {
             let start = usize::try_from(offset).unwrap();
             Ok(bytes.slice(start..(start + len).min(bytes.len())))
         });
-        Original { media_type: "image/jpeg".into(), file_name: name.into(), size_bytes, read_at }
+        Original { media_type: "image/jpeg".into(), file_name: name.into(), size_bytes, is_shown: false, read_at }
     }
 
     async fn get(bytes: &[u8], headers: &[(axum::http::HeaderName, &str)]) -> (StatusCode, HeaderMap, Bytes) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// One uploaded photo, in bytes; the same bound as for any picture that the sandbox decodes.
+/// One uploaded file that is no video, in bytes; the same bound as for any picture that the sandbox decodes. Videos are stored as they come.
 pub const UPLOAD_BYTES: usize = 64 * 1024 * 1024;
 /// One frame of the camera in a pose challenge, in bytes: 960 pixels of JPEG at good quality take a tenth of it.
 pub const FRAME_BYTES: usize = 1024 * 1024;
@@ -14,6 +14,8 @@ pub const ASSETS_JSON_BYTES: usize = 1024 * 1024;
 pub const ASSETS_PER_WISH: usize = 10_000;
 /// A body that is too large is read and thrown away up to here, in bytes, so that the browser sees the answer and not a reset.
 pub const DISCARDED_BYTES: u64 = 512 * 1024 * 1024;
+/// Pieces of an uploaded video that wait to be stored; the browser is told to wait when there are more.
+pub const VIDEO_PIECES: usize = 4;
 /// Uploads held in memory at once; with `UPLOAD_BYTES` this bounds their memory to 256 MiB.
 pub const UPLOADS_AT_ONCE: usize = 4;
 /// A file name in a query, in bytes; the usual bound of file systems.

@@ -17,12 +17,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The workers, one a kind of job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Job {
     /// Looks for new files in watched folders.
     Watch,
     /// Finds faces.
     Faces,
+    /// Looks at new videos.
+    Videos,
+    /// Makes copies of videos that browsers play.
+    Copies,
+    /// Finds faces in videos.
+    VideoFaces,
     /// Groups faces into people.
     People,
     /// Compares faces with find-mes.
@@ -37,8 +43,18 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 7] =
-        [Job::Watch, Job::Faces, Job::People, Job::Matching, Job::Sending, Job::Receiving, Job::Events];
+    pub const ALL: [Job; 10] = [
+        Job::Watch,
+        Job::Faces,
+        Job::Videos,
+        Job::Copies,
+        Job::VideoFaces,
+        Job::People,
+        Job::Matching,
+        Job::Sending,
+        Job::Receiving,
+        Job::Events,
+    ];
 
     /// Its name on the status page.
     #[must_use]
@@ -46,6 +62,9 @@ impl Job {
         match self {
             Job::Watch => "watched folders",
             Job::Faces => "faces",
+            Job::Videos => "new videos",
+            Job::Copies => "playable copies",
+            Job::VideoFaces => "faces in videos",
             Job::People => "people",
             Job::Matching => "matching",
             Job::Sending => "sending",

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use inframe_models::Thresholds;
 use inframe_protocol::{EventId, FindMeId, NodeId, OfferId};
 
-use super::board::Board;
+use super::board::{Board, Job};
 use super::events::Rounds;
 use super::matching::Projected;
+use super::videos::VideoProgress;
 use super::watch::{SeenFile, Watchers};
 use crate::activity::{Activity, ActivityKind};
 use crate::events::Events;
@@ -25,6 +26,7 @@ use crate::settings::{Background, BackgroundRow, SettingsRow};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::tasks::Tasks;
 use crate::vault::Vault;
+use crate::video::Tools;
 
 /// What the daemon itself needs to know of the model pack; the models live in the sandbox only.
 #[derive(Clone, Debug)]
@@ -99,6 +101,10 @@ pub struct Core {
     pub sandbox: Sandbox,
     /// How many sandbox processes this machine can run at once; how many it may, the sandbox holds to.
     pub sandbox_processes: usize,
+    /// Tools for videos.
+    pub videos: Tools,
+    /// How far the work on videos has got.
+    pub video_progress: VideoProgress,
     /// How much of the machine the background may have.
     pub background: BackgroundRow,
     /// Model pack.
@@ -170,8 +176,9 @@ impl Core {
         }
         self.live.tell(What::Status, None);
         if !background.paused {
-            self.board.ring(super::Job::Watch);
-            self.board.ring(super::Job::Faces);
+            for job in [Job::Watch, Job::Faces, Job::Videos, Job::Copies, Job::VideoFaces] {
+                self.board.ring(job);
+            }
         }
     }
 

@@ -11,12 +11,16 @@ use futures::StreamExt as _;
 use super::{Core, Job};
 use crate::library::{Added, AssetId, ImportRun, LibraryError};
 use crate::sandbox::limits::MAX_FILE_BYTES;
+use crate::video::VideoFormat;
 
 /// Extensions that are photos to us; everything else in a folder is passed over silently (a file named by itself is always kept).
 const PHOTO_EXTENSIONS: [&str; 30] = [
     "jpg", "jpeg", "jpe", "png", "webp", "gif", "tif", "tiff", "bmp", "avif", "heic", "heif", "hif", "cr2", "cr3",
     "nef", "nrw", "arw", "sr2", "srf", "dng", "raf", "orf", "rw2", "raw", "rwl", "pef", "srw", "iiq", "3fr",
 ];
+/// The same for videos; `ts` alone is far more often a program text.
+const VIDEO_EXTENSIONS: [&str; 12] =
+    ["mp4", "m4v", "mov", "qt", "mkv", "webm", "avi", "3gp", "mts", "m2ts", "mpg", "mpeg"];
 /// Extensions of photos that a telephone takes together with a short film of the same name.
 const WITH_FILM: [&str; 4] = ["heic", "heif", "jpg", "jpeg"];
 /// Extensions of that film.
@@ -47,6 +51,14 @@ pub(crate) async fn import_path(core: Arc<Core>, path: PathBuf, run: ImportRun) 
 
 /// Imports these files in parallel within the sandbox's budget; gives those that failed for a reason that may pass.
 pub(crate) async fn import_files(core: &Arc<Core>, files: Vec<PathBuf>, run: &ImportRun) -> HashSet<PathBuf> {
+    // Videos come when the photos are in: one may be the moving part of a photo, which has it by then.
+    let (videos, photos) = files.into_iter().partition(|file| has_extension(file, &VIDEO_EXTENSIONS));
+    let mut again = import_in_parallel(core, photos, run).await;
+    again.extend(import_in_parallel(core, videos, run).await);
+    again
+}
+
+async fn import_in_parallel(core: &Arc<Core>, files: Vec<PathBuf>, run: &ImportRun) -> HashSet<PathBuf> {
     let again: Vec<Option<PathBuf>> = futures::stream::iter(files)
         .map(|file| async move {
             core.background.running().await;
@@ -108,6 +120,13 @@ async fn import_patiently(core: &Core, file: &Path) -> Result<Added, Failure> {
 async fn import_file(core: &Core, file: &Path) -> Result<Added, Failure> {
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let size = tokio::fs::metadata(file).await?.len();
+    let path = file.to_path_buf();
+    let opened = tokio::task::spawn_blocking(move || open_video(&path)).await.map_err(std::io::Error::other)??;
+    if let Some((format, bytes)) = opened {
+        let added = core.library.import_video(&name, format, bytes).await?;
+        core.board.ring(Job::Videos);
+        return Ok(added);
+    }
     if size > MAX_FILE_BYTES as u64 {
         return Err(LibraryError::TooLarge { size_bytes: size, limit_bytes: MAX_FILE_BYTES as u64 }.into());
     }
@@ -121,8 +140,7 @@ async fn import_file(core: &Core, file: &Path) -> Result<Added, Failure> {
 
 /// Adds the film beside a photo, if one was taken with it. The photo is safe without; what keeps the film from it is only logged.
 async fn add_film(core: &Core, photo: &Path, id: AssetId, bytes: &Bytes) {
-    let extension = photo.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    if !WITH_FILM.contains(&extension.as_str()) {
+    if !has_extension(photo, &WITH_FILM) {
         return;
     }
     for beside in FILMS.map(|extension| photo.with_extension(extension)) {
@@ -148,12 +166,25 @@ async fn add_film(core: &Core, photo: &Path, id: AssetId, bytes: &Bytes) {
     }
 }
 
-/// Whether a file name looks like a photo.
+/// The file, if its first bytes are those of a video; it is read from its beginning.
+fn open_video(path: &Path) -> std::io::Result<Option<(VideoFormat, std::fs::File)>> {
+    use std::io::{Read as _, Seek as _};
+    let mut file = std::fs::File::open(path)?;
+    let mut head = Vec::new();
+    (&mut file).take(VideoFormat::SNIFFED_BYTES as u64).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(VideoFormat::sniff(&head).map(|format| (format, file)))
+}
+
+/// Whether a file name looks like a photo or a video.
 #[must_use]
 pub(crate) fn looks_like_photo(path: &Path) -> bool {
     let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    !hidden && extension.is_some_and(|e| PHOTO_EXTENSIONS.contains(&e.as_str()))
+    !hidden && (has_extension(path, &PHOTO_EXTENSIONS) || has_extension(path, &VIDEO_EXTENSIONS))
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    path.extension().is_some_and(|own| extensions.iter().any(|extension| own.eq_ignore_ascii_case(extension)))
 }
 
 /// Files below `root` in a stable order, and what could not be listed. Links are not followed.
@@ -194,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_are_walked_in_order_and_only_photos_are_listed() {
+    fn folders_are_walked_in_order_and_only_photos_and_videos_are_listed() {
         let dir = tempfile::tempdir().unwrap();
         for name in [
             "b.JPG",
@@ -214,7 +245,7 @@ mod tests {
         let (files, problems) = list(dir.path());
         let names: Vec<_> =
             files.iter().map(|f| f.strip_prefix(dir.path()).unwrap().to_string_lossy().into_owned()).collect();
-        assert_eq!(names, ["a.png", "b.JPG", "sub/c.webp", "sub/e.HEIC", "sub/f.cr3"]);
+        assert_eq!(names, ["a.png", "b.JPG", "b.mov", "sub/c.webp", "sub/e.HEIC", "sub/f.cr3"]);
         assert!(problems.is_empty());
     }
 

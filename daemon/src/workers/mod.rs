@@ -12,6 +12,7 @@ pub(crate) mod matching;
 mod people;
 mod receiving;
 mod sending;
+mod videos;
 mod watch;
 
 use std::sync::Arc;
@@ -21,15 +22,19 @@ pub use board::{Board, Job, Step};
 pub use core::{Core, Held, Pack, Progress};
 pub use events::Rounds;
 pub use matching::Projected;
+pub use videos::VideoProgress;
 pub use watch::{SeenFile, Watchers};
 
 use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 7] = [
+const SLOWLY: [(Job, Duration); 10] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
+    (Job::Videos, Duration::from_secs(600)),
+    (Job::Copies, Duration::from_secs(600)),
+    (Job::VideoFaces, Duration::from_secs(600)),
     (Job::People, Duration::from_secs(600)),
     (Job::Matching, Duration::from_secs(60)),
     (Job::Sending, Duration::from_secs(30)),
@@ -62,6 +67,9 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                         match job {
                             Job::Watch => watch::step(core).await,
                             Job::Faces => faces::step(core).await,
+                            Job::Videos => videos::looks(core).await,
+                            Job::Copies => videos::copies(core).await,
+                            Job::VideoFaces => videos::faces(core).await,
                             Job::People => people::step(core).await,
                             Job::Matching => matching::step(core).await,
                             Job::Sending => sending::step(core).await,

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures::StreamExt as _;
-use inframe_protocol::OfferId;
+use inframe_protocol::{EventId, FindMeId, OfferId};
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
 
 use super::board::Step;
@@ -14,19 +14,23 @@ use super::{Core, Job, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::faces::{Likeness, ProfileId, StoredFaces};
-use crate::library::{AssetId, NewAsset, Origin, STRIKES, Source};
+use crate::library::{AssetId, AssetKind, NewAsset, Origin, PlayableState, STRIKES, Source};
 use crate::live::What;
 use crate::matching::Grade;
 use crate::network::{PeerStream, Protocol};
 use crate::sandbox::SandboxError;
+use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sharing::ledgers::{ApprovalKind, ApprovalState, ArrivalState, StoredApproval, StoredArrival, approval_id};
 use crate::transfer::{self, FetchError, GroupSink, TransferLimits, Wanted};
 use crate::vault::{BlobId, BlobKind, Incoming};
+use crate::video::VideoFormat;
 
 /// Transfers at once; concurrency hides disk and network latency, not CPU.
 const FETCHES_AT_ONCE: usize = 4;
 /// Arrivals open at once from one member; more are told to come later (D7).
 const MAX_OPEN_PER_MEMBER: usize = 200;
+/// Of these, those larger than any photo: two long videos of 4 GiB are on the way while the next waits.
+const MAX_LARGE_PER_MEMBER: usize = 2;
 /// Arrivals open at once in all.
 const MAX_OPEN: usize = 2_000;
 
@@ -52,7 +56,10 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
     if core.profile_sought(&offer.event, &offer.find_me).is_none() {
         return Ok(OfferReply::Decline(DeclineReason::NoSuchFindMe));
     }
-    if !matches!(offer.media_type.as_str(), "image/jpeg" | "image/png" | "image/webp" | "image/gif") {
+    let is_video = offer.media_type == super::videos::MEDIA_TYPE;
+    let is_photo = matches!(offer.media_type.as_str(), "image/jpeg" | "image/png" | "image/webp" | "image/gif");
+    let is_taken = is_video || is_photo && offer.size_bytes <= MAX_FILE_BYTES as u64;
+    if !is_taken {
         return Ok(OfferReply::Decline(DeclineReason::UnsupportedType));
     }
     if core.library.by_content(&offer.content).is_some() {
@@ -69,6 +76,11 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
     let open: Vec<_> =
         core.arrivals.all().into_iter().filter(|(_, row)| matches!(row.state, ArrivalState::Accepted)).collect();
     if open.len() >= MAX_OPEN || open.iter().filter(|(_, row)| row.from == from).count() >= MAX_OPEN_PER_MEMBER {
+        return Ok(OfferReply::NotNow);
+    }
+    let is_large = |row: &StoredArrival| row.size_bytes > MAX_FILE_BYTES as u64;
+    let large = open.iter().filter(|(_, row)| row.from == from && is_large(row)).count();
+    if offer.size_bytes > MAX_FILE_BYTES as u64 && large >= MAX_LARGE_PER_MEMBER {
         return Ok(OfferReply::NotNow);
     }
     let now = now_ms();
@@ -241,6 +253,19 @@ async fn fail(core: &Arc<Core>, offer: OfferId, blob: BlobId, reason: &str) -> a
 /// Looks at a stored arrival with my own full embeddings and takes it into the library; doubtful ones wait for me to say.
 async fn take_in(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>, blob: BlobId) -> anyhow::Result<()> {
     let reader = core.clone();
+    let is_video = blocking(move || {
+        let mut head = [0; VideoFormat::SNIFFED_BYTES];
+        let read = reader.vault.blobs().open(blob)?.read_at(0, &mut head)?;
+        anyhow::Ok(VideoFormat::sniff(head.get(..read).unwrap_or_default()) == Some(VideoFormat::Mp4))
+    });
+    if is_video.await?? {
+        let worker = core.clone();
+        blocking(move || file_video(&worker, offer, &row, blob)).await??;
+        core.tell_transfer(&offer);
+        core.board.ring(Job::Videos);
+        return Ok(());
+    }
+    let reader = core.clone();
     let bytes = Bytes::from(blocking(move || reader.vault.blobs().read(blob).map(|plain| plain.to_vec())).await??);
     let inspection = match core.sandbox.inspect(bytes.clone()).await {
         Ok(inspection) => inspection,
@@ -272,20 +297,7 @@ async fn take_in(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>, blob:
     let may_look = core.profile.consent_at().is_some();
     let found = if may_look { core.sandbox.faces(bytes.clone()).await.ok() } else { None };
     let faces = found.map(|found| StoredFaces::new(core.pack.id.clone(), found.faces, found.width, found.height));
-    // Stopped meanwhile: then by the owner's own profile, so that what is theirs needs no question.
-    let profile = core.profile_sought(&row.event, &row.find_me).unwrap_or(ProfileId::ME);
-    let nearest = faces.as_ref().and_then(|faces| {
-        let near = |likeness: &Likeness| match likeness {
-            Likeness::Sure(d) | Likeness::Perhaps(d) => *d,
-            Likeness::No => f32::INFINITY,
-        };
-        faces
-            .faces
-            .iter()
-            .enumerate()
-            .map(|(index, face)| (index, core.profile.likeness(profile, &faces.pack, &face.embedding)))
-            .min_by(|a, b| near(&a.1).total_cmp(&near(&b.1)))
-    });
+    let nearest = faces.as_ref().and_then(|faces| nearest(&core, &row.event, &row.find_me, faces));
     let sure = matches!(nearest, Some((_, Likeness::Sure(_))));
     let worker = core.clone();
     blocking(move || file(&worker, offer, &row, blob, bytes.len() as u64, inspection, faces, nearest, sure)).await??;
@@ -339,9 +351,70 @@ fn file(
     finish(core, offer, row, id)
 }
 
+/// The face that is most like the one that was looked for.
+fn nearest(core: &Core, event: &EventId, find_me: &FindMeId, faces: &StoredFaces) -> Option<(usize, Likeness)> {
+    // Stopped meanwhile: then by the owner's own profile, so that what is theirs needs no question.
+    let profile = core.profile_sought(event, find_me).unwrap_or(ProfileId::ME);
+    let near = |likeness: &Likeness| match likeness {
+        Likeness::Sure(d) | Likeness::Perhaps(d) => *d,
+        Likeness::No => f32::INFINITY,
+    };
+    let all = faces.faces.iter().enumerate();
+    let likenesses = all.map(|(index, face)| (index, core.profile.likeness(profile, &faces.pack, &face.embedding)));
+    likenesses.min_by(|a, b| near(&a.1).total_cmp(&near(&b.1)))
+}
+
+/// Takes a video in, out of sight until its faces were looked at.
+fn file_video(core: &Arc<Core>, offer: OfferId, row: &StoredArrival, blob: BlobId) -> anyhow::Result<()> {
+    let _one_at_a_time = core.filing.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(id) = core.library.by_content(&row.content) {
+        if core.library.get(id).is_some_and(|asset| asset.original != blob) {
+            // The same bytes came from somebody else or were imported meanwhile: nothing to ask and nothing to change.
+            core.vault.blobs().remove(blob)?;
+        }
+        return finish(core, offer, row, id);
+    }
+    let new = NewAsset {
+        file_name: format!("inframe-{}.{}", &offer.to_string()[..8], VideoFormat::Mp4.extension()),
+        content: row.content,
+        size_bytes: row.size_bytes,
+        original: Source::Stored(blob),
+        origin: Origin::Received { event: row.event, from: row.from, find_me: row.find_me, offer },
+        taken_at: row.taken_at.and_then(|at| i64::try_from(at).ok()),
+        doubtful: true,
+    };
+    let id = core.library.adopt_video(AssetId::random()?, new, VideoFormat::Mp4)?;
+    finish(core, offer, row, id)
+}
+
+/// A received video was searched for faces, or cannot be: shows it if I am in it, asks if that is not sure, throws away what is no video.
+pub(super) fn settle_video(core: &Arc<Core>, id: AssetId) -> anyhow::Result<()> {
+    let Some(asset) = core.library.get(id).filter(|asset| asset.doubtful) else { return Ok(()) };
+    let Origin::Received { event, from, find_me, offer } = asset.origin else { return Ok(()) };
+    if matches!(asset.kind, AssetKind::Video { playable: PlayableState::Failed(_), .. }) && asset.grid.is_none() {
+        let nickname = core.events.nickname(&event, &from);
+        let text = format!("{nickname} sent a file that is no readable video; it was thrown away.");
+        core.activity.note(ActivityKind::Suspicious, text, None, Some(event.to_string()))?;
+        core.library.delete(id)?;
+        return Ok(());
+    }
+    let nearest = core.faces.of(id).and_then(|faces| nearest(core, &event, &find_me, &faces));
+    if matches!(nearest, Some((_, Likeness::Sure(_)))) {
+        core.library.change(id, crate::vault::Batch::default(), |asset| asset.doubtful = false)?;
+        core.live.tell(What::Events, Some(event.to_string()));
+        return Ok(());
+    }
+    match core.arrivals.get(&offer.0) {
+        Some(row) => ask_whether_me(core, &row, id, nearest),
+        None => Ok(()),
+    }
+}
+
 fn finish(core: &Arc<Core>, offer: OfferId, row: &StoredArrival, id: AssetId) -> anyhow::Result<()> {
     let nickname = core.events.nickname(&row.event, &row.from);
-    let text = format!("A photo came from {nickname} in {}.", core.events.name(&row.event));
+    let is_video = core.library.get(id).is_some_and(|asset| matches!(asset.kind, AssetKind::Video { .. }));
+    let what = if is_video { "video" } else { "photo" };
+    let text = format!("A {what} came from {nickname} in {}.", core.events.name(&row.event));
     core.activity.note(ActivityKind::Arrived, text, Some(id.to_string()), Some(row.event.to_string()))?;
     core.arrivals.change(&offer.0, |arrival| {
         arrival.state = ArrivalState::Done(id);

@@ -13,9 +13,10 @@ use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
 use inframe_protocol::{NodeId, OfferId, UnixMillis};
 
 use super::board::Step;
-use super::{Core, blocking, matching};
+use super::{Core, blocking, matching, videos};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
+use crate::library::AssetKind;
 use crate::network::{PeerStream, Protocol};
 use crate::sandbox::SandboxError;
 use crate::sharing::ledgers::{DeliveryState, Rendition, StoredDelivery};
@@ -114,10 +115,11 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
     Ok(true)
 }
 
-/// The media type of a photo's rendition: formats that the egress filter cannot take apart leave as a JPEG.
+/// The media type of a rendition: photos of formats that the egress filter cannot take apart leave as a JPEG, videos as MP4.
 fn sent_as(media_type: &str) -> &str {
     match media_type {
         "image/jpeg" | "image/png" | "image/webp" | "image/gif" => media_type,
+        _ if media_type.starts_with("video/") => videos::MEDIA_TYPE,
         _ => "image/jpeg",
     }
 }
@@ -127,11 +129,13 @@ async fn rendition(core: &Arc<Core>, offer: OfferId, delivery: &StoredDelivery) 
     if let Some(rendition) = &delivery.rendition {
         return Ok(Some(rendition.clone()));
     }
-    let (reader, id) = (core.clone(), delivery.asset);
-    let original = blocking(move || reader.library.read_original(id)).await??;
-    let bytes = match core.sandbox.rendition(original).await {
-        Ok(bytes) => bytes,
-        Err(SandboxError::Unavailable(reason)) => anyhow::bail!("the egress filter is not available: {reason}"),
+    let asset = core.library.get(delivery.asset).context("it was deleted meanwhile")?;
+    let made = match asset.kind {
+        AssetKind::Video { .. } => videos::rendition(core, delivery.asset, offer).await?,
+        _ => rendition_of_photo(core, offer, delivery).await?,
+    };
+    let rendition = match made {
+        Ok(rendition) => rendition,
         Err(error) => {
             let reason = format!("its hidden data could not be removed, so it stays here: {error}");
             set_state(core, offer, DeliveryState::Failed, Some(reason)).await?;
@@ -140,9 +144,6 @@ async fn rendition(core: &Arc<Core>, offer: OfferId, delivery: &StoredDelivery) 
     };
     let writer = core.clone();
     let made = blocking(move || {
-        let content = inframe_protocol::ContentId::of(&bytes);
-        let blob = writer.vault.blobs().put(BlobKind::Rendition, &offer.0, &bytes)?;
-        let rendition = Rendition { blob, content, size_bytes: bytes.len() as u64 };
         let mut kept = false;
         writer.deliveries.change(&offer.0, |row| {
             kept = matches!(row.state, DeliveryState::Pending | DeliveryState::Accepted);
@@ -153,12 +154,34 @@ async fn rendition(core: &Arc<Core>, offer: OfferId, delivery: &StoredDelivery) 
         })?;
         if !kept {
             // Cancelled meanwhile.
-            writer.vault.blobs().remove(blob)?;
+            writer.vault.blobs().remove(rendition.blob)?;
         }
         anyhow::Ok(kept.then_some(rendition))
     })
     .await??;
     Ok(made)
+}
+
+/// An inner error says why it cannot be made.
+async fn rendition_of_photo(
+    core: &Arc<Core>,
+    offer: OfferId,
+    delivery: &StoredDelivery,
+) -> anyhow::Result<Result<Rendition, String>> {
+    let (reader, id) = (core.clone(), delivery.asset);
+    let original = blocking(move || reader.library.read_original(id)).await??;
+    let bytes = match core.sandbox.rendition(original).await {
+        Ok(bytes) => bytes,
+        Err(SandboxError::Unavailable(reason)) => anyhow::bail!("the egress filter is not available: {reason}"),
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let writer = core.clone();
+    let made = blocking(move || {
+        let content = inframe_protocol::ContentId::of(&bytes);
+        let blob = writer.vault.blobs().put(BlobKind::Rendition, &offer.0, &bytes)?;
+        anyhow::Ok(Rendition { blob, content, size_bytes: bytes.len() as u64 })
+    });
+    Ok(Ok(made.await??))
 }
 
 async fn set_state(
@@ -275,7 +298,7 @@ fn servable(core: &Core, peer: &NodeId, request: &FetchRequest) -> Option<(Arc<S
     (node == *peer && rendition.content == request.content).then_some((delivery, rendition))
 }
 
-/// Hashes a rendition's groups; photos are small, so this costs a few milliseconds and nothing has to be kept.
+/// Hashes a rendition's groups: a few milliseconds for a photo, a second for a gigabyte of video, so nothing has to be kept.
 fn group_list(core: &Core, blob: crate::vault::BlobId) -> anyhow::Result<GroupList> {
     let reader = core.vault.blobs().open(blob)?;
     let mut hasher = GroupHasher::new();

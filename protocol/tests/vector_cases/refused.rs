@@ -389,7 +389,7 @@ fn contents() -> Vec<Refused> {
         (41, "too_few", "a hash is missing", groups(two.content(), right[..1].to_vec())),
         (41, "offer", "an offer with more hashes than groups", with(|offer| offer.groups = vec![[1; 32]; 2])),
         (42, "empty", "no bytes", with(|offer| offer.size_bytes = 0)),
-        (42, "too_large", "64 MiB and one byte", with(|offer| offer.size_bytes = MAX_RENDITION_BYTES + 1)),
+        (42, "too_large", "4 GiB and one byte", with(|offer| offer.size_bytes = MAX_RENDITION_BYTES + 1)),
         (42, "no_width", "no pixels", with(|offer| offer.width = 0)),
         (42, "score", "a distance that is no number", with(|offer| offer.score = f32::NAN)),
         (43, "media_type", "a media type with a line feed", with(|offer| offer.media_type = "image/jpeg\n".to_owned())),

@@ -126,7 +126,8 @@ async fn a_photo_and_the_film_that_was_taken_with_it_are_one_asset() -> Result<(
     let still = photos::to_jpeg(&pattern(320, 240, 9))?;
     std::fs::write(folder.join("DSC_3.jpg"), &still)?;
     std::fs::write(folder.join("DSC_3.MOV"), film(60))?;
-    finished(node.api(), &node.api().import(&folder).await?.id).await?;
+    let run = finished(node.api(), &node.api().import(&folder).await?.id).await?;
+    ensure!((run.imported, run.duplicates) == (4, 1), "the film of a photo must not come in once more: {run:?}");
     for (photo, whole) in [(&live, Some(film(3))), (&behind, Some(film(2))), (&still, None)] {
         let added = node.api().upload("again.jpg", photo.clone()).await?;
         assert_eq!(added.outcome, "duplicate");

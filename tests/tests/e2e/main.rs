@@ -11,3 +11,4 @@ mod recovery;
 mod secrecy;
 mod sharing;
 mod unfit_files;
+mod videos;

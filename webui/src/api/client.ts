@@ -210,6 +210,7 @@ export const pictures = {
   preview: (asset: string) => `${BASE}/assets/${id(asset)}/thumb?size=preview`,
   original: (asset: string) => `${BASE}/assets/${id(asset)}/original`,
   selfie: (profile: string, selfie: string) => `${BASE}/profiles/${id(profile)}/selfies/${id(selfie)}/still`,
+  video: (asset: string) => `${BASE}/assets/${id(asset)}/video`,
   motion: (asset: string) => `${BASE}/assets/${id(asset)}/motion`,
   face: (face: T.FaceRefView) => `${BASE}/people/faces/${id(face.asset)}/${face.face}/crop`,
   approvalStill: (approval: string) => `${BASE}/approvals/${id(approval)}/still`,

@@ -128,6 +128,7 @@ export interface AssetView {
   taken_at?: number | null
   /** Thumbhash, base64. */
   thumbhash: string
+  video?: VideoView | null
   /** Upright width in pixels. */
   width: number
 }
@@ -263,6 +264,8 @@ export interface FaceRefView {
 
 /** A face in an asset. */
 export interface FaceView {
+  /** In a video, when the face is seen best, in milliseconds from the start. */
+  at_ms?: number | null
   /** Height, fraction of height. */
   h: number
   /** Id. */
@@ -737,12 +740,16 @@ export interface StatusView {
   uptime_s: number
   /** Version of the daemon. */
   version: string
+  /** Whether `ffmpeg`, which videos need, is installed. */
+  video_tools: boolean
   /** Every worker. */
   workers: Array<WorkerView>
 }
 
 /** A fixed block of 256 items of the timeline, newest first, as columns of equal length. */
 export interface TimelineBlockView {
+  /** Length of a video in milliseconds, 0 while it is not known; null for what is no video. */
+  durations: Array<number | null>
   /** Faces found, or -1 while not looked at. */
   faces: Array<number>
   /** For files that cannot be shown, the end of their name, such as `PDF`. */
@@ -792,6 +799,20 @@ export interface UploadView {
   /** `imported`, `kept` (as a file that cannot be shown), `duplicate` or `refused`. */
   outcome: string
   /** Why it was refused or cannot be shown. */
+  reason?: string | null
+}
+
+/** A video's length and how far the work on it has got. */
+export interface VideoView {
+  /** Per cent of that copy that is made, while it is being made. */
+  copy_percent?: number | null
+  /** Length in milliseconds; 0 while it is not known. */
+  duration_ms: number
+  /** Per cent of the video that was searched for faces, while it is being searched. */
+  faces_percent?: number | null
+  /** `ready` (it plays), `waiting` (a copy that browsers play is being made) or `failed`. */
+  playable: string
+  /** Why it does not play, in words. */
   reason?: string | null
 }
 

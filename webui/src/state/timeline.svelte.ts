@@ -13,6 +13,8 @@ export interface Item {
   takenAt: number
   received: boolean
   faces: number
+  /** Length of a video in milliseconds, 0 while it is not known; null for a photo. */
+  duration: number | null
   /** The end of the name of a file that cannot be shown, such as `PDF`. */
   file: string | null
 }
@@ -143,6 +145,7 @@ class Timeline {
           takenAt: block.taken_at[offset] ?? 0,
           received: block.received[offset] ?? false,
           faces: block.faces[offset] ?? -1,
+          duration: block.durations[offset] ?? null,
           file: block.file[offset] ?? null,
         }
       })

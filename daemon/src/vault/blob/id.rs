@@ -73,13 +73,15 @@ pub enum BlobKind {
     Rendition = 7,
     /// Embeddings too large for the catalog. Face data.
     Embeddings = 8,
+    /// Copy of a video that browsers play: its fragments, its head, and the head's length.
+    Playable = 9,
     /// Snapshot of the catalog; made by the catalog itself.
     CatalogSnapshot = 64,
 }
 
 impl BlobKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Original,
         Self::Grid,
         Self::Preview,
@@ -88,6 +90,7 @@ impl BlobKind {
         Self::Crop,
         Self::Rendition,
         Self::Embeddings,
+        Self::Playable,
         Self::CatalogSnapshot,
     ];
 

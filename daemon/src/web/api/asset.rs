@@ -23,6 +23,7 @@ where
         .routes(routes!(get_asset))
         .routes(routes!(get_thumb))
         .routes(routes!(get_original))
+        .routes(routes!(get_video))
         .routes(routes!(get_motion))
 }
 
@@ -78,6 +79,19 @@ async fn get_thumb(
 async fn get_original(State(node): State<Node>, Path(id): Path<String>, headers: HeaderMap) -> Answer<Response> {
     let original = node.original(id.clone()).await?;
     download::answer(original, &id, &headers).await
+}
+
+/// A video in a form that browsers play; takes `Range`
+#[utoipa::path(
+    get, path = "/assets/{id}/video", tag = "library", params(("id" = String, Path)),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "video/*"),
+        (status = 206, body = Vec<u8>, content_type = "video/*", description = "The range asked for"),
+    )
+)]
+async fn get_video(State(node): State<Node>, Path(id): Path<String>, headers: HeaderMap) -> Answer<Response> {
+    let (video, tag) = node.video(id).await?;
+    download::answer(video, &tag, &headers).await
 }
 
 /// The film that was taken with a photo; takes `Range`

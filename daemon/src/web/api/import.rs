@@ -1,8 +1,8 @@
 //! Imports from folders of the daemon's machine, and uploads.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, State};
+use axum::body::Body;
+use axum::extract::{FromRef, Path, Query, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use serde::Deserialize;
@@ -10,9 +10,10 @@ use utoipa::IntoParams;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
-use super::super::intake;
-use super::super::limits::{FILE_NAME_BYTES, UPLOAD_BYTES};
+use super::super::intake::{self, Upload};
+use super::super::limits::FILE_NAME_BYTES;
 use super::{Answer, JsonAnswer, Node, Problem};
+use crate::video::VideoFormat;
 use crate::views::{ImportView, PathBody, UploadView};
 
 pub(super) fn routes<S>() -> OpenApiRouter<S>
@@ -23,7 +24,7 @@ where
     OpenApiRouter::default()
         .routes(routes!(start_import, list_imports))
         .routes(routes!(get_import))
-        .routes(routes!(upload).layer(DefaultBodyLimit::max(UPLOAD_BYTES)).layer(from_fn(intake::of_pictures)))
+        .routes(routes!(upload).layer(from_fn(intake::of_files)))
 }
 
 /// Start to import a file or folder; goes on in the background
@@ -51,15 +52,21 @@ struct UploadArgs {
     name: String,
 }
 
-/// Upload one file as the raw body, at most 64 MiB; answered once it is durable
+/// Upload one file as the raw body: a video, or at most 64 MiB; answered once it is durable
 #[utoipa::path(
     post, path = "/uploads", tag = "library", params(UploadArgs),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 200, body = UploadView))
 )]
-async fn upload(State(node): State<Node>, Query(args): Query<UploadArgs>, bytes: Bytes) -> JsonAnswer<UploadView> {
+async fn upload(State(node): State<Node>, Query(args): Query<UploadArgs>, body: Body) -> JsonAnswer<UploadView> {
     if args.name.is_empty() || args.name.len() > FILE_NAME_BYTES {
         return Err(Problem::invalid("bad-name", "Give the file a name of 1 to 255 bytes"));
     }
-    Ok(Json(node.upload(args.name, bytes).await?))
+    let upload = Upload::open(body, VideoFormat::SNIFFED_BYTES).await?;
+    let Some(format) = VideoFormat::sniff(upload.first()) else {
+        return Ok(Json(node.upload(args.name, upload.whole().await?).await?));
+    };
+    let (pieces, fill) = upload.pipe();
+    let (view, ()) = tokio::join!(node.upload_video(args.name, format, pieces), fill);
+    Ok(Json(view?))
 }

@@ -1,0 +1,102 @@
+//! The bytes of a video that may leave: pictures and sound, packed anew without anything else (promise D4).
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use inframe_protocol::limits::MAX_RENDITION_BYTES;
+use inframe_protocol::{ContentId, OfferId};
+
+use super::input;
+use crate::library::AssetId;
+use crate::sharing::ledgers::Rendition;
+use crate::vault::{BlobId, BlobKind};
+use crate::video::{CopyFile, Input, VideoError, VideoFormat, Wanted};
+use crate::workers::{Core, blocking};
+
+/// Bytes copied at once.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// Media type of every rendition of a video.
+pub(crate) const MEDIA_TYPE: &str = "video/mp4";
+
+/// Makes the rendition of a video; an inner error says why it never can be made.
+pub(crate) async fn rendition(
+    core: &Arc<Core>,
+    id: AssetId,
+    offer: OfferId,
+) -> anyhow::Result<Result<Rendition, String>> {
+    let Some(input) = input(core, id).await? else { return Ok(Err("the video was deleted".into())) };
+    let made = match input {
+        Ok(input) => make(core, &input, offer).await?,
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(rendition) if rendition.size_bytes > MAX_RENDITION_BYTES => {
+            let remover = core.clone();
+            blocking(move || remover.vault.blobs().remove(rendition.blob)).await??;
+            Ok(Err(format!("it is too large to be sent: at most {} GiB can be", MAX_RENDITION_BYTES >> 30)))
+        }
+        Ok(rendition) => Ok(Ok(rendition)),
+        Err(error) if error.is_final() || error.is_strike() => Ok(Err(error.to_string())),
+        Err(error) => Err(error).context("the egress filter for videos is not available"),
+    }
+}
+
+async fn make(core: &Arc<Core>, input: &Input, offer: OfferId) -> anyhow::Result<Result<Rendition, VideoError>> {
+    let facts = match core.videos.probe(input).await {
+        Ok(facts) => facts,
+        Err(error) => return Ok(Err(error)),
+    };
+    let opener = core.clone();
+    let writer = blocking(move || opener.vault.blobs().writer(BlobKind::Playable, &offer.0)).await??;
+    let writer = match core.videos.copy(input, Wanted::Rendition, &facts, writer, |_| std::future::ready(())).await {
+        Ok(writer) => writer,
+        Err(error) => return Ok(Err(error)),
+    };
+    let packer = core.clone();
+    let rendition = blocking(move || {
+        let stored = writer.finish()?;
+        let packed = pack(&packer, stored, offer);
+        packer.vault.blobs().remove(stored)?;
+        packed
+    })
+    .await??;
+    // The tool was told to leave everything behind; it is asked whether it did.
+    let reader = core.clone();
+    let blob = rendition.blob;
+    let (read, size_bytes) = blocking(move || reader.library.blob_reader(blob)).await??;
+    let opened = blocking(move || Input::open(read, size_bytes, VideoFormat::Mp4)).await?;
+    let said = match opened {
+        Ok(input) => core.videos.probe(&input).await,
+        Err(error) => Err(error.into()),
+    };
+    let refusal = match said {
+        Ok(facts) if !facts.has_location && facts.camera.is_none() && facts.taken_at.is_none() => {
+            return Ok(Ok(rendition));
+        }
+        Ok(_) => VideoError::Refused("where, when or with what it was taken could not be removed".into()),
+        Err(error) => error,
+    };
+    let remover = core.clone();
+    blocking(move || remover.vault.blobs().remove(blob)).await??;
+    Ok(Err(refusal))
+}
+
+/// Writes the copy in the order in which it is read; blocking.
+fn pack(core: &Core, stored: BlobId, offer: OfferId) -> anyhow::Result<Rendition> {
+    let (read, stored_bytes) = core.library.blob_reader(stored)?;
+    let copy = CopyFile::open(read, stored_bytes)?;
+    let mut writer = core.vault.blobs().writer(BlobKind::Rendition, &offer.0)?;
+    let mut hasher = blake3::Hasher::new();
+    loop {
+        let piece = copy.piece(writer.written(), PIECE_BYTES)?;
+        if piece.is_empty() {
+            break;
+        }
+        hasher.update(&piece);
+        writer.write_all(&piece)?;
+    }
+    let size_bytes = writer.written();
+    Ok(Rendition { blob: writer.finish()?, content: ContentId(*hasher.finalize().as_bytes()), size_bytes })
+}
