@@ -35,6 +35,8 @@ pub enum ActivityKind {
     Consent,
     /// Somebody joined, left or was removed.
     Member,
+    /// A model pack was added or changed.
+    Models,
 }
 
 impl ActivityKind {
@@ -47,6 +49,7 @@ impl ActivityKind {
             ActivityKind::Suspicious => "suspicious",
             ActivityKind::Consent => "consent",
             ActivityKind::Member => "member",
+            ActivityKind::Models => "models",
         }
     }
 }

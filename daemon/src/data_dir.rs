@@ -70,6 +70,8 @@ pub struct DataDir {
     pub catalog_snapshot: PathBuf,
     /// Sealed journal of the commits since the snapshot.
     pub catalog_journal: PathBuf,
+    /// Model packs that the owner added, each in a folder named by its id.
+    pub models: PathBuf,
     /// Unix socket of the CLI.
     pub socket: PathBuf,
     /// Open for as long as any clone lives, and with it the lock.
@@ -124,11 +126,12 @@ impl DataDir {
             catalog_damaged: root.join("catalog.damaged"),
             catalog_snapshot: root.join("catalog.snapshot"),
             catalog_journal: root.join("journal"),
+            models: root.join("models"),
             socket: root.join("inframe.sock"),
             _held: Arc::new(held),
             root,
         };
-        for folder in [&dir.blobs, &dir.blobs_temporary, &dir.incoming, &dir.catalog_journal] {
+        for folder in [&dir.blobs, &dir.blobs_temporary, &dir.incoming, &dir.catalog_journal, &dir.models] {
             make_folder(folder).map_err(failed("make", folder))?;
         }
         // What is acknowledged later would be lost with a folder whose name a power cut took (D1).

@@ -30,6 +30,8 @@ pub mod library;
 
 pub mod faces;
 
+pub mod packs;
+
 pub mod people;
 
 pub mod matching;

@@ -101,3 +101,17 @@ pub const FACE_PICTURES_BYTES: usize = 16 * 1024 * 1024;
 
 /// How long an orderly shutdown may take before the tasks that remain are cut off.
 pub const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
+
+// ---- model packs ----
+
+/// Model packs that an owner may add: each has about 30 MB, and a list of more is no help.
+pub const MAX_MODEL_PACKS: usize = 16;
+
+/// How long a server from which a pack is downloaded may take to answer.
+pub const PACK_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a file of a pack may take to download: the largest one, 128 MiB, at 100 kB/s.
+pub const PACK_FILE_TIMEOUT: Duration = Duration::from_secs(1400);
+
+/// How often a server may point elsewhere: a code hoster needs two.
+pub const MAX_PACK_REDIRECTS: u32 = 5;

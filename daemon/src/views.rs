@@ -48,6 +48,8 @@ pub struct StatusView {
     pub approvals_waiting: u32,
     /// Id of the model pack in use.
     pub pack: String,
+    /// How far the photos are with it.
+    pub faces: FacesProgressView,
     /// Sandbox processes alive now.
     pub sandbox_processes: u32,
     /// Whether the owner paused imports, watched folders and the search for faces.
@@ -68,6 +70,85 @@ pub struct StatusView {
     pub workers: Vec<WorkerView>,
     /// Revision of the timeline.
     pub timeline_rev: u64,
+}
+
+/// How far the photos are with the model pack in use.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FacesProgressView {
+    /// Photos whose faces were found with it.
+    pub done: u64,
+    /// Photos of the library.
+    pub total: u64,
+    /// Those in which faces cannot be looked for.
+    pub failed: u64,
+}
+
+/// Every model pack.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ModelsView {
+    /// The packs, the built-in one first.
+    pub packs: Vec<ModelView>,
+    /// The file that is on its way into a new pack.
+    pub adding: Option<AddingView>,
+    /// How far the photos are with the pack in use.
+    pub faces: FacesProgressView,
+    /// Why no faces are looked for, when the pack in use is damaged.
+    pub trouble: Option<String>,
+}
+
+/// A model pack.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ModelView {
+    /// Id: only embeddings of equal ids compare.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Licence of the weights, as the pack states it.
+    pub licence: String,
+    /// Where the weights come from, as the pack states it.
+    pub provenance: String,
+    /// Whether it is part of the program.
+    pub built_in: bool,
+    /// Whether it is in use.
+    pub active: bool,
+    /// Why it cannot be used, if so.
+    pub problem: Option<String>,
+}
+
+/// A file on its way into a pack.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AddingView {
+    /// Its name in the pack.
+    pub file: String,
+    /// Bytes so far.
+    pub done_bytes: u64,
+    /// Bytes in all, where the server said so.
+    pub total_bytes: Option<u64>,
+}
+
+/// A model pack to add: either `folder`, or `url` with `blake3`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct AddModelBody {
+    /// Absolute path of a folder on the daemon's machine.
+    pub folder: Option<String>,
+    /// Address of a `pack.toml`.
+    pub url: Option<String>,
+    /// BLAKE3 of that `pack.toml` in lowercase hex.
+    pub blake3: Option<String>,
+    /// With a folder: whether files that are not in it may be downloaded from the addresses in its `pack.toml`.
+    pub download: bool,
+    /// Whether plain http to other machines is allowed.
+    pub insecure: bool,
+}
+
+/// The model pack to use.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UseModelBody {
+    /// Its id, or its name where only one has it.
+    pub pack: String,
 }
 
 /// Settings that the owner can change.
@@ -374,6 +455,8 @@ pub struct SelfieView {
     pub live: bool,
     /// When enrolled.
     pub at: u64,
+    /// Whether it counts with the model pack in use; otherwise it must be taken anew.
+    pub usable: bool,
 }
 
 /// Somebody whom this node may look for: the owner, or a child of theirs.

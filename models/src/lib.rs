@@ -25,7 +25,7 @@ mod pack;
 pub mod photo;
 mod pixels;
 
-pub use engine::{Detection, Effort, Embedding, Engine, EngineError, Face, Pose, Quality};
+pub use engine::{Detection, Effort, Embedding, Engine, EngineError, Face, Pose, Quality, five_points};
 pub use geometry::{Rect, Similarity};
 pub use neighbours::{Near, Neighbours, distance_squared};
-pub use pack::{Pack, PackError, PackFacts, Thresholds, pinned_hash};
+pub use pack::{MANIFEST, Pack, PackError, PackFacts, PackFile, Thresholds, builtin_file, pinned_hash};

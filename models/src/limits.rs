@@ -24,6 +24,12 @@ pub const MAX_EMBEDDING: usize = 1024;
 /// Pixels along a side of a network's input. Beyond it a run takes seconds.
 pub const MAX_INPUT_SIDE: usize = 1280;
 
+/// Bytes of the name of a licence: it is shown in one line.
+pub const MAX_LICENCE_BYTES: usize = 200;
+
+/// Bytes of an address that a file can be downloaded from.
+pub const MAX_URL_BYTES: usize = 2000;
+
 /// Embeddings in one cell of [`Neighbours`](crate::Neighbours) before it is split. Smaller cells make more centres to look at, larger ones more
 /// embeddings in each cell visited; at 300,000 both cost about the same here.
 pub const CELL_MOST: usize = 256;

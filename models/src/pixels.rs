@@ -58,9 +58,14 @@ pub(crate) enum Fit {
     Centre,
 }
 
-/// Cuts `region` out of the image and fits it into a black square of this side, keeping its proportions. Shrinking averages over all
-/// pixels, growing is bilinear. `None` when the region has no pixel in the image.
-pub(crate) fn fit_square(image: &RgbImage, region: Rect, side: usize, fit: Fit) -> Option<(Planes, Placement)> {
+/// Cuts `region` out of the image and fits it into a black square of this side; see [`fit`].
+pub(crate) fn fit_square(image: &RgbImage, region: Rect, side: usize, how: Fit) -> Option<(Planes, Placement)> {
+    fit(image, region, [side, side], how)
+}
+
+/// Cuts `region` out of the image and fits it into black planes of this width and height, keeping its proportions. Shrinking averages over
+/// all pixels, growing is bilinear. `None` when the region has no pixel in the image.
+pub(crate) fn fit(image: &RgbImage, region: Rect, size: [usize; 2], how: Fit) -> Option<(Planes, Placement)> {
     // Asked before clipping, which would turn a side that is no number into an edge of the image.
     if !region.is_finite() {
         return None;
@@ -69,16 +74,20 @@ pub(crate) fn fit_square(image: &RgbImage, region: Rect, side: usize, fit: Fit) 
     if region.w < 1.0 || region.h < 1.0 {
         return None;
     }
-    let longest = region.w.max(region.h);
-    let inner = [region.w, region.h].map(|length| ((side as f32 * length / longest).round() as usize).clamp(1, side));
-    let rgb = resize(image, region, inner[0] as u32, inner[1] as u32)?;
-    let offset = match fit {
-        Fit::Start => [0, 0],
-        Fit::Centre => inner.map(|length| (side - length) / 2),
+    let [width, height] = size;
+    let inner = if region.w * height as f32 >= region.h * width as f32 {
+        [width, ((width as f32 * region.h / region.w).round() as usize).clamp(1, height)]
+    } else {
+        [((height as f32 * region.w / region.h).round() as usize).clamp(1, width), height]
     };
-    let mut planes = Planes::black(side, side);
-    for (plane, channel) in planes.values.chunks_exact_mut(side * side).zip(0..3) {
-        let rows = plane.chunks_exact_mut(side).skip(offset[1]);
+    let rgb = resize(image, region, inner[0] as u32, inner[1] as u32)?;
+    let offset = match how {
+        Fit::Start => [0, 0],
+        Fit::Centre => [(width - inner[0]) / 2, (height - inner[1]) / 2],
+    };
+    let mut planes = Planes::black(width, height);
+    for (plane, channel) in planes.values.chunks_exact_mut(width * height).zip(0..3) {
+        let rows = plane.chunks_exact_mut(width).skip(offset[1]);
         for (row, source) in rows.zip(rgb.chunks_exact(3 * inner[0])) {
             for (value, pixel) in row[offset[0]..].iter_mut().zip(source.as_chunks::<3>().0) {
                 *value = f32::from(pixel[channel]);

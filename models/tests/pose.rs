@@ -36,12 +36,12 @@ fn pairs(before: &RgbImage, after: &RgbImage, mirrored: bool) -> Vec<(Pose, Pose
     let mut pairs = Vec::new();
     for (face, [x, y]) in faces(before) {
         // Profiles and heads that lie on their side are at the end of what the landmarks can do.
-        if face.quality.frontality < 0.4 || face.pose().unwrap().roll.abs() > 30.0 {
+        let Some(pose) = face.pose().filter(|pose| face.quality.frontality >= 0.4 && pose.roll.abs() <= 30.0) else {
             continue;
-        }
+        };
         let x = if mirrored { 1.0 - x } else { x };
         let same = others.iter().find(|(_, [ox, oy])| (ox - x).abs() < 0.03 && (oy - y).abs() < 0.03);
-        pairs.extend(same.map(|(other, _)| (face.pose().unwrap(), other.pose().unwrap())));
+        pairs.extend(same.and_then(|(other, _)| Some((pose, other.pose()?))));
     }
     pairs
 }

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::views::{
-    Activity, Approval, Asset, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Peer,
-    People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Transfer, Upload,
+    Activity, Approval, Asset, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Models,
+    Peer, People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Transfer,
+    Upload,
 };
 
 /// A request that hangs is a bug; the slowest honest one (an upload on a loaded machine) stays far below.
@@ -129,6 +130,18 @@ impl Api {
 
     pub async fn retry_quarantined(&self, id: &str) -> Result<Vec<Quarantined>> {
         self.with(Method::POST, &format!("/quarantine/{id}/retry"), &json!({})).await
+    }
+
+    pub async fn models(&self) -> Result<Models> {
+        self.get("/models").await
+    }
+
+    pub async fn add_model(&self, wish: &Value) -> Result<Models> {
+        self.with(Method::POST, "/models", wish).await
+    }
+
+    pub async fn use_model(&self, pack: &str) -> Result<Models> {
+        self.with(Method::POST, "/models/use", &json!({ "pack": pack })).await
     }
 
     pub async fn rename(&self, nickname: &str) -> Result<Settings> {

@@ -11,12 +11,14 @@
 //! | [`films`] | videos made of the sample photos, with the real `ffmpeg` |
 //! | [`jpeg`] | the picture inside a JPEG, apart from its metadata |
 //! | [`scene`] | a host, a photographer and a finder who meet in an event |
+//! | [`files`] | a web server on loopback, from which model packs are downloaded |
 //! | [`scan`] | a byte scan of a folder for things that must not be there |
 //!
 //! Deliberately absent: any use of the daemon's library. What is tested here is what another program sees: sockets, files, exit codes.
 
 pub mod api;
 pub mod daemon;
+pub mod files;
 pub mod films;
 pub mod heads;
 pub mod jpeg;

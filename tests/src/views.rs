@@ -62,6 +62,28 @@ pub struct Quarantined {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+pub struct Model {
+    pub id: String,
+    pub licence: String,
+    pub built_in: bool,
+    pub active: bool,
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct FacesProgress {
+    pub done: u64,
+    pub total: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Models {
+    pub packs: Vec<Model>,
+    pub faces: FacesProgress,
+    pub trouble: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 pub struct ImportFailure {
     pub name: String,
     pub reason: String,
@@ -171,6 +193,7 @@ pub struct ConsentText {
 pub struct Selfie {
     pub id: String,
     pub live: bool,
+    pub usable: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

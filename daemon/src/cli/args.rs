@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::models::ModelsCommand;
 use super::when::{end, start};
 use crate::config::RunFlags;
 
@@ -46,6 +47,9 @@ pub(super) enum Command {
     /// Photos that wait for your decision
     #[command(subcommand)]
     Approvals(ApprovalCommand),
+    /// The networks that find and describe faces
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Nodes that this one knows
     Peers,
     /// The node at a glance

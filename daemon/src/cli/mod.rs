@@ -4,6 +4,7 @@ mod args;
 mod client;
 mod event;
 mod import;
+mod models;
 mod people;
 mod profile;
 mod ready;
@@ -81,6 +82,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::People(command) => people::run(client, screen, command).await?,
         Command::FindMe(command) => profile::find_me(client, screen, command).await?,
         Command::Approvals(command) => sharing::approvals(client, screen, command).await?,
+        Command::Models(command) => models::run(client, screen, command).await?,
         Command::Peers => sharing::peers(client, screen).await?,
         Command::Status => sharing::status(client, screen).await?,
         Command::Transfers { retry } => sharing::transfers(client, screen, retry).await?,

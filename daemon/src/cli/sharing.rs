@@ -72,6 +72,7 @@ fn status_lines(status: &StatusView) -> Vec<String> {
         format!("Your face: {}", if status.enrolled { "enrolled" } else { "not enrolled" }),
         format!("Announced in: {} events", status.announcing),
         format!("Model pack: {}", status.pack),
+        format!("Photos looked at for faces with it: {} of {}", status.faces.done, status.faces.total),
         format!("Key: {}", status.key_protection),
         format!("Background: {}", if status.background_paused { "paused (inframe resume)" } else { "at work" }),
         format!("Decode processes: {}", status.sandbox_processes),

@@ -58,7 +58,8 @@ impl Events {
             for (profile, mine) in standing {
                 let portrait = portrait(profile);
                 let live = portrait.as_ref().is_some_and(|portrait| portrait.likable.live);
-                let due = self.read(&event, |entry| entry.due(&mine, live, now));
+                let pack = portrait.as_ref().map(|portrait| portrait.pack.as_str());
+                let due = self.read(&event, |entry| entry.due(&mine, live, pack, now));
                 let step = match (due, portrait) {
                     // Without a selfie there is nobody to announce.
                     (Some(Due::End), _) | (Some(_), None) => self.withdraw(&event, profile).map(|_| ()),
@@ -161,8 +162,8 @@ pub(super) enum Due {
 }
 
 impl Entry {
-    /// What is to be done with an announcement, when its selfies are all `live` or not.
-    pub(super) fn due(&self, mine: &Announcing, live: bool, now: u64) -> Due {
+    /// What is to be done with an announcement, when its selfies are all `live` or not and described by `pack`.
+    pub(super) fn due(&self, mine: &Announcing, live: bool, pack: Option<&str>, now: u64) -> Due {
         if mine.until <= now {
             return Due::End;
         }
@@ -170,6 +171,9 @@ impl Entry {
         let short = mine.record_expires.saturating_sub(now) < RENEW_BEFORE_MS && !ends_with_consent;
         // A record that says "live" of selfies that no longer are would be a lie for up to a day.
         let untrue = mine.live != live;
-        if short || untrue || mine.epoch != self.state.roster().epoch() { Due::Renew } else { Due::Nothing }
+        // One of another model pack compares with nobody's faces who has changed packs as well.
+        let told = self.state.find_mes(UnixMillis(now)).into_iter().find(|known| known.find_me.id == mine.find_me);
+        let outdated = told.is_some_and(|told| pack.is_some_and(|pack| told.find_me.pack != pack));
+        if short || untrue || outdated || mine.epoch != self.state.roster().epoch() { Due::Renew } else { Due::Nothing }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod challenge;
 pub mod consent;
+mod pack;
 mod profile;
 pub mod tracks;
 
@@ -11,10 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use inframe_models::Face;
 use serde::{Deserialize, Serialize};
 
+pub use pack::{ActivePack, Pack};
 pub(crate) use profile::CHILD_STRICTNESS;
 pub use profile::{
-    ConsentReceipt, Likable, Likeness, MAX_PROFILES, MAX_SELFIES, ProfileError, ProfileId, Profiles, StoredProfile,
-    StoredSelfie,
+    ConsentReceipt, Likable, Likeness, MAX_PROFILES, MAX_SELFIES, ProfileError, ProfileId, Profiles, SelfieId,
+    StoredProfile, StoredSelfie,
 };
 
 use crate::library::AssetId;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::{Answer, Node, NodeError};
 use crate::clock::now_ms;
-use crate::faces::ProfileId;
 use crate::faces::challenge::{ChallengeError, ChallengeId, Frame, Place, Rules, Verdict};
+use crate::faces::{ProfileId, StoredSelfie};
 use crate::sandbox::{EnrolledFace, SandboxError};
 use crate::views::ChallengeView;
 
@@ -23,7 +23,7 @@ impl Node {
     pub async fn begin_challenge(&self, id: String) -> Answer<ChallengeView> {
         let profile = self.known_profile(&id)?;
         self.core.profile.room(profile)?;
-        let thresholds = &self.core.pack.thresholds;
+        let thresholds = &self.core.pack().thresholds;
         let rules = Rules::new(thresholds.maybe, thresholds.min_enrol_quality);
         let begun = |place: &Place| view(place, "running", None);
         Ok(self.core.challenges.begin(profile, rules, now_ms(), begun)?)
@@ -67,18 +67,31 @@ impl Node {
     fn fits(&self, profile: ProfileId, enrolled: EnrolledFace) -> Result<Frame, &'static str> {
         let face = enrolled.face;
         let pose = face.pose().ok_or("Hard to make out: use more light")?;
-        if !self.core.profile.may_be(profile, &self.core.pack.id, &face.embedding.0) {
+        let pack = enrolled.pack;
+        if pack != self.core.pack().id {
+            return Err("The model pack is being changed: hold on");
+        }
+        if !self.core.profile.may_be(profile, &pack, &face.embedding.0) {
             return Err("This is not the person of the other selfies: remove those first if they are wrong");
         }
-        Ok(Frame { pose, embedding: face.embedding, quality: face.quality.score, still: enrolled.still })
+        let (still, source) = (enrolled.still, enrolled.source);
+        Ok(Frame { pose, embedding: face.embedding, quality: face.quality.score, still, source, pack })
     }
 
     async fn keep(&self, place: Place) -> Answer<()> {
         let profile = place.profile;
-        let mut frames = place.challenge.selfies(self.core.pack.thresholds.min_enrol_quality);
+        let mut frames = place.challenge.selfies(self.core.pack().thresholds.min_enrol_quality);
         frames.truncate(self.core.profile.room(profile)?);
-        let selfies =
-            frames.into_iter().map(|frame| self.selfie(profile, true, frame.embedding, frame.quality, frame.still));
+        let selfies = frames.into_iter().map(|frame| StoredSelfie {
+            pack: frame.pack,
+            embedding: frame.embedding.0,
+            still: frame.still,
+            quality: frame.quality,
+            at: now_ms(),
+            profile,
+            live: true,
+            source: frame.source,
+        });
         let selfies = selfies.collect();
         self.blocking(move |core| Ok(core.profile.add_selfies(profile, selfies)?)).await?;
         self.profile_changed();

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `start` | bringing up and down every part in order |
 //! | `library` | status, settings, imports, timeline, photos |
+//! | `models` | model packs |
 //! | `profile` | consent, selfies, erasure |
 //! | `people` | who is in which photo, names, corrections |
 //! | `events` | events, invites, members, find-mes |
@@ -14,6 +15,7 @@ mod challenge;
 mod events;
 mod library;
 mod media;
+mod models;
 mod people;
 mod profile;
 mod quarantine;
@@ -124,7 +126,7 @@ impl From<SandboxError> for NodeError {
     fn from(error: SandboxError) -> Self {
         match error {
             SandboxError::TooLarge => Self::TooLarge(error.to_string()),
-            SandboxError::Unavailable(_) => Self::Internal(error.to_string()),
+            SandboxError::Unavailable(_) | SandboxError::Model(_) => Self::Internal(error.to_string()),
             other => Self::Invalid("unusable-picture", other.to_string()),
         }
     }

@@ -84,9 +84,10 @@ impl Node {
     /// None at present.
     pub async fn people(&self) -> Answer<PeopleView> {
         self.blocking(|core| {
+            let in_use = core.pack();
             let waiting = |asset: &crate::library::StoredAsset| match &asset.faces {
                 FacesState::Waiting { .. } => true,
-                FacesState::Done { pack, .. } => *pack != core.pack.id,
+                FacesState::Done { pack, .. } => *pack != in_use.id,
                 FacesState::Failed(_) => false,
             };
             let consented = core.profile.consent_at().is_some();

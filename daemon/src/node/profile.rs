@@ -1,7 +1,6 @@
 //! Consent, profiles, selfies and the erasure of all face data.
 
 use bytes::Bytes;
-use inframe_models::Embedding;
 
 use super::{Answer, Node, NodeError, Picture};
 use crate::activity::ActivityKind;
@@ -44,11 +43,13 @@ impl Node {
 
     fn profile_view(&self, profile: ProfileId) -> ProfileView {
         let core = &self.core;
+        let in_use = core.pack();
         let selfie_view = |(id, selfie): (String, StoredSelfie)| SelfieView {
             id,
             quality: selfie.quality,
             live: selfie.live,
             at: selfie.at,
+            usable: selfie.pack == in_use.id,
         };
         let selfies: Vec<SelfieView> = core.profile.selfies(profile).into_iter().map(selfie_view).collect();
         let child = core.profile.child(profile);
@@ -172,22 +173,19 @@ impl Node {
         self.core.profile.room(profile)?;
         let enrolled = self.core.sandbox.enrol(bytes).await?;
         let face = enrolled.face;
-        let selfie = self.selfie(profile, false, face.embedding, face.quality.score, enrolled.still);
+        let selfie = StoredSelfie {
+            pack: enrolled.pack,
+            embedding: face.embedding.0,
+            still: enrolled.still,
+            quality: face.quality.score,
+            at: now_ms(),
+            profile,
+            live: false,
+            source: enrolled.source,
+        };
         self.blocking(move |core| Ok(core.profile.add_selfies(profile, vec![selfie])?)).await?;
         self.profile_changed();
         Ok(self.profile_view(profile))
-    }
-
-    pub(super) fn selfie(
-        &self,
-        profile: ProfileId,
-        live: bool,
-        embedding: Embedding,
-        quality: f32,
-        still: Vec<u8>,
-    ) -> StoredSelfie {
-        let pack = self.core.pack.id.clone();
-        StoredSelfie { pack, embedding: embedding.0, still, quality, at: now_ms(), profile, live, source: Vec::new() }
     }
 
     pub(super) fn profile_changed(&self) {

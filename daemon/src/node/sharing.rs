@@ -103,7 +103,7 @@ impl Node {
             ApprovalKind::Match => self.core.events.still(&row.event, &row.find_me, now_ms()),
             ApprovalKind::Doubtful => {
                 let profile = self.core.profile_sought(&row.event, &row.find_me).unwrap_or(ProfileId::ME);
-                self.core.profile.portrait(profile).map(|portrait| portrait.still)
+                self.core.profile.portrait(profile, &self.core.pack().id).map(|portrait| portrait.still)
             }
         };
         still.filter(|still| !still.is_empty()).map(Picture::jpeg).ok_or(NodeError::NotFound("picture"))
@@ -317,8 +317,8 @@ fn approval_view(core: &Core, id: &ApprovalId, row: &StoredApproval) -> Approval
         other_faces: u32::try_from(faces.saturating_sub(1)).unwrap_or(u32::MAX),
         score: row.score,
         sure_below: match row.kind {
-            ApprovalKind::Match => core.pack.thresholds.template_sure,
-            ApprovalKind::Doubtful => core.pack.thresholds.sure,
+            ApprovalKind::Match => core.pack().thresholds.template_sure,
+            ApprovalKind::Doubtful => core.pack().thresholds.sure,
         },
         grade: matching::grade_word(row.grade).into(),
         next_best: row.next_best,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use inframe_models::{PackError, PackFacts};
+use inframe_models::PackError;
 use libp2p::Multiaddr;
 
 use super::{Node, Place};
@@ -12,19 +12,20 @@ use crate::activity::Activity;
 use crate::clock::now_ms;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::events::{Events, EventsError};
-use crate::faces::{Faces, Profiles};
+use crate::faces::{ActivePack, Faces, Profiles};
 use crate::ledger::Ledger;
 use crate::library::{Imports, Library, LibraryError};
 use crate::live::{Live, What};
 use crate::network::{Network, NetworkConfig};
+use crate::packs::{Packs, PacksError};
 use crate::people::People;
-use crate::sandbox::{Sandbox, SandboxConfig, most_processes};
+use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{BackgroundRow, Settings, SettingsRow, clean_nickname, generated_nickname};
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
 use crate::vault::{BlobId, KeyFile, Kind, Subkey, Vault, VaultError};
 use crate::video::Tools;
-use crate::workers::{self, Board, Core, Pack};
+use crate::workers::{self, Board, Core, embeddings};
 
 /// What a node is started with.
 #[derive(Clone, Debug)]
@@ -54,9 +55,12 @@ pub enum StartError {
     /// The vault cannot be opened.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// The model pack cannot be used.
+    /// The built-in model pack cannot be used.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// The folder of model packs cannot be read.
+    #[error(transparent)]
+    Packs(#[from] PacksError),
     /// The library cannot be read.
     #[error(transparent)]
     Library(#[from] LibraryError),
@@ -107,6 +111,8 @@ impl Node {
             settings,
             background,
             activity,
+            packs,
+            model,
             pack,
             library,
             faces,
@@ -117,6 +123,7 @@ impl Node {
             deliveries,
             arrivals,
         } = stored;
+        sandbox.use_model(model).await;
         let core = Arc::new(Core {
             imports: Imports::new(live.clone()),
             board: Board::new(live.clone()),
@@ -137,6 +144,7 @@ impl Node {
             sandbox_processes,
             videos: Tools::on_path(config.program),
             video_progress: Default::default(),
+            packs,
             pack,
             library,
             seen_files,
@@ -220,7 +228,10 @@ struct Stored {
     settings: SettingsRow,
     background: BackgroundRow,
     activity: Activity,
-    pack: Pack,
+    packs: Packs,
+    /// The pack to begin with.
+    model: Model,
+    pack: ActivePack,
     library: Library,
     faces: Faces,
     people: People,
@@ -233,8 +244,6 @@ struct Stored {
 
 impl Stored {
     fn open(config: &NodeConfig, names: Names, live: &Live, sandbox: Sandbox) -> Result<(Self, Place), StartError> {
-        let facts = PackFacts::builtin()?;
-        let pack = Pack { id: facts.id, mean: facts.centre, thresholds: facts.thresholds };
         let dir = DataDir::open(&config.data_dir)?;
         let key_file = KeyFile::at(&config.key_file);
         let vault = Vault::open(&dir, &key_file)?;
@@ -251,24 +260,26 @@ impl Stored {
                 }
             })?;
         }
-        let (sure, maybe) = (pack.thresholds.sure, pack.thresholds.maybe);
+        let packs = Packs::open(dir.models.clone(), vault.clone())?;
+        let (pack, model) = chosen_pack(&packs)?;
         let faces = Faces::open(&vault)?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|_| StartError::Random)?;
-        let people =
-            People::open(vault.clone(), faces.clone(), pack.id.clone(), pack.mean.len(), pack.grouping(), seed)?;
+        let people = People::open(vault.clone(), faces.clone(), embeddings(&pack.get()), seed)?;
         let stored = Self {
             activity: Activity::open(vault.clone(), live.clone())?,
             library: Library::open(vault.clone(), sandbox, live.clone())?,
             faces,
             people,
-            profile: Profiles::open(vault.clone(), pack.id.clone(), sure, maybe)?,
+            profile: Profiles::open(vault.clone(), pack.clone())?,
             background: BackgroundRow::open(vault.clone())?,
             seen_files: Ledger::open(vault.clone(), Kind::ImportedFile)?,
             approvals: Ledger::open_versioned(vault.clone(), Kind::Approval)?,
             deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,
             arrivals: Ledger::open(vault.clone(), Kind::Incoming)?,
             settings,
+            packs,
+            model,
             pack,
             vault,
         };
@@ -301,6 +312,23 @@ impl Stored {
         }
         Ok(())
     }
+}
+
+/// The pack that the owner chose. Where it cannot be used, the built-in one stands in its place but finds no faces: nothing shall be looked at
+/// anew because a file is damaged.
+fn chosen_pack(packs: &Packs) -> Result<(ActivePack, Model), StartError> {
+    let builtin = Model::builtin();
+    let chosen = packs.chosen()?.unwrap_or_else(|| builtin.id.to_string());
+    let (facts, model) = match packs.find(&chosen) {
+        Ok(found) => found,
+        Err(error) if chosen != *builtin.id => {
+            tracing::error!("the model pack {chosen} cannot be used: {error}");
+            packs.set_trouble(Some(format!("the model pack {chosen} cannot be used: {error}")));
+            packs.find(&builtin.id)?
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok((ActivePack::new(facts.into()), model))
 }
 
 /// The machine's name for the first settings.

@@ -176,6 +176,14 @@ impl Grouping {
         looks.filter_map(|look| self.looks.get(look)).flat_map(|look| look.exemplars.iter().copied()).collect()
     }
 
+    /// The faces that stand for a person as most photos show them: those of their largest look.
+    #[must_use]
+    pub fn main_exemplars(&self, person: PersonId) -> Vec<FaceRef> {
+        let looks = self.looks_of.get(&person).into_iter().flatten().filter_map(|look| self.looks.get(look));
+        let largest = looks.filter(|look| !look.exemplars.is_empty()).max_by_key(|look| look.members.len());
+        largest.map_or_else(Vec::new, |look| look.exemplars.clone())
+    }
+
     /// Bytes of memory that the search takes.
     #[must_use]
     pub fn search_bytes(&self) -> usize {

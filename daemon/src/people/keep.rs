@@ -30,14 +30,23 @@ pub enum PeopleError {
 pub struct People {
     vault: Vault,
     faces: Faces,
-    rules: GroupingRules,
-    pack: String,
-    dimensions: usize,
     held: Arc<Mutex<Held>>,
+}
+
+/// What faces are grouped by: embeddings of one model pack.
+#[derive(Clone, Debug)]
+pub struct Embeddings {
+    /// Id of the pack; faces of others take no part.
+    pub pack: String,
+    /// Numbers of an embedding.
+    pub dimensions: usize,
+    /// When two of them are of one person.
+    pub rules: GroupingRules,
 }
 
 struct Held {
     grouping: Grouping,
+    by: Embeddings,
     /// Photos whose faces do not take part in the search yet: after a start they are fed to it a few at a time.
     cold: Vec<AssetId>,
     /// What was before the last corrections.
@@ -45,23 +54,27 @@ struct Held {
 }
 
 impl People {
-    /// Reads the catalog. The faces of `pack`, whose embeddings have `dimensions` numbers, are grouped by `rules`. `seed` is random: new ids follow
-    /// from it.
+    /// Reads the catalog. `seed` is random: new ids follow from it.
     ///
     /// # Errors
     /// When the vault cannot be read.
-    pub fn open(
-        vault: Vault,
-        faces: Faces,
-        pack: String,
-        dimensions: usize,
-        rules: GroupingRules,
-        seed: [u8; 32],
-    ) -> Result<Self, VaultError> {
-        let held = read(&vault, &pack, dimensions, rules, seed)?;
-        let new = |asset: &AssetId| !held.grouping.photos.contains_key(asset);
-        faces.mark_changed(faces.assets().into_iter().filter(new));
-        Ok(Self { vault, faces, rules, pack, dimensions, held: Arc::new(Mutex::new(held)) })
+    pub fn open(vault: Vault, faces: Faces, by: Embeddings, seed: [u8; 32]) -> Result<Self, VaultError> {
+        let held = read(&vault, by, seed)?;
+        mark_new(&held, &faces);
+        Ok(Self { vault, faces, held: Arc::new(Mutex::new(held)) })
+    }
+
+    /// Groups by the embeddings of another model pack from now on; blocking. People, names and corrections stay, the last corrections cannot be
+    /// taken back any more.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn change_pack(&self, by: Embeddings) -> Result<(), VaultError> {
+        let mut held = self.held();
+        let seed = held.grouping.next_seed();
+        *held = read(&self.vault, by, seed)?;
+        mark_new(&held, &self.faces);
+        Ok(())
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -175,9 +188,15 @@ impl People {
     fn read_again(&self, held: &mut Held) -> Result<(), VaultError> {
         // Ids of changes that were not written must not come again.
         let seed = held.grouping.next_seed();
-        *held = read(&self.vault, &self.pack, self.dimensions, self.rules, seed)?;
+        *held = read(&self.vault, held.by.clone(), seed)?;
         Ok(())
     }
+}
+
+/// Has photos that were never grouped looked at by the worker.
+fn mark_new(held: &Held, faces: &Faces) {
+    let new = |asset: &AssetId| !held.grouping.photos.contains_key(asset);
+    faces.mark_changed(faces.assets().into_iter().filter(new));
 }
 
 fn warm(held: &mut Held, faces: &Faces, photos: usize) {
@@ -191,13 +210,7 @@ fn warm(held: &mut Held, faces: &Faces, photos: usize) {
     }
 }
 
-fn read(
-    vault: &Vault,
-    pack: &str,
-    dimensions: usize,
-    rules: GroupingRules,
-    seed: [u8; 32],
-) -> Result<Held, VaultError> {
+fn read(vault: &Vault, by: Embeddings, seed: [u8; 32]) -> Result<Held, VaultError> {
     let catalog = vault.catalog();
     let id = |key: &[u8]| <[u8; 16]>::try_from(key).ok();
     let rows = Rows {
@@ -230,10 +243,10 @@ fn read(
             })
             .collect(),
     };
-    let mut grouping = Grouping::new(pack.to_owned(), dimensions, rules, seed);
+    let mut grouping = Grouping::new(by.pack.clone(), by.dimensions, by.rules, seed);
     grouping.load(rows);
     let cold = grouping.photos.keys().copied().collect();
-    Ok(Held { grouping, cold, undo: VecDeque::new() })
+    Ok(Held { grouping, by, cold, undo: VecDeque::new() })
 }
 
 /// Rows as batches. People and looks come before the places that name them, so that a crash in between leaves nothing that refers to nothing.

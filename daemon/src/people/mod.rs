@@ -49,7 +49,7 @@ use serde::{Deserialize, Serialize};
 pub use boxes::Spot;
 pub use corrections::CorrectionError;
 pub use grouping::{Grouping, GroupingRules, Summary};
-pub use keep::{People, PeopleError};
+pub use keep::{Embeddings, People, PeopleError};
 pub use pictures::FacePictures;
 pub use questions::{Question, SHOWN_FROM};
 pub use stored::{StoredPerson, StoredPlace, StoredPlaces, StoredRule};

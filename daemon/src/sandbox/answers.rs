@@ -31,10 +31,17 @@ pub(super) fn faces(answer: Answer, payload: Vec<u8>) -> Option<FoundFaces> {
     holds.then_some(found)
 }
 
-pub(super) fn enrolled(answer: Answer, still: Vec<u8>) -> Option<EnrolledFace> {
-    let Answer::Enrolled(face) = answer else { return None };
-    let holds = is_face(&face) && is_jpeg(&still, limits::MAX_STILL_BYTES);
-    holds.then_some(EnrolledFace { face: *face, still })
+pub(super) fn model_runs(answer: Answer, payload: Vec<u8>) -> Option<()> {
+    (matches!(answer, Answer::ModelRuns) && payload.is_empty()).then_some(())
+}
+
+pub(super) fn enrolled(answer: Answer, mut still: Vec<u8>) -> Option<EnrolledFace> {
+    let Answer::Enrolled { face, still_bytes } = answer else { return None };
+    let at = usize::try_from(still_bytes).ok().filter(|at| *at <= still.len())?;
+    let source = still.split_off(at);
+    let holds =
+        is_face(&face) && is_jpeg(&still, limits::MAX_STILL_BYTES) && is_jpeg(&source, limits::MAX_SOURCE_BYTES);
+    holds.then_some(EnrolledFace { pack: String::new(), face: *face, still, source })
 }
 
 /// Whether a film belongs to a photo, and its media type.
@@ -123,6 +130,10 @@ mod tests {
         }
     }
 
+    fn enrolled_answer(face: Face, still_bytes: u32) -> Answer {
+        Answer::Enrolled { face: Box::new(face), still_bytes }
+    }
+
     fn believed(change: impl FnOnce(&mut Inspection)) -> bool {
         let mut inspection = Box::new(honest());
         change(&mut inspection);
@@ -159,7 +170,11 @@ mod tests {
     #[test]
     fn d8_faces_are_numbers_and_not_too_many() {
         let found = |faces, payload: &[u8]| {
-            super::faces(Answer::Faces(FoundFaces { width: 100, height: 100, faces }), payload.to_vec()).is_some()
+            super::faces(
+                Answer::Faces(FoundFaces { pack: String::new(), width: 100, height: 100, faces }),
+                payload.to_vec(),
+            )
+            .is_some()
         };
         assert!(found(vec![face(); limits::MAX_FACES], b""));
         assert!(!found(vec![face(); limits::MAX_FACES + 1], b""));
@@ -175,10 +190,18 @@ mod tests {
             let mut face = face();
             spoil(&mut face);
             assert!(!found(vec![face.clone()], b""));
-            assert!(enrolled(Answer::Enrolled(Box::new(face)), JPEG.to_vec()).is_none());
+            assert!(enrolled(enrolled_answer(face, 4), [JPEG, JPEG].concat()).is_none());
         }
-        assert!(enrolled(Answer::Enrolled(Box::new(face())), JPEG.to_vec()).is_some());
-        assert!(enrolled(Answer::Enrolled(Box::new(face())), [JPEG, &[0; limits::MAX_STILL_BYTES]].concat()).is_none());
+        assert!(enrolled(enrolled_answer(face(), 4), [JPEG, JPEG].concat()).is_some());
+        for (still_bytes, payload) in [
+            (limits::MAX_STILL_BYTES + 1, [JPEG, &[0; limits::MAX_STILL_BYTES - 3], JPEG].concat()),
+            (4, [JPEG, JPEG, &[0; limits::MAX_SOURCE_BYTES]].concat()),
+            (4, [JPEG, b"<svg".as_slice()].concat()),
+            (4, JPEG.to_vec()),
+            (9, [JPEG, JPEG].concat()),
+        ] {
+            assert!(enrolled(enrolled_answer(face(), still_bytes as u32), payload).is_none(), "{still_bytes}");
+        }
     }
 
     #[test]
@@ -190,7 +213,7 @@ mod tests {
         assert!(super::inspection(Answer::Image, JPEG.to_vec()).is_none());
         assert!(super::faces(Answer::Image, Vec::new()).is_none());
         assert!(enrolled(Answer::Image, JPEG.to_vec()).is_none());
-        let other = || Answer::Faces(FoundFaces { width: 1, height: 1, faces: Vec::new() });
+        let other = || Answer::Faces(FoundFaces { pack: String::new(), width: 1, height: 1, faces: Vec::new() });
         assert!(crop(other(), JPEG.to_vec()).is_none() && rendition(other(), JPEG.to_vec()).is_none());
     }
 }

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use super::confinement::Report;
 use super::limits;
+use super::model::Model;
 
 /// How the pool is run.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
     /// The binary whose argument `worker` starts a child: this one.
     pub program: PathBuf,
+    /// The model pack of the first children; [`Sandbox::use_model`](super::Sandbox::use_model) changes it.
+    pub model: Model,
     /// Most children at once: the share of the processor that decoding may have.
     pub processes: usize,
     /// How long an idle child is kept.
@@ -24,7 +27,7 @@ impl SandboxConfig {
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
         let processes = most_processes().saturating_sub(1).clamp(1, 4);
-        Self { program, processes, idle: limits::IDLE, timeouts: Timeouts::default() }
+        Self { program, model: Model::builtin(), processes, idle: limits::IDLE, timeouts: Timeouts::default() }
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::config::{SandboxConfig, SandboxStatus};
 use super::message::{Answer, Job};
+use super::model::Model;
 use super::pool::Pool;
 use super::{EnrolledFace, Film, Format, FoundFaces, FractionRect, Inspection, Refusal, SandboxError};
 use super::{answers, libheif};
@@ -41,7 +42,8 @@ impl Sandbox {
     /// # Errors
     /// As for [`Self::inspect`].
     pub async fn faces(&self, file: Bytes) -> Result<FoundFaces, SandboxError> {
-        Ok(self.run(Job::Faces, file, answers::faces).await?.0)
+        let ((found, pack), _) = self.run_with_model(Job::Faces, file, answers::faces).await?;
+        Ok(FoundFaces { pack, ..found })
     }
 
     /// The one clearly dominant, usable face of a selfie, with a small still of it.
@@ -49,7 +51,8 @@ impl Sandbox {
     /// # Errors
     /// `Refused` with advice if no face or no single face is good enough; otherwise as for [`Self::inspect`].
     pub async fn enrol(&self, file: Bytes) -> Result<EnrolledFace, SandboxError> {
-        Ok(self.run(Job::Enrol, file, answers::enrolled).await?.0)
+        let ((enrolled, pack), _) = self.run_with_model(Job::Enrol, file, answers::enrolled).await?;
+        Ok(EnrolledFace { pack, ..enrolled })
     }
 
     /// The only face of a camera's frame, however it is turned, with a small still of it.
@@ -58,7 +61,8 @@ impl Sandbox {
     /// `Refused` with advice if there is none or more than one, or if it is too small, blurred, or badly lit; otherwise as for
     /// [`Self::inspect`].
     pub async fn frame(&self, file: Bytes) -> Result<EnrolledFace, SandboxError> {
-        self.pool.run(Job::Frame, file, answers::enrolled).await
+        let (enrolled, pack) = self.pool.run_with_model(Job::Frame, file, answers::enrolled).await?;
+        Ok(EnrolledFace { pack, ..enrolled })
     }
 
     /// A JPEG of a part of the upright image, `margin` (a part of the rectangle's size) wider on each side, `long_side_px` at most.
@@ -106,14 +110,47 @@ impl Sandbox {
         file: Bytes,
         believe: fn(Answer, Vec<u8>) -> Option<T>,
     ) -> Result<(T, bool), SandboxError> {
-        match self.pool.run(job.clone(), file.clone(), believe).await {
+        let ((done, _), helped) = self.run_with_model(job, file, believe).await?;
+        Ok((done, helped))
+    }
+
+    /// As [`Self::run`]; gives also the id of the model pack that the child had.
+    async fn run_with_model<T>(
+        &self,
+        job: Job,
+        file: Bytes,
+        believe: fn(Answer, Vec<u8>) -> Option<T>,
+    ) -> Result<((T, String), bool), SandboxError> {
+        match self.pool.run_with_model(job.clone(), file.clone(), believe).await {
             Err(SandboxError::Refused(Refusal::NeedsLibheif)) => {
                 let Some(tool) = libheif::find() else { return Err(Refusal::NeedsLibheif.into()) };
                 let jpeg = libheif::to_jpeg(self.pool.program(), &tool, &file).await?;
-                Ok((self.pool.run(job, jpeg.into(), believe).await?, true))
+                Ok((self.pool.run_with_model(job, jpeg.into(), believe).await?, true))
             }
             outcome => Ok((outcome?, false)),
         }
+    }
+
+    /// Has faces found with this model pack from now on. Children that hold another one finish their jobs and go.
+    pub async fn use_model(&self, model: Model) {
+        self.pool.use_model(model).await;
+    }
+
+    /// Loads and runs a model pack in a child of its own, which ends with it.
+    ///
+    /// # Errors
+    /// `Model` with what is wrong with the pack; `Crashed` or `TimedOut` when it stopped the child.
+    pub async fn try_model(&self, model: &Model) -> Result<(), SandboxError> {
+        self.pool.run_apart(model, Job::TryModel, Bytes::new(), answers::model_runs).await
+    }
+
+    /// As [`Self::enrol`], in a child of its own with a model pack that need not be the one in use.
+    ///
+    /// # Errors
+    /// As for [`Self::enrol`] and [`Self::try_model`].
+    pub async fn enrol_with(&self, model: &Model, file: Bytes) -> Result<EnrolledFace, SandboxError> {
+        let enrolled = self.pool.run_apart(model, Job::Enrol, file, answers::enrolled).await?;
+        Ok(EnrolledFace { pack: model.id.to_string(), ..enrolled })
     }
 
     /// Most children at once.

@@ -119,3 +119,11 @@ pub const MAX_HEIF_EXTENTS: usize = 64;
 pub const MAX_HEIF_PIXELS: u64 = 64_000_000;
 /// Most pieces (segments, chunks) of one file: an animation of a thousand frames has two each.
 pub const MAX_PIECES: usize = 100_000;
+/// Files of a model pack that a child opens: a pack has five at most.
+pub const MAX_PACK_FILES: usize = 8;
+/// Long side of what is kept of a selfie for other model packs, in pixels: a face of 230 px with its surroundings, more than recognisers look at.
+pub const SOURCE_PX: u32 = 512;
+/// What is added around the face on each side, in parts of its size: detectors miss faces that fill a picture.
+pub const SOURCE_MARGIN: f32 = 0.6;
+/// Most bytes of it: noise of this size stays below.
+pub const MAX_SOURCE_BYTES: usize = 512 * 1024;

@@ -45,6 +45,8 @@ pub(crate) enum Job {
     },
     /// The bytes that may leave.
     Rendition,
+    /// Load the face model and run it; there is no file.
+    TryModel,
     /// Whether a film, which follows the photo in the payload, was taken with the photo.
     Pair {
         /// Where the film begins.
@@ -55,7 +57,7 @@ pub(crate) enum Job {
 impl Job {
     /// Whether the face model is needed.
     pub(crate) fn needs_engine(&self) -> bool {
-        matches!(self, Self::Faces | Self::Enrol | Self::Frame)
+        matches!(self, Self::Faces | Self::Enrol | Self::Frame | Self::TryModel)
     }
 }
 
@@ -71,8 +73,13 @@ pub(crate) enum Answer {
     },
     /// No payload.
     Faces(FoundFaces),
-    /// Payload: the still.
-    Enrolled(Box<inframe_models::Face>),
+    /// Payload: the still, then the source.
+    Enrolled {
+        /// The face.
+        face: Box<inframe_models::Face>,
+        /// Where the source begins.
+        still_bytes: u32,
+    },
     /// Payload: the image.
     Image,
     /// What film it is, if it belongs to the photo. No payload.
@@ -81,6 +88,8 @@ pub(crate) enum Answer {
     Refused(Refusal),
     /// The child stopped half-way: where it panicked.
     Failed(String),
+    /// The face model runs. No payload.
+    ModelRuns,
     /// The face model does not load or run; nothing is wrong with the file.
     NoModel(String),
 }
@@ -183,6 +192,9 @@ impl Inspection {
 /// The faces of one photo.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FoundFaces {
+    /// The model pack that found and described them. Not part of the serialised form: the daemon knows what it gave the child.
+    #[serde(skip)]
+    pub pack: String,
     /// Width of the upright image in pixels, to which boxes and landmarks refer.
     pub width: u32,
     /// Height of the upright image in pixels.
@@ -194,10 +206,14 @@ pub struct FoundFaces {
 /// The face of a selfie.
 #[derive(Clone, Debug)]
 pub struct EnrolledFace {
+    /// The model pack that found and described it.
+    pub pack: String,
     /// The face, box and landmarks in pixels of the upright image.
     pub face: inframe_models::Face,
     /// Square JPEG of 112 to 128 pixels, 3,000 bytes at most.
     pub still: Vec<u8>,
+    /// JPEG of the face with its surroundings, 512 pixels at most: from it another model pack can describe the face anew.
+    pub source: Vec<u8>,
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod handle;
 mod libheif;
 pub mod limits;
 mod message;
+mod model;
 mod pool;
 mod process;
 mod processor_time;
@@ -39,6 +40,7 @@ pub use confinement::Report;
 pub use container::Format;
 pub use handle::Sandbox;
 pub use message::{CaptureTime, EnrolledFace, Film, FoundFaces, FractionRect, Inspection};
+pub use model::Model;
 pub use process::CHILD_ARGUMENT;
 pub use refusal::Refusal;
 pub(crate) use refusal::tame;
@@ -58,6 +60,9 @@ pub enum SandboxError {
     /// The file is larger than the sandbox takes.
     #[error("the file is larger than {} MiB, the most that can be read as an image", limits::MAX_FILE_BYTES / (1024 * 1024))]
     TooLarge,
+    /// Nothing is wrong with the file: the model pack does not load or run.
+    #[error("the model pack cannot be used: {0}")]
+    Model(String),
     /// Nothing is wrong with the file: no child could be had. Try again later.
     #[error("images cannot be read at the moment: {0}")]
     Unavailable(String),

@@ -10,12 +10,15 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::config::{SandboxConfig, SandboxStatus};
 use super::confinement::Report;
 use super::message::{Answer, Job};
+use super::model::Model;
 use super::process::{Broken, Living, Process};
 use super::refusal::tame;
 use super::{SandboxError, limits};
 
 pub(super) struct Pool {
     config: SandboxConfig,
+    /// What new children find faces with.
+    model: Mutex<Model>,
     permits: Arc<Semaphore>,
     /// How many permits there are, once those that are too many have come back.
     given: Mutex<usize>,
@@ -37,6 +40,7 @@ impl Pool {
         let pool = Arc::new(Self {
             permits: Arc::new(Semaphore::new(config.processes.max(1))),
             given: Mutex::new(config.processes.max(1)),
+            model: Mutex::new(config.model.clone()),
             config,
             waiting: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
@@ -101,6 +105,40 @@ impl Pool {
         Ok(())
     }
 
+    pub(super) async fn use_model(&self, model: Model) {
+        let before = { std::mem::replace(&mut *self.model(), model.clone()) };
+        if before != model {
+            for (process, _) in self.drain_if(|process, _| process.has_engine) {
+                process.close().await;
+            }
+        }
+    }
+
+    fn model(&self) -> std::sync::MutexGuard<'_, Model> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a child of its own do a job with a model that need not be the one in use; the child ends with it.
+    pub(super) async fn run_apart<T>(
+        &self,
+        model: &Model,
+        job: Job,
+        file: Bytes,
+        believe: fn(Answer, Vec<u8>) -> Option<T>,
+    ) -> Result<T, SandboxError> {
+        let _permit = self.permit().await?;
+        let mut process = self.start_child(model.clone()).await?;
+        let outcome = match timeout(self.config.timeouts.faces, process.exchange(&job, &file)).await {
+            Ok(Ok((answer, payload))) => outcome(&job, answer, payload, believe),
+            Ok(Err(Broken::BeforeWork)) => Err(unavailable("the decoder process stopped before it began")),
+            Ok(Err(Broken::AtWork)) => return Err(process.bury().await),
+            Ok(Err(Broken::Nonsense)) => Err(nonsense()),
+            Err(_) => Err(SandboxError::TimedOut),
+        };
+        process.discard().await;
+        outcome
+    }
+
     /// Has a child do a job; `believe` gives what is asked for out of an answer that can be believed.
     pub(super) async fn run<T>(
         &self,
@@ -108,6 +146,16 @@ impl Pool {
         file: Bytes,
         believe: fn(Answer, Vec<u8>) -> Option<T>,
     ) -> Result<T, SandboxError> {
+        Ok(self.run_with_model(job, file, believe).await?.0)
+    }
+
+    /// As [`Self::run`]; gives also the id of the model pack that the child had.
+    pub(super) async fn run_with_model<T>(
+        &self,
+        job: Job,
+        file: Bytes,
+        believe: fn(Answer, Vec<u8>) -> Option<T>,
+    ) -> Result<(T, String), SandboxError> {
         if file.len() > limits::MAX_FILE_BYTES {
             return Err(SandboxError::TooLarge);
         }
@@ -117,7 +165,11 @@ impl Pool {
         for _ in 0..limits::CHILDREN_PER_JOB {
             let mut process = self.process(needs_engine).await?;
             match timeout(patience, process.exchange(&job, &file)).await {
-                Ok(Ok((answer, payload))) => return self.settle(process, &job, answer, payload, believe).await,
+                Ok(Ok((answer, payload))) => {
+                    let pack = process.model.id.to_string();
+                    let done = self.settle(process, &job, answer, payload, believe).await?;
+                    return Ok((done, pack));
+                }
                 // It ended before it knew the file, which is then not to blame: another one tries.
                 Ok(Err(Broken::BeforeWork)) => process.discard().await,
                 Ok(Err(Broken::AtWork)) => return Err(process.bury().await),
@@ -143,12 +195,7 @@ impl Pool {
         payload: Vec<u8>,
         believe: fn(Answer, Vec<u8>) -> Option<T>,
     ) -> Result<T, SandboxError> {
-        let outcome = match answer {
-            Answer::Failed(why) => Err(SandboxError::Crashed(tame(&why))),
-            Answer::NoModel(why) if job.needs_engine() => Err(SandboxError::Unavailable(tame(&why))),
-            Answer::Refused(refusal) => Err(refusal.tamed().into()),
-            answer => believe(answer, payload).ok_or_else(nonsense),
-        };
+        let outcome = outcome(job, answer, payload, believe);
         if matches!(outcome, Ok(_) | Err(SandboxError::Refused(_))) {
             process.has_engine |= job.needs_engine();
             self.put_back(process).await;
@@ -178,15 +225,24 @@ impl Pool {
                 return Ok(process);
             }
         }
-        let (process, report) = Process::start(&self.config.program, self.config.timeouts.start, &self.living).await?;
+        let model = self.model().clone();
+        self.start_child(model).await
+    }
+
+    async fn start_child(&self, model: Model) -> Result<Process, SandboxError> {
+        let started = Process::start(&self.config.program, model, self.config.timeouts.start, &self.living).await;
+        let (process, report) = started?;
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
         Ok(process)
     }
 
+    /// For jobs with the model only children that were given the one in use will do.
     fn take_idle(&self, needs_engine: bool) -> Option<Process> {
+        let model = self.model().clone();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let at =
-            idle.iter().rposition(|(process, _)| process.has_engine == needs_engine).or(idle.len().checked_sub(1))?;
+        let fits = |process: &Process| !needs_engine || process.model == model;
+        let best = idle.iter().rposition(|(process, _)| process.has_engine == needs_engine && fits(process));
+        let at = best.or_else(|| idle.iter().rposition(|(process, _)| fits(process)))?;
         Some(idle.remove(at).0)
     }
 
@@ -198,8 +254,9 @@ impl Pool {
 
     /// Gives the child back if it must go. `closed` is read under the lock: a child is either here when `shutdown` drains, or goes at once.
     fn keep(&self, process: Process) -> Option<Process> {
+        let outdated = process.has_engine && process.model != *self.model();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if process.jobs >= limits::JOBS_PER_CHILD || self.closed.load(Ordering::SeqCst) {
+        if outdated || process.jobs >= limits::JOBS_PER_CHILD || self.closed.load(Ordering::SeqCst) {
             return Some(process);
         }
         idle.push((process, Instant::now() + self.config.idle));
@@ -209,12 +266,31 @@ impl Pool {
 
     /// Takes out the idle children for which `when` (their time of leaving) holds.
     fn drain(&self, when: impl Fn(Instant) -> bool) -> Vec<(Process, Instant)> {
+        self.drain_if(|_, until| when(until))
+    }
+
+    fn drain_if(&self, when: impl Fn(&Process, Instant) -> bool) -> Vec<(Process, Instant)> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.extract_if(.., |(_, until)| when(*until)).collect()
+        idle.extract_if(.., |(process, until)| when(process, *until)).collect()
     }
 
     fn next_leave(&self) -> Option<Instant> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(_, until)| *until).min()
+    }
+}
+
+/// What comes of an answer.
+fn outcome<T>(
+    job: &Job,
+    answer: Answer,
+    payload: Vec<u8>,
+    believe: fn(Answer, Vec<u8>) -> Option<T>,
+) -> Result<T, SandboxError> {
+    match answer {
+        Answer::Failed(why) => Err(SandboxError::Crashed(tame(&why))),
+        Answer::NoModel(why) if job.needs_engine() => Err(SandboxError::Model(tame(&why))),
+        Answer::Refused(refusal) => Err(refusal.tamed().into()),
+        answer => believe(answer, payload).ok_or_else(nonsense),
     }
 }
 

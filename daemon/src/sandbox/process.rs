@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::confinement::Report;
 use super::frame::{self, FrameError};
 use super::message::{Answer, Hello, Job, Taken, VERSION};
+use super::model::Model;
 use super::processor_time::ProcessorTime;
 use super::{SandboxError, limits};
 
@@ -37,6 +38,8 @@ pub(crate) struct Process {
     pid: u32,
     living: Living,
     processor: ProcessorTime,
+    /// What it was told to find faces with.
+    pub(crate) model: Model,
     /// Jobs done so far.
     pub(crate) jobs: u32,
     /// Whether it has loaded the face model.
@@ -47,12 +50,14 @@ impl Process {
     /// Starts `program` as a child and waits until it has confined itself; gives also what it is confined by and what not.
     pub(crate) async fn start(
         program: &Path,
+        model: Model,
         patience: Duration,
         living: &Living,
     ) -> Result<(Self, Report), SandboxError> {
         let unavailable = |why: &str| SandboxError::Unavailable(why.to_string());
         let mut child = Command::new(program)
             .arg(CHILD_ARGUMENT)
+            .args(model.arguments())
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -73,7 +78,7 @@ impl Process {
         let living = living.clone();
         let processor = ProcessorTime::of(pid);
         let mut process =
-            Self { child, stdin: Some(stdin), stdout, pid, living, processor, jobs: 0, has_engine: false };
+            Self { child, stdin: Some(stdin), stdout, pid, living, processor, model, jobs: 0, has_engine: false };
         match timeout(patience, frame::receive::<Hello>(&mut process.stdout)).await {
             Ok(Ok((hello, _))) if hello.version == VERSION => {
                 let mut report = hello.report;

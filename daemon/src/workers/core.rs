@@ -14,13 +14,14 @@ use super::watch::{SeenFile, Watchers};
 use crate::activity::{Activity, ActivityKind};
 use crate::events::Events;
 use crate::faces::challenge::Challenges;
-use crate::faces::{CHILD_STRICTNESS, Faces, ProfileId, Profiles};
+use crate::faces::{ActivePack, CHILD_STRICTNESS, Faces, Pack, ProfileId, Profiles};
 use crate::ledger::Ledger;
 use crate::library::{Imports, Library};
 use crate::live::{Live, What};
 use crate::matching::{Grade, MatchRules};
 use crate::network::Network;
-use crate::people::{FacePictures, GroupingRules, People};
+use crate::packs::Packs;
+use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
 use crate::settings::{Background, BackgroundRow, SettingsRow};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
@@ -28,36 +29,24 @@ use crate::tasks::Tasks;
 use crate::vault::Vault;
 use crate::video::Tools;
 
-/// What the daemon itself needs to know of the model pack; the models live in the sandbox only.
-#[derive(Clone, Debug)]
-pub struct Pack {
-    /// Id; only equal ids compare.
-    pub id: String,
-    /// Mean embedding that templates are centred on.
-    pub mean: Vec<f32>,
-    /// Thresholds.
-    pub thresholds: Thresholds,
+/// What grouping faces into people needs to know of a pack.
+#[must_use]
+pub fn embeddings(pack: &Pack) -> Embeddings {
+    let Thresholds { sure, maybe, min_face_px, min_quality, .. } = pack.thresholds;
+    let rules = GroupingRules { sure, maybe, min_face_px, min_quality };
+    Embeddings { pack: pack.id.clone(), dimensions: pack.mean.len(), rules }
 }
 
-impl Pack {
-    /// The rules by which faces are grouped into people with this pack.
-    #[must_use]
-    pub fn grouping(&self) -> GroupingRules {
-        let Thresholds { sure, maybe, min_face_px, min_quality, .. } = self.thresholds;
-        GroupingRules { sure, maybe, min_face_px, min_quality }
-    }
-
-    /// The rules of matching for this pack.
-    #[must_use]
-    pub fn rules(&self) -> MatchRules {
-        MatchRules {
-            sure: self.thresholds.template_sure,
-            maybe: self.thresholds.template_maybe,
-            child_maybe: self.thresholds.template_maybe * CHILD_STRICTNESS,
-            min_face_px: self.thresholds.min_face_px,
-            min_quality: self.thresholds.min_quality,
-            min_margin: self.thresholds.template_margin,
-        }
+/// The rules of matching for a pack.
+#[must_use]
+pub fn rules(pack: &Pack) -> MatchRules {
+    MatchRules {
+        sure: pack.thresholds.template_sure,
+        maybe: pack.thresholds.template_maybe,
+        child_maybe: pack.thresholds.template_maybe * CHILD_STRICTNESS,
+        min_face_px: pack.thresholds.min_face_px,
+        min_quality: pack.thresholds.min_quality,
+        min_margin: pack.thresholds.template_margin,
     }
 }
 
@@ -107,8 +96,10 @@ pub struct Core {
     pub video_progress: VideoProgress,
     /// How much of the machine the background may have.
     pub background: BackgroundRow,
-    /// Model pack.
-    pub pack: Pack,
+    /// Model pack in use.
+    pub pack: ActivePack,
+    /// Model packs that can be used.
+    pub packs: Packs,
     /// Library.
     pub library: Library,
     /// Import runs.
@@ -169,6 +160,12 @@ pub enum Held {
 }
 
 impl Core {
+    /// The model pack in use now.
+    #[must_use]
+    pub fn pack(&self) -> Arc<Pack> {
+        self.pack.get()
+    }
+
     /// Puts into force what the owner leaves to the background.
     pub fn apply(&self, background: Background) {
         if let Some(processes) = background.processes {

@@ -68,10 +68,11 @@ impl Rounds {
 
 /// The portrait of a profile for find-mes, from its selfies.
 pub(crate) fn portrait(core: &Core, profile: ProfileId) -> Option<Portrait> {
-    let likable = core.profile.portrait(profile)?;
+    let pack = core.pack();
+    let likable = core.profile.portrait(profile, &pack.id)?;
     // Never the profile's own name: what a guardian calls a child stays here.
     let label = core.settings.get().nickname;
-    Some(Portrait { profile, likable, mean: core.pack.mean.clone(), pack: core.pack.id.clone(), label })
+    Some(Portrait { profile, likable, mean: pack.mean.clone(), pack: pack.id.clone(), label })
 }
 
 /// Addresses to tell to others.

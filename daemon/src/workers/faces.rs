@@ -21,6 +21,9 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
     if core.profile.consent_at().is_none() || core.background.get().paused {
         return Ok(Step::default());
     }
+    if let Some(trouble) = core.packs.trouble() {
+        anyhow::bail!("faces are not looked for: {trouble}");
+    }
     let waiting = waiting(&core);
     let left = waiting.len();
     let parallel = core.sandbox.processes();
@@ -40,6 +43,7 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
 }
 
 fn waiting(core: &Core) -> Vec<AssetId> {
+    let in_use = core.pack();
     let mut waiting: Vec<_> = core
         .library
         .all()
@@ -47,7 +51,7 @@ fn waiting(core: &Core) -> Vec<AssetId> {
         .filter(|(_, asset)| asset.kind == AssetKind::Photo)
         .filter(|(_, asset)| match &asset.faces {
             FacesState::Waiting { .. } => true,
-            FacesState::Done { pack, .. } => *pack != core.pack.id,
+            FacesState::Done { pack, .. } => *pack != in_use.id,
             FacesState::Failed(_) => false,
         })
         .map(|(id, asset)| (std::cmp::Reverse(asset.imported_at), id))
@@ -62,7 +66,7 @@ async fn look(core: Arc<Core>, id: AssetId) -> anyhow::Result<()> {
     let Ok(bytes) = blocking(move || reader.library.read_original(id)).await? else { return Ok(()) };
     let found = core.sandbox.faces(bytes).await;
     let faces = match found {
-        Ok(found) => StoredFaces::new(core.pack.id.clone(), found.faces, found.width, found.height),
+        Ok(found) => StoredFaces::new(found.pack, found.faces, found.width, found.height),
         Err(SandboxError::Refused(reason)) => return give_up(core, id, reason.to_string()).await,
         Err(error) if error.is_strike() => return strike(core, id).await,
         Err(other) => return Err(other).context("the sandbox is not available"),

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use inframe_protocol::template::{Projection, Template};
 
 use super::board::Step;
+use super::core::rules as rules_of;
 use super::{Core, Job, blocking};
 use crate::clock::now_ms;
 use crate::events::{Search, Takes};
-use crate::faces::StoredFaces;
+use crate::faces::{Pack, StoredFaces};
 use crate::library::{AssetId, Origin, StoredAsset};
 use crate::live::What;
 use crate::matching::{Grade, PhotoFace, PhotoMatch, Sought, match_photo};
@@ -28,20 +29,21 @@ fn run(core: &Arc<Core>) -> anyhow::Result<Step> {
     let mut ruled: HashSet<[u8; 16]> = HashSet::new();
     let mut asked: HashSet<[u8; 16]> = HashSet::new();
     let mut found = 0;
+    let pack = core.pack();
     for search in &searches {
-        let wanted: Vec<_> = search.wanted.iter().filter(|w| w.pack == core.pack.id).collect();
+        let wanted: Vec<_> = search.wanted.iter().filter(|w| w.pack == pack.id).collect();
         if wanted.is_empty() {
             continue;
         }
         let sought: Vec<Sought> = wanted.iter().map(|w| Sought { template: w.template, child: w.child }).collect();
-        let lens = Lens::new(search);
+        let lens = Lens::new(search, pack.clone());
         for (id, asset) in core.library.all() {
             if !takes_part(search, id, &asset) {
                 continue;
             }
-            let Some(faces) = core.faces.of(id).filter(|faces| faces.pack == core.pack.id) else { continue };
+            let Some(faces) = core.faces.of(id).filter(|faces| faces.pack == pack.id) else { continue };
             let photo = photo_faces(core, &lens, id, &faces);
-            for hit in match_photo(&photo, &sought, &core.pack.rules()) {
+            for hit in match_photo(&photo, &sought, &rules_of(&pack)) {
                 found += 1;
                 settle(core, search, wanted[hit.wanted], id, &hit, &mut ruled, &mut asked)?;
             }
@@ -95,17 +97,20 @@ impl Projected {
 /// About 64 bytes a face: some tens of megabytes at most.
 const MAX_PROJECTED_PHOTOS: usize = 100_000;
 
-/// The projection of one event, drawn once for all photos.
+/// The projection of one event for one model pack, drawn once for all photos.
 struct Lens {
+    pack: Arc<Pack>,
     hash: [u8; 32],
     projection: Projection,
     faceless: Template,
 }
 
 impl Lens {
-    fn new(search: &Search) -> Self {
+    fn new(search: &Search, pack: Arc<Pack>) -> Self {
+        let key = [&search.projection.0[..], pack.id.as_bytes()].concat();
         Self {
-            hash: blake3::derive_key("inframe projection cache v1", &search.projection.0),
+            pack,
+            hash: blake3::derive_key("inframe projection cache v2", &key),
             projection: Projection::new(&search.projection),
             faceless: Template::faceless(&search.projection),
         }
@@ -120,7 +125,7 @@ fn photo_faces(core: &Core, lens: &Lens, id: AssetId, faces: &StoredFaces) -> Ve
     }
     let templates = cache.get(&key).filter(|known| known.len() == faces.faces.len()).cloned().unwrap_or_else(|| {
         // A face whose embedding is out of range looks like nobody.
-        let project = |embedding: &[f32]| lens.projection.project(embedding, &core.pack.mean).unwrap_or(lens.faceless);
+        let project = |embedding: &[f32]| lens.projection.project(embedding, &lens.pack.mean).unwrap_or(lens.faceless);
         let made = Arc::new(faces.faces.iter().map(|face| project(&face.embedding)).collect::<Vec<_>>());
         cache.insert(key, made.clone());
         made

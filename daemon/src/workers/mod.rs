@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use board::{Board, Job, Step};
-pub use core::{Core, Held, Pack, Progress};
+pub use core::{Core, Held, Progress, embeddings};
 pub use events::Rounds;
 pub use matching::Projected;
 pub use videos::VideoProgress;

@@ -294,9 +294,9 @@ async fn take_in(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>, blob:
             return Err(error).context("a photo that arrived could not be examined yet");
         }
     };
-    let may_look = core.profile.consent_at().is_some();
+    let may_look = core.profile.consent_at().is_some() && core.packs.trouble().is_none();
     let found = if may_look { core.sandbox.faces(bytes.clone()).await.ok() } else { None };
-    let faces = found.map(|found| StoredFaces::new(core.pack.id.clone(), found.faces, found.width, found.height));
+    let faces = found.map(|found| StoredFaces::new(found.pack, found.faces, found.width, found.height));
     let nearest = faces.as_ref().and_then(|faces| nearest(&core, &row.event, &row.find_me, faces));
     let sure = matches!(nearest, Some((_, Likeness::Sure(_))));
     let worker = core.clone();

@@ -45,7 +45,7 @@ impl Convolution {
 
 /// A graph under construction.
 #[derive(Default)]
-pub(super) struct Graph {
+pub(crate) struct Graph {
     nodes: Vec<NodeProto>,
     constants: Vec<TensorProto>,
     inputs: Vec<ValueInfoProto>,
@@ -53,18 +53,18 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn input(&mut self, name: &str, shape: &[i64]) -> String {
+    pub(crate) fn input(&mut self, name: &str, shape: &[i64]) -> String {
         self.inputs.push(value_info(name, shape));
         name.to_owned()
     }
 
     /// Gives a value its public name.
-    pub(super) fn output(&mut self, value: &str, name: &str, shape: &[i64]) {
+    pub(crate) fn output(&mut self, value: &str, name: &str, shape: &[i64]) {
         self.nodes.push(node("Identity", vec![value.to_owned()], name, vec![]));
         self.outputs.push(value_info(name, shape));
     }
 
-    pub(super) fn constant(&mut self, shape: &[usize], values: &[f64]) -> String {
+    pub(crate) fn constant(&mut self, shape: &[usize], values: &[f64]) -> String {
         let raw_data = values.iter().flat_map(|&value| (value as f32).to_le_bytes()).collect();
         self.push_constant(DataType::Float, shape, raw_data)
     }
@@ -131,7 +131,7 @@ impl Graph {
         self.apply("Exp", &[value], vec![])
     }
 
-    pub(super) fn add(&mut self, left: &str, right: &str) -> String {
+    pub(crate) fn add(&mut self, left: &str, right: &str) -> String {
         self.apply("Add", &[left, right], vec![])
     }
 
@@ -139,7 +139,7 @@ impl Graph {
         self.apply("Sub", &[left, right], vec![])
     }
 
-    pub(super) fn multiply(&mut self, left: &str, right: &str) -> String {
+    pub(crate) fn multiply(&mut self, left: &str, right: &str) -> String {
         self.apply("Mul", &[left, right], vec![])
     }
 
@@ -151,7 +151,7 @@ impl Graph {
         self.apply("MaxPool", &[value], vec![ints("kernel_shape", &[side, side]), ints("strides", &[stride, stride])])
     }
 
-    pub(super) fn average_pool(&mut self, value: &str, side: i64, stride: i64) -> String {
+    pub(crate) fn average_pool(&mut self, value: &str, side: i64, stride: i64) -> String {
         self.apply(
             "AveragePool",
             &[value],
@@ -168,7 +168,7 @@ impl Graph {
     }
 
     /// Mean over height and width: batch, channel, height, width becomes batch, channel.
-    pub(super) fn mean_over_pixels(&mut self, value: &str) -> String {
+    pub(crate) fn mean_over_pixels(&mut self, value: &str) -> String {
         self.apply("ReduceMean", &[value], vec![ints("axes", &[2, 3]), int("keepdims", 0)])
     }
 
@@ -176,7 +176,7 @@ impl Graph {
         self.apply("Transpose", &[value], vec![ints("perm", &[0, 2, 3, 1])])
     }
 
-    pub(super) fn reshape(&mut self, value: &str, shape: &[i64]) -> String {
+    pub(crate) fn reshape(&mut self, value: &str, shape: &[i64]) -> String {
         let shape = self.integers(shape);
         self.apply("Reshape", &[value, &shape], vec![])
     }
@@ -186,13 +186,13 @@ impl Graph {
         self.apply("Concat", &values, vec![int("axis", axis)])
     }
 
-    pub(super) fn slice(&mut self, value: &str, axis: i64, from: i64, to: i64) -> String {
+    pub(crate) fn slice(&mut self, value: &str, axis: i64, from: i64, to: i64) -> String {
         let (from, to, axis) = (self.integers(&[from]), self.integers(&[to]), self.integers(&[axis]));
         self.apply("Slice", &[value, &from, &to, &axis], vec![])
     }
 
     /// The finished file.
-    pub(super) fn finish(self, name: &str) -> Vec<u8> {
+    pub(crate) fn finish(self, name: &str) -> Vec<u8> {
         let graph = GraphProto {
             name: name.to_owned(),
             node: self.nodes,

@@ -3,7 +3,7 @@
 //! The inputs are checked against pinned BLAKE3 hashes before they are parsed. All folding is done in `f64` and rounded once, with no
 //! operation whose result may differ between machines (only `+ - * /` and `sqrt`), so the hashes in `pack.toml` hold everywhere.
 
-mod graph;
+pub(crate) mod graph;
 mod landmarks;
 mod recogniser;
 mod ssd;

@@ -11,12 +11,28 @@ pub struct Face {
     pub rect: Rect,
     /// How sure the detector is, 0..1.
     pub score: f32,
-    /// The 68 points of the iBUG scheme in pixels of the photo: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67.
+    /// In pixels of the photo: the 68 points of the iBUG scheme (jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67), or, from packs
+    /// without a landmark net, the five of [`five_points`].
     pub landmarks: Vec<[f32; 2]>,
     /// How well it can be recognised.
     pub quality: Quality,
     /// What it looks like, as numbers.
     pub embedding: Embedding,
+}
+
+/// The eye on the left of the image, the one on the right, the tip of the nose, the corner of the mouth on the left, the one on the right: of
+/// landmarks in either form that [`Face::landmarks`] has. `None` for any other number of points.
+#[must_use]
+pub fn five_points(landmarks: &[[f32; 2]]) -> Option<[[f32; 2]; 5]> {
+    if let Ok(five) = landmarks.try_into() {
+        return Some(five);
+    }
+    let points: &[[f32; 2]; 68] = landmarks.try_into().ok()?;
+    let middle = |from: usize| {
+        let [x, y] = points[from..from + 6].iter().fold([0.0, 0.0], |[x, y], point| [x + point[0], y + point[1]]);
+        [x / 6.0, y / 6.0]
+    };
+    Some([middle(36), middle(42), points[30], points[48], points[54]])
 }
 
 /// How well a face can be recognised.
@@ -60,6 +76,15 @@ mod tests {
         assert_eq!(a.distance(&b), 5.0);
         assert_eq!(a.distance(&a), 0.0);
         assert_eq!(a.distance(&Embedding(vec![0.0])), f32::INFINITY);
+    }
+
+    #[test]
+    fn five_points_are_taken_from_either_form() {
+        let landmarks: Vec<[f32; 2]> = (0..68).map(|number| [number as f32, -1.0]).collect();
+        let five = [[38.5, -1.0], [44.5, -1.0], [30.0, -1.0], [48.0, -1.0], [54.0, -1.0]];
+        assert_eq!(five_points(&landmarks), Some(five));
+        assert_eq!(five_points(&five), Some(five));
+        assert_eq!(five_points(&landmarks[..67]), None);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) struct Landmarks {
 
 impl Landmarks {
     pub(super) fn load(spec: &Spec, onnx: &[u8]) -> Result<Self, EngineError> {
-        let network = Network::load(&spec.file, onnx, spec.input, &[("points", &[1, OUTPUTS])])?;
+        let network = Network::load(&spec.file, onnx, spec.input, spec.pixels.into(), &[("points", &[1, OUTPUTS])])?;
         Ok(Self { network, side: spec.input })
     }
 

@@ -5,48 +5,118 @@ use std::sync::Arc;
 use tract_onnx::prelude::*;
 
 use super::EngineError;
+use crate::pack::Pixels;
 use crate::pixels::Planes;
 
-/// A network that is ready to run. Its outputs are checked when it is loaded, so a run can rely on their number and shapes.
-pub(super) struct Network {
-    file: String,
-    side: usize,
-    plan: Arc<TypedRunnableModel>,
+/// Names and shapes of outputs, in order.
+pub(super) type Outputs<'a> = [(&'a str, &'a [usize])];
+
+/// How pixels become numbers: their order, then `(pixel - mean) * scale`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Feed {
+    pub(super) pixels: Pixels,
+    pub(super) mean: f32,
+    pub(super) scale: f32,
 }
 
-impl Network {
-    /// `side` is that of the square RGB input `[1, 3, side, side]`; `outputs` are the names and shapes that must come out, in order.
-    pub(super) fn load(
-        file: &str,
-        onnx: &[u8],
-        side: usize,
-        outputs: &[(&str, &[usize])],
-    ) -> Result<Self, EngineError> {
-        let refused = |error: TractError| EngineError::Network { file: file.to_owned(), reason: format!("{error:#}") };
+impl From<Pixels> for Feed {
+    fn from(pixels: Pixels) -> Self {
+        Self { pixels, mean: 0.0, scale: 1.0 }
+    }
+}
+
+impl Feed {
+    /// The numbers that go in, as `[1, 3, height, width]`.
+    fn numbers(&self, planes: &Planes) -> Vec<f32> {
+        let area = planes.width * planes.height;
+        let mut numbers = Vec::with_capacity(planes.values.len());
+        for channel in self.pixels.channels() {
+            let plane = planes.values.iter().skip(channel * area).take(area);
+            numbers.extend(plane.map(|value| (value - self.mean) * self.scale));
+        }
+        numbers
+    }
+
+    fn changes_nothing(&self) -> bool {
+        self.pixels == Pixels::RgbBytes && self.mean == 0.0 && self.scale == 1.0
+    }
+}
+
+/// A parsed network file, from which a [`Network`] is made for each input shape that is wanted.
+pub(super) struct Source {
+    file: String,
+    model: InferenceModel,
+}
+
+impl Source {
+    pub(super) fn parse(file: &str, onnx: &[u8]) -> Result<Self, EngineError> {
         // Shapes other than the input's are left for tract to infer: those written in foreign files often name a symbolic batch.
         let model = tract_onnx::onnx()
             .with_ignore_output_shapes(true)
             .with_ignore_value_info(true)
             .model_for_read(&mut &onnx[..])
-            .map_err(refused)?;
+            .map_err(|error| refused(file, &error))?;
         if model.inputs.len() != 1 {
-            return Err(EngineError::Network {
-                file: file.to_owned(),
-                reason: "it has not exactly one input".to_owned(),
-            });
+            let reason = "it has not exactly one input".to_owned();
+            return Err(EngineError::Network { file: file.to_owned(), reason });
         }
-        let input = InferenceFact::dt_shape(f32::datum_type(), [1, 3, side, side]);
-        let model = model.with_input_fact(0, input).and_then(InferenceModelExt::into_optimized).map_err(refused)?;
+        Ok(Self { file: file.to_owned(), model })
+    }
+
+    /// Width and height of the input when the file takes no other.
+    pub(super) fn only_size(&self) -> Option<[usize; 2]> {
+        let shape = self.model.input_fact(0).ok()?.shape.as_concrete_finite().ok()??;
+        match *shape {
+            [_, 3, height, width] => Some([width, height]),
+            _ => None,
+        }
+    }
+
+    /// Optimises for RGB input of this width and height; `outputs` must come out.
+    pub(super) fn optimise(&self, size: [usize; 2], feed: Feed, outputs: &Outputs) -> Result<Network, EngineError> {
+        let file = &self.file;
+        let [width, height] = size;
+        let input = InferenceFact::dt_shape(f32::datum_type(), [1, 3, height, width]);
+        let model = self.model.clone().with_input_fact(0, input).and_then(InferenceModelExt::into_optimized);
+        let model = model.map_err(|error| refused(file, &error))?;
         check_outputs(file, &model, outputs)?;
-        let plan = model.into_runnable().map_err(refused)?;
-        Ok(Self { file: file.to_owned(), side, plan })
+        let plan = model.into_runnable().map_err(|error| refused(file, &error))?;
+        Ok(Network { file: file.clone(), size, feed, plan })
+    }
+}
+
+/// A network that is ready to run. Its outputs are checked when it is loaded, so a run can rely on their number and shapes.
+pub(super) struct Network {
+    file: String,
+    /// Width and height of the input.
+    size: [usize; 2],
+    feed: Feed,
+    plan: Arc<TypedRunnableModel>,
+}
+
+impl Network {
+    /// A network that takes a square of this side.
+    pub(super) fn load(
+        file: &str,
+        onnx: &[u8],
+        side: usize,
+        feed: Feed,
+        outputs: &Outputs,
+    ) -> Result<Self, EngineError> {
+        Source::parse(file, onnx)?.optimise([side, side], feed, outputs)
     }
 
     /// The outputs as flat lists, all finite.
     pub(super) fn run<const OUTPUTS: usize>(&self, input: &Planes) -> Result<[Vec<f32>; OUTPUTS], EngineError> {
         let failed = |error: TractError| EngineError::Run { file: self.file.clone(), reason: format!("{error:#}") };
-        let input = Tensor::from_shape(&[1, 3, self.side, self.side], &input.values).map_err(failed)?;
-        let outputs = self.plan.run(tvec!(input.into())).map_err(failed)?;
+        let [width, height] = self.size;
+        let shape = [1, 3, height, width];
+        let input = if self.feed.changes_nothing() {
+            Tensor::from_shape(&shape, &input.values)
+        } else {
+            Tensor::from_shape(&shape, &self.feed.numbers(input))
+        };
+        let outputs = self.plan.run(tvec!(input.map_err(failed)?.into())).map_err(failed)?;
         let mut lists = [const { Vec::new() }; OUTPUTS];
         for (list, output) in lists.iter_mut().zip(outputs.iter()) {
             list.extend(output.to_plain_array_view::<f32>().map_err(failed)?.iter());
@@ -58,13 +128,15 @@ impl Network {
     }
 }
 
-fn check_outputs(file: &str, model: &TypedModel, expected: &[(&str, &[usize])]) -> Result<(), EngineError> {
+fn refused(file: &str, error: &TractError) -> EngineError {
+    EngineError::Network { file: file.to_owned(), reason: format!("{error:#}") }
+}
+
+fn check_outputs(file: &str, model: &TypedModel, expected: &Outputs) -> Result<(), EngineError> {
     let mut found = Vec::new();
     for outlet in &model.outputs {
         let label = model.outlet_label(*outlet).unwrap_or_default();
-        let fact = model
-            .outlet_fact(*outlet)
-            .map_err(|error| EngineError::Network { file: file.to_owned(), reason: format!("{error:#}") })?;
+        let fact = model.outlet_fact(*outlet).map_err(|error| refused(file, &error))?;
         let float = fact.datum_type == f32::datum_type();
         found.push((label, fact.shape.as_concrete().filter(|_| float).unwrap_or_default()));
     }

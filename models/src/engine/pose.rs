@@ -26,6 +26,10 @@ pub struct Pose {
 /// it. Taken off, so that a pitch of zero is that of a portrait.
 const PORTRAIT_PITCH: f32 = -17.0;
 
+/// Degrees to the side, and up or down, that no head with both eyes in the picture is turned by: the landmarks are then not those of a face.
+const MOST_YAW: f32 = 75.0;
+const MOST_PITCH: f32 = 65.0;
+
 /// A landmark and its place on a generic head, in millimetres: x to the person's left, y down, z towards the camera, from the middle between
 /// the outer corners of the eyes. Mean adult proportions (Farkas 1994), rounded; jaw and brows are left out since speech moves them.
 const HEAD: [(usize, [f32; 3]); 15] = [
@@ -47,7 +51,8 @@ const HEAD: [(usize, [f32; 3]); 15] = [
 ];
 
 impl Pose {
-    /// The pose of a face with these 68 points (iBUG scheme, pixels). `None` when points are missing, not finite, or coincide.
+    /// The pose of a face with these 68 points (iBUG scheme, pixels). `None` when points are missing, not finite, coincide, or
+    /// lie as those of no face can.
     #[must_use]
     pub fn of(landmarks: &[[f32; 2]]) -> Option<Self> {
         let mut points = [[0.0; 2]; HEAD.len()];
@@ -64,7 +69,8 @@ impl Pose {
             pitch: degrees(sight[1].atan2(sight[2])) - PORTRAIT_PITCH,
             roll: degrees(down[0].atan2(across[0])),
         };
-        [pose.yaw, pose.pitch, pose.roll].iter().all(|angle| angle.is_finite()).then_some(pose)
+        // Comparisons with what is no number are false.
+        (pose.yaw.abs() <= MOST_YAW && pose.pitch.abs() <= MOST_PITCH && pose.roll.is_finite()).then_some(pose)
     }
 
     /// How far this pose is turned from another one of the same person: what the generic head gets wrong of them cancels out.
@@ -199,5 +205,15 @@ mod tests {
         assert_eq!(Pose::of(&[[f32::NAN, 5.0]; 68]), None);
         let on_a_line: Vec<_> = (0..68).map(|at| [at as f32, 2.0 * at as f32]).collect();
         assert!(Pose::of(&on_a_line).is_none_or(|pose| pose.yaw.is_finite()));
+        assert_eq!(
+            Pose::of(&seen(Pose { pitch: 70.0, ..STRAIGHT }, [1.0; 3], 1e6)),
+            None,
+            "no face is seen from below"
+        );
+        assert_eq!(
+            Pose::of(&seen(Pose { yaw: 85.0, ..STRAIGHT }, [1.0; 3], 1e6)),
+            None,
+            "nor with both eyes from the side"
+        );
     }
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::network::Network;
 use crate::Pack;
+use crate::pack::Pixels;
 use crate::pixels::Planes;
 
 /// Both sides compute in `f32`, in another order: differences of some 1e-6 are to be expected.
@@ -74,7 +75,7 @@ fn assert_close(found: &[f32], expected: &[f32]) {
 fn the_detector_agrees_with_the_package() {
     let pack = Pack::builtin().unwrap();
     let outputs: [(&str, &[usize]); 2] = [("boxes", &[1, 5118, 4]), ("scores", &[1, 5118])];
-    let network = Network::load("detector.onnx", pack.detector(), 512, &outputs).unwrap();
+    let network = Network::load("detector.onnx", pack.detector(), 512, Pixels::RgbBytes.into(), &outputs).unwrap();
     let [boxes, scores] = network.run(&drawn(512)).unwrap();
     for anchor in reference().detector {
         assert_close(&scores[anchor.index..=anchor.index], &[anchor.score]);
@@ -85,7 +86,14 @@ fn the_detector_agrees_with_the_package() {
 #[test]
 fn the_landmark_net_agrees_with_the_package() {
     let pack = Pack::builtin().unwrap();
-    let network = Network::load("landmarks.onnx", pack.landmarks(), 112, &[("points", &[1, 136])]).unwrap();
+    let network = Network::load(
+        "landmarks.onnx",
+        pack.landmarks().unwrap(),
+        112,
+        Pixels::RgbBytes.into(),
+        &[("points", &[1, 136])],
+    )
+    .unwrap();
     let [points] = network.run(&drawn(112)).unwrap();
     assert_close(&points, &reference().landmarks);
 }
@@ -93,7 +101,9 @@ fn the_landmark_net_agrees_with_the_package() {
 #[test]
 fn the_recogniser_agrees_with_the_package() {
     let pack = Pack::builtin().unwrap();
-    let network = Network::load("recogniser.onnx", pack.recogniser(), 150, &[("descriptor", &[1, 128])]).unwrap();
+    let network =
+        Network::load("recogniser.onnx", pack.recogniser(), 150, Pixels::RgbBytes.into(), &[("descriptor", &[1, 128])])
+            .unwrap();
     let [descriptor] = network.run(&drawn(150)).unwrap();
     assert_close(&descriptor, &reference().descriptor);
 }

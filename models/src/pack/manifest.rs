@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PackError;
-use crate::limits::{MAX_EMBEDDING, MAX_INPUT_SIDE};
+use super::{PackError, PackFile};
+use crate::limits::{
+    MAX_CENTRE_BYTES, MAX_EMBEDDING, MAX_INPUT_SIDE, MAX_LICENCE_BYTES, MAX_NETWORK_BYTES, MAX_URL_BYTES,
+};
 
 /// The only layout of `pack.toml` so far.
 const FORMAT: u32 = 1;
@@ -14,27 +16,44 @@ const PIPELINE: u8 = 1;
 /// Points of the landmark net.
 const POINTS: usize = 68;
 
+/// Points of the detectors that give any, and of the alignment by them.
+const FIVE: usize = 5;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
     format: u32,
     pub(crate) name: String,
-    version: String,
+    pub(crate) version: String,
     pub(crate) licence: String,
     pub(crate) provenance: String,
     pub(crate) detector: Detector,
-    pub(crate) landmarks: Landmarks,
+    /// Absent in packs that align by the detector's five points.
+    pub(crate) landmarks: Option<Landmarks>,
     pub(crate) recogniser: Recogniser,
-    pub(crate) centre: Centre,
+    /// Absent in packs whose embeddings have no common direction: zero then.
+    pub(crate) centre: Option<Centre>,
     pub(crate) thresholds: Thresholds,
 }
 
-/// How pixels are prepared for a network. All known packs take RGB 0..255 and normalise in the graph.
+/// How pixels are put before a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Pixels {
     /// Red, green, blue planes, 0 to 255.
     RgbBytes,
+    /// Blue, green, red planes, 0 to 255.
+    BgrBytes,
+}
+
+impl Pixels {
+    /// Which of red, green and blue (0, 1, 2) each plane holds.
+    pub(crate) fn channels(self) -> [usize; 3] {
+        match self {
+            Self::RgbBytes => [0, 1, 2],
+            Self::BgrBytes => [2, 1, 0],
+        }
+    }
 }
 
 /// What a detector puts out.
@@ -43,6 +62,8 @@ pub(crate) enum Pixels {
 pub(crate) enum DetectorKind {
     /// `boxes` (ymin, xmin, ymax, xmax as fractions of the square) and `scores`; the photo lies at the top left of the square.
     Ssd,
+    /// For each of the strides 8, 16 and 32: `cls`, `obj`, `bbox` and `kps` of every cell, in pixels of the input; five points with each box.
+    Yunet,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -51,11 +72,13 @@ pub(crate) struct Detector {
     pub(crate) kind: DetectorKind,
     pub(crate) file: String,
     pub(crate) blake3: String,
-    /// Pixels along a side of the square input.
+    /// Where the file can be downloaded from.
+    pub(crate) url: Option<String>,
+    /// Pixels along the longer side of the input, which is square for [`DetectorKind::Ssd`].
     pub(crate) input: usize,
-    #[serde(rename = "pixels")]
-    _pixels: Pixels,
-    /// Boxes that the net puts out.
+    pub(crate) pixels: Pixels,
+    /// Boxes that the net puts out; 0 for [`DetectorKind::Yunet`], where the input's size says it.
+    #[serde(default)]
     pub(crate) boxes: usize,
     /// Least score of a face.
     pub(crate) min_score: f32,
@@ -68,9 +91,10 @@ pub(crate) struct Detector {
 pub(crate) struct Landmarks {
     pub(crate) file: String,
     pub(crate) blake3: String,
+    /// Where the file can be downloaded from.
+    pub(crate) url: Option<String>,
     pub(crate) input: usize,
-    #[serde(rename = "pixels")]
-    _pixels: Pixels,
+    pub(crate) pixels: Pixels,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -78,24 +102,109 @@ pub(crate) struct Landmarks {
 pub(crate) struct Recogniser {
     pub(crate) file: String,
     pub(crate) blake3: String,
+    /// Where the file can be downloaded from.
+    pub(crate) url: Option<String>,
     pub(crate) input: usize,
-    #[serde(rename = "pixels")]
-    _pixels: Pixels,
+    pub(crate) pixels: Pixels,
+    /// Taken off each pixel value before it is multiplied by `scale`.
+    #[serde(default)]
+    pub(crate) mean: f32,
+    #[serde(default = "unchanged")]
+    pub(crate) scale: f32,
+    /// Name of the output.
+    #[serde(default = "descriptor")]
+    pub(crate) output: String,
     pub(crate) dimensions: usize,
+    #[serde(default)]
+    pub(crate) metric: Metric,
     /// Whether an embedding is the mean of the face and its mirror image.
     pub(crate) mirrored: bool,
+    #[serde(default)]
+    pub(crate) alignment: Alignment,
     /// Margin around the reference points on each side, as a fraction of their square.
+    #[serde(default)]
     padding: f32,
-    /// Where chosen landmarks lie in a face chip without margin, as `[number, x, y]` with x and y as fractions of its side.
+    /// Where chosen points lie in a face chip without margin, as `[number, x, y]` with x and y as fractions of its side. Absent with five
+    /// points: those published for ArcFace.
+    #[serde(default)]
     reference: Vec<(usize, f32, f32)>,
 }
 
+/// What a distance of embeddings is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Metric {
+    /// The length of the difference.
+    #[default]
+    Euclidean,
+    /// One minus the cosine of the angle. Embeddings are scaled to length 1, so that the length of the difference says the same.
+    Cosine,
+}
+
+/// Which points a face is aligned by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Alignment {
+    /// The 68 of the landmark net.
+    #[default]
+    Landmarks,
+    /// Both eyes, the tip of the nose and both corners of the mouth: of the landmark net, or of the detector where there is none.
+    FivePoints,
+}
+
+/// The five points in the chip that ArcFace and its kin are trained on, in pixels of its 112 x 112 (insightface, `face_align.py`).
+const ARCFACE: [[f32; 2]; FIVE] =
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]];
+const ARCFACE_SIDE: f32 = 112.0;
+
+fn unchanged() -> f32 {
+    1.0
+}
+
+fn descriptor() -> String {
+    "descriptor".to_owned()
+}
+
 impl Recogniser {
-    /// Numbers of the landmarks that alignment uses, and their places in the chip in pixels.
+    /// Numbers of the points that alignment uses, and their places in the chip in pixels.
     pub(crate) fn reference_points(&self) -> (Vec<usize>, Vec<[f32; 2]>) {
         let side = self.input as f32;
+        if self.reference.is_empty() {
+            return ARCFACE.iter().map(|point| point.map(|at| at / ARCFACE_SIDE * side)).enumerate().unzip();
+        }
         let place = |fraction: f32| (self.padding + fraction) / (2.0 * self.padding + 1.0) * side;
         self.reference.iter().map(|&(number, x, y)| (number, [place(x), place(y)])).unzip()
+    }
+
+    fn check(&self, has_landmarks: bool, has_five: bool) -> Result<(), PackError> {
+        require((1..=MAX_EMBEDDING).contains(&self.dimensions), "recogniser.dimensions is out of range")?;
+        require((0.0..=2.0).contains(&self.padding), "recogniser.padding is out of range")?;
+        require(self.mean.is_finite() && self.mean.abs() <= 255.0, "recogniser.mean must be between -255 and 255")?;
+        require(self.scale > 0.0 && self.scale <= 1.0, "recogniser.scale must be above 0 and at most 1")?;
+        require((1..=64).contains(&self.output.len()), "recogniser.output must be 1 to 64 bytes long")?;
+        let points = match self.alignment {
+            Alignment::Landmarks => {
+                require(has_landmarks, "alignment by landmarks needs a section [landmarks]")?;
+                require(!self.reference.is_empty(), "alignment by landmarks needs recogniser.reference")?;
+                POINTS
+            }
+            Alignment::FivePoints => {
+                let absent = "alignment by five points needs a section [landmarks] or a detector of the kind yunet";
+                require(has_landmarks || has_five, absent)?;
+                let sized = !self.reference.is_empty() || self.padding == 0.0;
+                require(sized, "recogniser.padding needs recogniser.reference")?;
+                FIVE
+            }
+        };
+        let reference = &self.reference;
+        require(
+            reference.is_empty() || (2..=points).contains(&reference.len()),
+            "recogniser.reference has too few or too many points",
+        )?;
+        require(
+            reference.iter().all(|&(number, x, y)| number < points && x.is_finite() && y.is_finite()),
+            "a reference point is out of range",
+        )
     }
 }
 
@@ -104,9 +213,11 @@ impl Recogniser {
 pub(crate) struct Centre {
     pub(crate) file: String,
     pub(crate) blake3: String,
+    /// Where the file can be downloaded from.
+    pub(crate) url: Option<String>,
 }
 
-/// When two faces count as one person. Distances are Euclidean; the reasons for the numbers stand beside them in `pack.toml`.
+/// When two faces count as one person. In `pack.toml` `sure` and `maybe` are in the pack's own metric, here they are Euclidean; the reasons for the numbers stand beside them in `pack.toml`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
@@ -135,6 +246,13 @@ impl Thresholds {
         quality.width_px >= self.min_face_px && quality.score >= self.min_quality
     }
 
+    /// From one minus the cosine to the distance of vectors of length 1.
+    fn of_unit_vectors(self) -> Result<Self, PackError> {
+        require(self.maybe <= 2.0, "with the metric cosine, thresholds.maybe is at most 2")?;
+        let distance = |cosine: f32| (2.0 * cosine).sqrt();
+        Ok(Self { sure: distance(self.sure), maybe: distance(self.maybe), ..self })
+    }
+
     fn is_valid(&self) -> bool {
         let distances =
             [self.sure, self.maybe, self.template_sure, self.template_maybe, self.template_margin, self.min_face_px];
@@ -148,18 +266,30 @@ impl Thresholds {
 
 impl Manifest {
     pub(super) fn parse(text: &str) -> Result<Self, PackError> {
-        let manifest: Self = toml::from_str(text).map_err(|error| PackError::Manifest(Box::new(error)))?;
+        let mut manifest: Self = toml::from_str(text).map_err(|error| PackError::Manifest(Box::new(error)))?;
         manifest.check()?;
+        if manifest.recogniser.metric == Metric::Cosine {
+            manifest.thresholds = manifest.thresholds.of_unit_vectors()?;
+        }
         Ok(manifest)
     }
 
     /// `name@version-hash`; see [`Pack::id`](super::Pack::id).
     pub(super) fn id(&self) -> String {
         let mut hasher = blake3::Hasher::new_derive_key("inframe pack id 2026");
-        for hash in [&self.landmarks.blake3, &self.recogniser.blake3, &self.centre.blake3] {
+        let recogniser = &self.recogniser;
+        // Where there is no landmark net, the points come from the detector.
+        let points = self.landmarks.as_ref().map_or(&self.detector.blake3, |landmarks| &landmarks.blake3);
+        let centre = self.centre.as_ref().map_or("", |centre| &centre.blake3);
+        for hash in [points, &recogniser.blake3, centre] {
             hasher.update(hash.as_bytes());
         }
-        hasher.update(&[PIPELINE, u8::from(self.recogniser.mirrored)]);
+        hasher.update(&[PIPELINE, u8::from(recogniser.mirrored)]);
+        // Added to the format later: ids of packs that do not use it stay what they were.
+        let kinds = [recogniser.pixels as u8, recogniser.metric as u8, recogniser.alignment as u8];
+        if kinds != [0; 3] || (recogniser.mean, recogniser.scale) != (0.0, unchanged()) {
+            hasher.update(&kinds).update(&recogniser.mean.to_le_bytes()).update(&recogniser.scale.to_le_bytes());
+        }
         let (numbers, places) = self.recogniser.reference_points();
         for (number, place) in std::iter::zip(numbers, places) {
             hasher.update(&(number as u64).to_le_bytes());
@@ -168,31 +298,64 @@ impl Manifest {
         format!("{}@{}-{}", self.name, self.version, &hasher.finalize().to_hex()[..12])
     }
 
+    /// The files beside `pack.toml`.
+    pub(super) fn files(&self) -> Vec<PackFile> {
+        let file = |name: &str, blake3: &str, url: &Option<String>, limit| PackFile {
+            name: name.to_owned(),
+            blake3: blake3.to_owned(),
+            url: url.clone(),
+            limit,
+        };
+        let (detector, recogniser) = (&self.detector, &self.recogniser);
+        let mut files = vec![file(&detector.file, &detector.blake3, &detector.url, MAX_NETWORK_BYTES)];
+        files.extend(self.landmarks.iter().map(|part| file(&part.file, &part.blake3, &part.url, MAX_NETWORK_BYTES)));
+        files.push(file(&recogniser.file, &recogniser.blake3, &recogniser.url, MAX_NETWORK_BYTES));
+        files.extend(self.centre.iter().map(|part| file(&part.file, &part.blake3, &part.url, MAX_CENTRE_BYTES)));
+        files
+    }
+
     fn check(&self) -> Result<(), PackError> {
-        let require =
-            |holds: bool, otherwise: &'static str| if holds { Ok(()) } else { Err(PackError::Invalid(otherwise)) };
         require(self.format == FORMAT, "its format is not 1; a newer Inframe may read it")?;
         require(is_word(&self.name) && is_word(&self.version), "name and version must be 1 to 32 of a-z 0-9 . -")?;
-        let files = [&self.detector.file, &self.landmarks.file, &self.recogniser.file, &self.centre.file];
+        // The id, which begins with the name, is the name of a folder that must be seen.
+        require(!self.name.starts_with('.'), "the name must not begin with a dot")?;
         require(
-            files.iter().all(|file| is_word(file) && !file.starts_with('.')),
-            "a file name must be 1 to 32 of a-z 0-9 . -",
+            self.licence.len() <= MAX_LICENCE_BYTES,
+            "licence is longer than 200 bytes; name it, and put its text into provenance",
         )?;
-        let inputs = [self.detector.input, self.landmarks.input, self.recogniser.input];
-        require(inputs.iter().all(|side| (16..=MAX_INPUT_SIDE).contains(side)), "an input side is out of range")?;
-        require((1..=1_000_000).contains(&self.detector.boxes), "the number of boxes is out of range")?;
+        let files = self.files();
+        let is_name = |name: &str| is_word(name) && !name.starts_with('.') && name != super::MANIFEST;
+        require(
+            files.iter().all(|file| is_name(&file.name)),
+            "a file name must be 1 to 32 of a-z 0-9 . - and name a file in the pack's own folder",
+        )?;
+        require(files.iter().all(|file| is_hash(&file.blake3)), "a blake3 must be 64 of 0-9 a-f")?;
+        let mut urls = files.iter().filter_map(|file| file.url.as_deref());
+        require(urls.all(|url| url.len() <= MAX_URL_BYTES), "a url is longer than 2,000 bytes")?;
+        let landmarks = self.landmarks.as_ref().map(|landmarks| landmarks.input);
+        let mut inputs = [self.detector.input, self.recogniser.input].into_iter().chain(landmarks);
+        require(inputs.all(|side| (16..=MAX_INPUT_SIDE).contains(&side)), "an input side is out of range")?;
         require((0.0..1.0).contains(&self.detector.min_score), "detector.min_score must be between 0 and 1")?;
         require((0.0..=1.0).contains(&self.detector.max_overlap), "detector.max_overlap must be between 0 and 1")?;
-        require((1..=MAX_EMBEDDING).contains(&self.recogniser.dimensions), "recogniser.dimensions is out of range")?;
-        require((0.0..=2.0).contains(&self.recogniser.padding), "recogniser.padding is out of range")?;
-        let reference = &self.recogniser.reference;
-        require((2..=POINTS).contains(&reference.len()), "recogniser.reference needs 2 to 68 points")?;
-        require(
-            reference.iter().all(|&(number, x, y)| number < POINTS && x.is_finite() && y.is_finite()),
-            "a reference point is out of range",
-        )?;
+        let (boxes, input) = (self.detector.boxes, self.detector.input);
+        match self.detector.kind {
+            DetectorKind::Ssd => require((1..=1_000_000).contains(&boxes), "the number of boxes is out of range")?,
+            DetectorKind::Yunet => {
+                require(input.is_multiple_of(32) && input >= 64, "detector.input must be a multiple of 32 from 64 on")?;
+                require(boxes == 0, "detector.boxes is not for the kind yunet")?;
+            }
+        }
+        self.recogniser.check(landmarks.is_some(), self.detector.kind == DetectorKind::Yunet)?;
         require(self.thresholds.is_valid(), "the thresholds make no sense")
     }
+}
+
+fn require(holds: bool, otherwise: &'static str) -> Result<(), PackError> {
+    if holds { Ok(()) } else { Err(PackError::Invalid(otherwise)) }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Fit for a file name on every system and for an id that people read: no separator, no surprise (D8).
@@ -232,6 +395,7 @@ mod tests {
             ("min_score = 0.5", "min_score = nan"),
             ("padding = 0.25", "padding = -1.0"),
             ("format = 1", "format = 2"),
+            ("name = \"face-api\"", "name = \".new-1\""),
             ("[27, ", "[68, "),
         ] {
             let text = BUILTIN.replacen(from, to, 1);

@@ -14,12 +14,12 @@ use thiserror::Error;
 
 pub use builtin::pinned_hash;
 pub use manifest::Thresholds;
-pub(crate) use manifest::{Detector, DetectorKind, Landmarks, Manifest, Recogniser};
+pub(crate) use manifest::{Alignment, Detector, DetectorKind, Landmarks, Manifest, Metric, Pixels, Recogniser};
 
 use crate::limits::{MAX_CENTRE_BYTES, MAX_MANIFEST_BYTES, MAX_NETWORK_BYTES};
 
 /// File name of the manifest within a pack.
-const MANIFEST: &str = "pack.toml";
+pub const MANIFEST: &str = "pack.toml";
 
 /// Why a pack was refused.
 #[derive(Debug, Error)]
@@ -37,7 +37,7 @@ pub enum PackError {
         source: io::Error,
     },
     /// A file is larger than any real one.
-    #[error("{file} of the model pack is larger than {limit} bytes")]
+    #[error("the file {file} of the model pack is larger than {limit} bytes")]
     TooLarge {
         /// File name.
         file: String,
@@ -45,13 +45,13 @@ pub enum PackError {
         limit: u64,
     },
     /// `pack.toml` is not valid TOML or lacks a field.
-    #[error("pack.toml cannot be read")]
+    #[error("the file pack.toml cannot be read")]
     Manifest(#[source] Box<toml::de::Error>),
     /// `pack.toml` has a value that makes no sense.
-    #[error("pack.toml: {0}")]
+    #[error("in pack.toml: {0}")]
     Invalid(&'static str),
     /// A file is not the one that `pack.toml` pins.
-    #[error("{file} of the model pack is damaged: its hash is {found}, pack.toml has {expected}")]
+    #[error("the file {file} of the model pack is damaged: its hash is {found}, pack.toml has {expected}")]
     Damaged {
         /// File name.
         file: String,
@@ -74,7 +74,7 @@ pub struct Pack {
     id: String,
     manifest: Manifest,
     detector: Cow<'static, [u8]>,
-    landmarks: Cow<'static, [u8]>,
+    landmarks: Option<Cow<'static, [u8]>>,
     recogniser: Cow<'static, [u8]>,
     centre: Vec<f32>,
 }
@@ -90,10 +90,42 @@ impl std::fmt::Debug for Pack {
 pub struct PackFacts {
     /// [`Pack::id`].
     pub id: String,
+    /// The name for people.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Licence of the weights as the pack states it.
+    pub licence: String,
+    /// Where the weights come from, as the pack states it.
+    pub provenance: String,
     /// [`Pack::centre`].
     pub centre: Vec<f32>,
     /// [`Pack::thresholds`].
     pub thresholds: Thresholds,
+    /// The files beside `pack.toml`.
+    pub files: Vec<PackFile>,
+}
+
+/// A file that `pack.toml` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackFile {
+    /// Its name in the pack's folder, fit for a file name everywhere.
+    pub name: String,
+    /// BLAKE3 in lowercase hex.
+    pub blake3: String,
+    /// Where it can be downloaded from, if the pack says so.
+    pub url: Option<String>,
+    /// The most bytes that it may have.
+    pub limit: u64,
+}
+
+/// The file of the built-in pack with this BLAKE3 (lowercase hex), which other packs may be made of.
+#[must_use]
+pub fn builtin_file(blake3: &str) -> Option<&'static [u8]> {
+    let manifest = Manifest::parse(builtin::MANIFEST).ok()?;
+    let wanted = manifest.files().into_iter().find(|file| file.blake3 == blake3)?;
+    let (_, bytes) = builtin::FILES?.iter().find(|(name, _)| *name == wanted.name)?;
+    Some(bytes)
 }
 
 impl PackFacts {
@@ -104,14 +136,67 @@ impl PackFacts {
     /// As [`Pack::builtin`], but for the networks.
     pub fn builtin() -> Result<Self, PackError> {
         let files = builtin::FILES.ok_or(PackError::NotBuiltIn)?;
-        let manifest = Manifest::parse(builtin::MANIFEST)?;
-        let numbers = files.iter().find(|(name, _)| *name == manifest.centre.file).map_or(&[][..], |(_, bytes)| bytes);
-        Ok(Self {
-            id: manifest.id(),
-            centre: parse_centre(numbers, manifest.recogniser.dimensions)?,
-            thresholds: manifest.thresholds,
+        Self::read(|wanted| {
+            if wanted == MANIFEST {
+                return Ok(builtin::MANIFEST.as_bytes());
+            }
+            let found = files.iter().find(|(name, _)| *name == wanted).map(|(_, bytes)| *bytes);
+            found.ok_or_else(|| io::ErrorKind::NotFound.into())
         })
     }
+
+    /// Of a pack of which `open` gives `pack.toml` and the centre file; networks are not opened.
+    ///
+    /// # Errors
+    /// As [`Pack::load`], but for the networks.
+    pub fn read<R: Read>(open: impl Fn(&str) -> io::Result<R>) -> Result<Self, PackError> {
+        let read = |file: &str, limit: u64| {
+            let opened = open(file).map_err(|source| PackError::Read { path: file.into(), source })?;
+            read_bounded(opened, file, limit)
+        };
+        Self::assemble(&read(MANIFEST, MAX_MANIFEST_BYTES)?, |centre| read(centre, MAX_CENTRE_BYTES))
+    }
+
+    /// The files that a `pack.toml` names, before any of them is there.
+    ///
+    /// # Errors
+    /// When it makes no sense.
+    pub fn files_of(manifest: &[u8]) -> Result<Vec<PackFile>, PackError> {
+        if manifest.len() as u64 > MAX_MANIFEST_BYTES {
+            return Err(PackError::TooLarge { file: MANIFEST.to_owned(), limit: MAX_MANIFEST_BYTES });
+        }
+        Ok(Manifest::parse(text(manifest)?)?.files())
+    }
+
+    fn assemble(manifest: &[u8], read: impl Fn(&str) -> Result<Vec<u8>, PackError>) -> Result<Self, PackError> {
+        let manifest = Manifest::parse(text(manifest)?)?;
+        let numbers = manifest.centre.as_ref().map(|part| {
+            let bytes = read(&part.file)?;
+            check_hash(&part.file, &part.blake3, &bytes).map(|()| bytes)
+        });
+        Ok(Self {
+            id: manifest.id(),
+            centre: parse_centre(numbers.transpose()?.as_deref(), manifest.recogniser.dimensions)?,
+            files: manifest.files(),
+            thresholds: manifest.thresholds,
+            name: manifest.name,
+            version: manifest.version,
+            licence: manifest.licence,
+            provenance: manifest.provenance,
+        })
+    }
+}
+
+fn text(manifest: &[u8]) -> Result<&str, PackError> {
+    std::str::from_utf8(manifest).map_err(|_| PackError::Invalid("it is not UTF-8"))
+}
+
+fn check_hash(file: &str, expected: &str, bytes: &[u8]) -> Result<(), PackError> {
+    let found = blake3::hash(bytes).to_hex();
+    if found.as_str() == expected {
+        return Ok(());
+    }
+    Err(PackError::Damaged { file: file.to_owned(), expected: expected.to_owned(), found: found.to_string() })
 }
 
 impl Pack {
@@ -127,14 +212,25 @@ impl Pack {
         })
     }
 
+    /// A pack of which `open` gives each file by its name in the pack.
+    ///
+    /// # Errors
+    /// As [`Pack::load`].
+    pub fn read<R: Read>(open: impl Fn(&str) -> io::Result<R>) -> Result<Self, PackError> {
+        let read = |file: &str, limit: u64| {
+            let opened = open(file).map_err(|source| PackError::Read { path: file.into(), source })?;
+            read_bounded(opened, file, limit)
+        };
+        let manifest = read(MANIFEST, MAX_MANIFEST_BYTES)?;
+        Self::assemble(text(&manifest)?, |file, limit| read(file, limit).map(Cow::Owned))
+    }
+
     /// A pack that the user added as a folder.
     ///
     /// # Errors
     /// When a file is missing, too large, or not the one that `pack.toml` pins, or when `pack.toml` makes no sense.
     pub fn load(folder: &Path) -> Result<Self, PackError> {
-        let manifest = read_bounded(folder, MANIFEST, MAX_MANIFEST_BYTES)?;
-        let manifest = String::from_utf8(manifest).map_err(|_| PackError::Invalid("it is not UTF-8"))?;
-        Self::assemble(&manifest, |file, limit| read_bounded(folder, file, limit).map(Cow::Owned))
+        Self::read(|file| std::fs::File::open(folder.join(file)))
     }
 
     fn assemble(
@@ -144,21 +240,18 @@ impl Pack {
         let manifest = Manifest::parse(manifest)?;
         let pinned = |file: &str, expected: &str, limit: u64| {
             let bytes = read(file, limit)?;
-            let found = blake3::hash(&bytes).to_hex();
-            if found.as_str() == expected {
-                return Ok(bytes);
-            }
-            Err(PackError::Damaged { file: file.to_owned(), expected: expected.to_owned(), found: found.to_string() })
+            check_hash(file, expected, &bytes).map(|()| bytes)
         };
-        let (detector, landmarks) = (&manifest.detector, &manifest.landmarks);
-        let (recogniser, centre) = (&manifest.recogniser, &manifest.centre);
-        let numbers = pinned(&centre.file, &centre.blake3, MAX_CENTRE_BYTES)?;
+        let (detector, recogniser) = (&manifest.detector, &manifest.recogniser);
+        let landmarks = manifest.landmarks.as_ref();
+        let landmarks = landmarks.map(|part| pinned(&part.file, &part.blake3, MAX_NETWORK_BYTES)).transpose()?;
+        let numbers = manifest.centre.as_ref().map(|part| pinned(&part.file, &part.blake3, MAX_CENTRE_BYTES));
         Ok(Self {
             id: manifest.id(),
-            centre: parse_centre(&numbers, recogniser.dimensions)?,
+            centre: parse_centre(numbers.transpose()?.as_deref(), recogniser.dimensions)?,
             detector: pinned(&detector.file, &detector.blake3, MAX_NETWORK_BYTES)?,
-            landmarks: pinned(&landmarks.file, &landmarks.blake3, MAX_NETWORK_BYTES)?,
             recogniser: pinned(&recogniser.file, &recogniser.blake3, MAX_NETWORK_BYTES)?,
+            landmarks,
             manifest,
         })
     }
@@ -208,8 +301,8 @@ impl Pack {
         &self.detector
     }
 
-    pub(crate) fn landmarks(&self) -> &[u8] {
-        &self.landmarks
+    pub(crate) fn landmarks(&self) -> Option<&[u8]> {
+        self.landmarks.as_deref()
     }
 
     pub(crate) fn recogniser(&self) -> &[u8] {
@@ -217,19 +310,19 @@ impl Pack {
     }
 }
 
-fn read_bounded(folder: &Path, file: &str, limit: u64) -> Result<Vec<u8>, PackError> {
-    let path = folder.join(file);
+fn read_bounded(from: impl Read, file: &str, limit: u64) -> Result<Vec<u8>, PackError> {
     let mut bytes = Vec::new();
-    std::fs::File::open(&path)
-        .and_then(|opened| opened.take(limit + 1).read_to_end(&mut bytes))
-        .map_err(|source| PackError::Read { path, source })?;
+    let read = from.take(limit + 1).read_to_end(&mut bytes);
+    read.map_err(|source| PackError::Read { path: file.into(), source })?;
     if bytes.len() as u64 > limit {
         return Err(PackError::TooLarge { file: file.to_owned(), limit });
     }
     Ok(bytes)
 }
 
-fn parse_centre(json: &[u8], expected: usize) -> Result<Vec<f32>, PackError> {
+/// Zero when the pack has no centre file.
+fn parse_centre(json: Option<&[u8]>, expected: usize) -> Result<Vec<f32>, PackError> {
+    let Some(json) = json else { return Ok(vec![0.0; expected]) };
     let numbers: Vec<f32> = serde_json::from_slice(json).map_err(|_| PackError::Centre { expected })?;
     if numbers.len() == expected && numbers.iter().all(|number| number.is_finite()) {
         Ok(numbers)

@@ -6,6 +6,7 @@ mod guardians;
 mod import;
 mod invites;
 mod local_api;
+mod models;
 mod people;
 mod recovery;
 mod secrecy;

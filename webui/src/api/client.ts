@@ -110,6 +110,10 @@ export const api = {
   watchFolder: (path: string) => json<T.SettingsView>('POST', '/watched-folders', { path }),
   unwatchFolder: (path: string) => json<T.SettingsView>('DELETE', `/watched-folders?path=${id(path)}`),
 
+  models: () => json<T.ModelsView>('GET', '/models'),
+  addModel: (body: T.AddModelBody) => json<T.ModelsView>('POST', '/models', body),
+  useModel: (pack: string) => json<T.ModelsView>('POST', '/models/use', { pack }),
+
   quarantine: () => json<T.QuarantinedView[]>('GET', '/quarantine'),
   retryQuarantined: (id: string) => json<T.QuarantinedView[]>('POST', `/quarantine/${encodeURIComponent(id)}/retry`),
   startImport: (path: string) => json<T.ImportView>('POST', '/imports', { path }),

@@ -66,6 +66,10 @@ pub struct Frame {
     pub quality: f32,
     /// A small still of the face, JPEG.
     pub still: Vec<u8>,
+    /// The face with its surroundings, JPEG.
+    pub source: Vec<u8>,
+    /// The model pack of the embedding.
+    pub pack: String,
 }
 
 /// What a frame led to.

@@ -19,6 +19,8 @@ fn frame(yaw: f32, pitch: f32) -> Frame {
         embedding: Embedding(vec![0.1; 128]),
         quality: 0.8,
         still: vec![1],
+        source: vec![2],
+        pack: "pack".into(),
     }
 }
 

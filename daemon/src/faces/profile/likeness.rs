@@ -29,14 +29,13 @@ pub struct Likable {
 }
 
 impl Profiles {
-    /// The embedding to announce: the mean of the selfies of the current pack, with the best still.
+    /// The embedding to announce: the mean of the selfies of a pack, with the best still.
     #[must_use]
-    pub fn portrait(&self, profile: ProfileId) -> Option<Likable> {
+    pub fn portrait(&self, profile: ProfileId, pack: &str) -> Option<Likable> {
         let held = self.held();
         let of_it: Vec<&StoredSelfie> = held.selfies_of(profile).map(|(_, selfie)| selfie).collect();
         let live = of_it.iter().all(|selfie| selfie.live);
-        let usable: Vec<&&StoredSelfie> =
-            of_it.iter().filter(|s| s.pack == self.pack && !s.embedding.is_empty()).collect();
+        let usable: Vec<&&StoredSelfie> = of_it.iter().filter(|s| s.pack == pack && !s.embedding.is_empty()).collect();
         let best = usable.iter().max_by(|a, b| a.quality.total_cmp(&b.quality))?;
         let mut mean = vec![0f32; best.embedding.len()];
         for selfie in &usable {
@@ -47,24 +46,23 @@ impl Profiles {
         Some(Likable { embedding: mean, still: best.still.clone(), live })
     }
 
-    /// Embeddings of a profile's selfies, of the current pack.
+    /// Embeddings of a profile's selfies, of the pack in use.
     #[must_use]
     pub fn embeddings(&self, profile: ProfileId) -> Vec<Vec<f32>> {
+        let pack = self.pack.get();
         let held = self.held();
-        let usable = held.selfies_of(profile).map(|(_, selfie)| selfie);
-        usable
-            .filter(|one| one.pack == self.pack && !one.embedding.is_empty())
-            .map(|one| one.embedding.clone())
-            .collect()
+        let usable = held.selfies_of(profile).map(|(_, selfie)| selfie).filter(|one| one.pack == pack.id);
+        usable.map(|selfie| selfie.embedding.clone()).filter(|embedding| !embedding.is_empty()).collect()
     }
 
     /// Whether a face is that of a profile, by the full embedding; children's by stricter thresholds.
     #[must_use]
     pub fn likeness(&self, profile: ProfileId, pack: &str, embedding: &[f32]) -> Likeness {
         let factor = if profile == ProfileId::ME { 1.0 } else { CHILD_STRICTNESS };
+        let thresholds = self.pack.get().thresholds;
         match self.nearest(profile, pack, embedding) {
-            Some(d) if d <= self.sure * factor => Likeness::Sure(d),
-            Some(d) if d <= self.maybe * factor => Likeness::Perhaps(d),
+            Some(d) if d <= thresholds.sure * factor => Likeness::Sure(d),
+            Some(d) if d <= thresholds.maybe * factor => Likeness::Perhaps(d),
             _ => Likeness::No,
         }
     }
@@ -82,7 +80,8 @@ impl Profiles {
     #[must_use]
     pub fn may_be(&self, profile: ProfileId, pack: &str, embedding: &[f32]) -> bool {
         // Not by a child's stricter thresholds: here they would only make enrolment tedious.
-        self.nearest(profile, pack, embedding).is_none_or(|nearest| nearest <= self.maybe)
+        let maybe = self.pack.get().thresholds.maybe;
+        self.nearest(profile, pack, embedding).is_none_or(|nearest| nearest <= maybe)
     }
 }
 

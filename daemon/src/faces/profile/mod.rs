@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use inframe_protocol::limits::MAX_LIVE_FIND_MES;
 
 use super::consent::Scope;
+use super::pack::{ActivePack, Pack};
 use crate::clock::now_ms;
 use crate::vault::{Batch, Kind, Vault, VaultError};
 
@@ -27,7 +28,8 @@ pub const MAX_SELFIES: usize = 8;
 /// Profiles of one node, the owner's included: as many as may be announced in one event (rule R38 of the protocol).
 pub const MAX_PROFILES: usize = MAX_LIVE_FIND_MES;
 
-type SelfieId = [u8; 8];
+/// Names a selfie.
+pub type SelfieId = [u8; 8];
 
 /// Key of the standing consent to face finding; receipts are kept under their time beside it.
 const STANDING: &[u8] = b"faces";
@@ -53,20 +55,18 @@ impl Held {
 #[derive(Clone)]
 pub struct Profiles {
     vault: Vault,
-    pack: String,
-    sure: f32,
-    maybe: f32,
+    pack: ActivePack,
     held: Arc<Mutex<Held>>,
     /// Held from the check of consent to the commit of what it allows, and while everything is erased.
     gate: Arc<Mutex<()>>,
 }
 
 impl Profiles {
-    /// Reads them from the catalog. `sure` and `maybe` are the pack's raw distance thresholds.
+    /// Reads them from the catalog. Only selfies of the pack in use count.
     ///
     /// # Errors
     /// When the vault cannot be read.
-    pub fn open(vault: Vault, pack: String, sure: f32, maybe: f32) -> Result<Self, VaultError> {
+    pub fn open(vault: Vault, pack: ActivePack) -> Result<Self, VaultError> {
         let catalog = vault.catalog();
         let mut selfies = Vec::new();
         for (key, selfie) in catalog.scan_versioned::<StoredSelfie>(Kind::Selfie)? {
@@ -79,7 +79,7 @@ impl Profiles {
         }
         let consent = catalog.get_versioned(Kind::Consent, STANDING)?;
         let held = Held { selfies, children, consent };
-        Ok(Self { vault, pack, sure, maybe, held: Arc::new(Mutex::new(held)), gate: Arc::default() })
+        Ok(Self { vault, pack, held: Arc::new(Mutex::new(held)), gate: Arc::default() })
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -266,6 +266,38 @@ impl Profiles {
         batch.remove(Kind::Selfie, &key);
         self.vault.catalog().commit(batch)?;
         self.held().selfies.retain(|(known, _)| known.as_slice() != key);
+        Ok(())
+    }
+
+    /// Every selfie of every profile.
+    #[must_use]
+    pub fn all_selfies(&self) -> Vec<(SelfieId, StoredSelfie)> {
+        self.held().selfies.clone()
+    }
+
+    /// Uses another model pack from now on, with these selfies described by it, all in one commit with `batch`. Selfies that were removed
+    /// meanwhile stay away.
+    ///
+    /// # Errors
+    /// When the vault fails; nothing is changed then.
+    pub fn change_pack(
+        &self,
+        pack: Pack,
+        selfies: Vec<(SelfieId, StoredSelfie)>,
+        mut batch: Batch,
+    ) -> Result<(), ProfileError> {
+        let _no_erasure = self.gate();
+        let mut held = self.held();
+        let mut next = held.selfies.clone();
+        for (id, selfie) in selfies {
+            if let Some((_, known)) = next.iter_mut().find(|(known, _)| *known == id) {
+                batch.put_versioned(Kind::Selfie, id, &selfie)?;
+                *known = selfie;
+            }
+        }
+        self.vault.catalog().commit(batch)?;
+        held.selfies = next;
+        self.pack.set(pack);
         Ok(())
     }
 

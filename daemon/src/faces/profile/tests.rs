@@ -1,5 +1,7 @@
 //! Profiles over a real vault; embeddings are made up.
 
+use inframe_models::{PackFacts, Thresholds};
+
 use super::*;
 use crate::data_dir::DataDir;
 use crate::vault::KeyFile;
@@ -12,7 +14,12 @@ fn vault(folder: &tempfile::TempDir) -> Vault {
 }
 
 fn open(folder: &tempfile::TempDir) -> Profiles {
-    Profiles::open(vault(folder), PACK.into(), 0.5, 0.6).unwrap()
+    Profiles::open(vault(folder), ActivePack::new(pack(PACK))).unwrap()
+}
+
+fn pack(id: &str) -> Pack {
+    let thresholds = PackFacts::builtin().unwrap().thresholds;
+    Pack { id: id.into(), mean: vec![0.0; 2], thresholds: Thresholds { sure: 0.5, maybe: 0.6, ..thresholds } }
 }
 
 fn consented(folder: &tempfile::TempDir) -> Profiles {
@@ -93,13 +100,13 @@ fn a_child_is_recognised_by_stricter_thresholds() {
 fn a_portrait_is_live_only_when_every_selfie_is() {
     let folder = tempfile::tempdir().unwrap();
     let profiles = consented(&folder);
-    assert_eq!(profiles.portrait(ProfileId::ME), None);
+    assert_eq!(profiles.portrait(ProfileId::ME, PACK), None);
     profiles.add_selfies(ProfileId::ME, vec![selfie(0.0, true), selfie(0.2, true)]).unwrap();
-    let portrait = profiles.portrait(ProfileId::ME).unwrap();
+    let portrait = profiles.portrait(ProfileId::ME, PACK).unwrap();
     assert!(portrait.live);
     assert!((portrait.embedding[0] - 0.1).abs() < 1e-6, "the mean of both");
     profiles.add_selfies(ProfileId::ME, vec![selfie(0.1, false)]).unwrap();
-    assert!(!profiles.portrait(ProfileId::ME).unwrap().live);
+    assert!(!profiles.portrait(ProfileId::ME, PACK).unwrap().live);
 }
 
 #[test]
@@ -147,4 +154,27 @@ fn erasing_everything_erases_children_as_well() {
     let profiles = open(&folder);
     assert_eq!((profiles.consent_at(), profiles.ids().len()), (None, 1));
     assert!(profiles.selfies(child).is_empty());
+}
+
+#[test]
+fn selfies_and_pack_change_together_and_selfies_of_other_packs_do_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let profiles = consented(&folder);
+    profiles.add_selfies(ProfileId::ME, vec![selfie(0.1, true), selfie(0.2, true)]).unwrap();
+    let all = profiles.all_selfies();
+    let (kept, removed) = (all[0].clone(), all[1].clone());
+    profiles.remove_selfie(ProfileId::ME, &data_encoding::HEXLOWER.encode(&removed.0)).unwrap();
+    let described = |(id, one): (SelfieId, StoredSelfie)| {
+        (id, StoredSelfie { pack: "other".into(), embedding: vec![3.0, 0.0, 0.0], ..one })
+    };
+    profiles.change_pack(pack("other"), vec![described(kept), described(removed)], Batch::default()).unwrap();
+    assert_eq!(profiles.all_selfies().len(), 1, "what was removed meanwhile stays away");
+    assert_eq!(profiles.likeness(ProfileId::ME, "other", &[3.1, 0.0, 0.0]), Likeness::Sure(3.1 - 3.0));
+    assert_eq!(profiles.likeness(ProfileId::ME, PACK, &[0.1, 0.0]), Likeness::No);
+    assert_eq!(profiles.portrait(ProfileId::ME, PACK), None);
+    assert_eq!(profiles.portrait(ProfileId::ME, "other").unwrap().embedding, [3.0, 0.0, 0.0]);
+    drop(profiles);
+    let again = Profiles::open(vault(&folder), ActivePack::new(pack("other"))).unwrap();
+    assert_eq!(again.all_selfies().len(), 1);
+    assert!(again.portrait(ProfileId::ME, "other").is_some());
 }

@@ -28,7 +28,7 @@ pub(super) fn me(core: &Core, grouping: &Grouping) -> Option<PersonId> {
     if mine.is_empty() { None } else { grouping.recognise(&mine) }
 }
 
-/// The face that stands for a person: the one that the owner chose, else the best of those that stand for their looks.
+/// The face that stands for a person: the one that the owner chose, else the best of those that stand for their largest look.
 fn cover(core: &Core, grouping: &Grouping, summary: &Summary) -> Option<FaceRef> {
     let chosen = summary.person.cover.and_then(|(asset, spot)| grouping.find(asset, &spot));
     let is_theirs = |face: &FaceRef| grouping.person_of(*face) == Some(summary.id);
@@ -36,7 +36,7 @@ fn cover(core: &Core, grouping: &Grouping, summary: &Summary) -> Option<FaceRef>
         let quality = |face: &FaceRef| {
             core.faces.of(face.asset).and_then(|all| all.faces.get(usize::from(face.index)).map(|face| face.quality))
         };
-        let exemplars = grouping.exemplars(summary.id);
+        let exemplars = grouping.main_exemplars(summary.id);
         let best = exemplars.into_iter().max_by(|a, b| quality(a).unwrap_or(0.0).total_cmp(&quality(b).unwrap_or(0.0)));
         best.or_else(|| grouping.faces_of(summary.id).next())
     })

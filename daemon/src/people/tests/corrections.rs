@@ -97,6 +97,17 @@ fn merged_people_keep_a_name_and_find_both_looks() {
 }
 
 #[test]
+fn one_face_that_looks_otherwise_does_not_come_to_stand_for_them() {
+    let mut grouping = family();
+    let one = name(&mut grouping, at(0, 0), "one");
+    grouping.put(asset(9), photo(&[3], 9));
+    grouping.assign(at(9, 0), Some(one)).unwrap();
+    assert!(grouping.exemplars(one).contains(&at(9, 0)));
+    let main = grouping.main_exemplars(one);
+    assert!(!main.is_empty() && !main.contains(&at(9, 0)));
+}
+
+#[test]
 fn a_named_face_moves_the_one_that_was_taken_for_them() {
     let mut grouping = family();
     let one = name(&mut grouping, at(0, 0), "one");

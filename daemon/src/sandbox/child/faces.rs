@@ -1,17 +1,24 @@
 //! Faces of a photo, and the one face of a selfie.
 
-use image::RgbImage;
-use inframe_models::{Effort, Engine, Face, Pack, Rect};
+use std::ffi::OsString;
+use std::path::Path;
 
-use super::decode::Checked;
+use image::RgbImage;
+use inframe_models::{Effort, Engine, Face, Rect, photo};
+
+use super::decode::{Checked, encode};
 use super::{Outcome, still};
 use crate::sandbox::limits;
 use crate::sandbox::message::{Answer, FoundFaces};
+use crate::sandbox::model::ModelFiles;
 use crate::sandbox::refusal::{Refusal, tame};
 
 /// The face engine, loaded at the first job that needs it.
 #[derive(Default)]
 pub(super) struct LazyEngine {
+    files: ModelFiles,
+    /// Why the files could not be opened, if so.
+    absent: Option<String>,
     engine: Option<Engine>,
 }
 
@@ -28,11 +35,26 @@ impl From<Refusal> for Trouble {
 }
 
 impl LazyEngine {
+    /// An engine for the pack in a folder; to be called before the child is confined.
+    pub(super) fn of_pack(folder: OsString, id: OsString) -> Self {
+        match ModelFiles::open(Path::new(&folder), id.to_string_lossy().into_owned()) {
+            Ok(files) => Self { files, ..Self::default() },
+            Err(error) => Self { absent: Some(format!("its files cannot be opened ({error})")), ..Self::default() },
+        }
+    }
+
+    /// Loads the model and has it look at something.
+    pub(super) fn try_out(&mut self) -> Result<Outcome, Refusal> {
+        let tried =
+            self.engine().and_then(|engine| engine.try_out().map_err(|error| Trouble::Engine(error.to_string())));
+        settle(tried.map(|()| (Answer::ModelRuns, Vec::new())))
+    }
+
     pub(super) fn faces(&mut self, file: &[u8]) -> Result<Outcome, Refusal> {
         settle(self.look(file, Effort::Normal).map(|looked| {
             let Looked { width, height, .. } = looked;
             let faces = looked.faces.iter().map(|face| looked.in_full_size(face)).collect();
-            (Answer::Faces(FoundFaces { width, height, faces }), Vec::new())
+            (Answer::Faces(FoundFaces { pack: String::new(), width, height, faces }), Vec::new())
         }))
     }
 
@@ -41,8 +63,7 @@ impl LazyEngine {
             let face = subject(&looked.faces)?;
             lit(&looked.image, face)?;
             usable(face, self.engine.as_ref().map_or(0.0, |engine| engine.thresholds().min_enrol_quality))?;
-            let still = still::encode(&looked.image, face.rect)?;
-            Ok((Answer::Enrolled(Box::new(looked.in_full_size(face))), vec![still]))
+            Ok(looked.enrolled(face)?)
         }))
     }
 
@@ -55,8 +76,7 @@ impl LazyEngine {
             };
             lit(&looked.image, face)?;
             large_and_sharp(face)?;
-            let still = still::encode(&looked.image, face.rect)?;
-            Ok((Answer::Enrolled(Box::new(looked.in_full_size(face))), vec![still]))
+            Ok(looked.enrolled(face)?)
         }))
     }
 
@@ -70,9 +90,11 @@ impl LazyEngine {
     }
 
     fn engine(&mut self) -> Result<&Engine, Trouble> {
+        if let Some(why) = &self.absent {
+            return Err(Trouble::Engine(why.clone()));
+        }
         if self.engine.is_none() {
-            let pack = Pack::builtin().map_err(|error| Trouble::Engine(error.to_string()))?;
-            self.engine = Some(Engine::load(&pack).map_err(|error| Trouble::Engine(error.to_string()))?);
+            self.engine = Some(self.files.load().map_err(Trouble::Engine)?);
         }
         self.engine.as_ref().ok_or_else(|| Trouble::Engine("the face model is not loaded".to_string()))
     }
@@ -97,6 +119,24 @@ struct Looked {
 }
 
 impl Looked {
+    /// The face as the one that somebody enrols with.
+    fn enrolled(&self, face: &Face) -> Result<Outcome, Refusal> {
+        let still = still::encode(&self.image, face.rect)?;
+        let source = self.source(face.rect)?;
+        let still_bytes = u32::try_from(still.len()).unwrap_or(u32::MAX);
+        Ok((Answer::Enrolled { face: Box::new(self.in_full_size(face)), still_bytes }, vec![still, source]))
+    }
+
+    /// The face with its surroundings, as a JPEG.
+    fn source(&self, rect: Rect) -> Result<Vec<u8>, Refusal> {
+        let (across, down) = (rect.w * limits::SOURCE_MARGIN, rect.h * limits::SOURCE_MARGIN);
+        let wide = Rect::from_corners(rect.x - across, rect.y - down, rect.right() + across, rect.bottom() + down);
+        let wide = wide.within(self.image.width(), self.image.height());
+        let (x, y) = (wide.x.floor() as u32, wide.y.floor() as u32);
+        let part = image::imageops::crop_imm(&self.image, x, y, wide.w.ceil() as u32, wide.h.ceil() as u32).to_image();
+        encode(&photo::flatten(photo::shrink(part.into(), limits::SOURCE_PX)), None)
+    }
+
     /// The face in pixels of the whole photo; its quality stays that of the pixels that were looked at.
     fn in_full_size(&self, face: &Face) -> Face {
         let scale_x = self.width as f32 / self.image.width() as f32;

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
 use super::message::{Answer, Hello, Job, Taken, VERSION};
+use super::model::PACK_ARGUMENT;
 use super::refusal::Refusal;
 use super::{confinement, frame};
 
@@ -36,10 +37,14 @@ pub fn main(filter: RenditionFilter, mut arguments: impl Iterator<Item = OsStrin
     let (Ok(stdin), Ok(stdout)) = (stdin, stdout) else { return ExitCode::FAILURE };
     // Plain files: the standard streams would buffer and look for line ends in megabytes of pixels.
     let (mut stdin, mut stdout) = (File::from(stdin), File::from(stdout));
-    let mut engine = faces::LazyEngine::default();
+    let argument = arguments.next().unwrap_or_default();
+    let mut engine = match argument == PACK_ARGUMENT {
+        true => faces::LazyEngine::of_pack(arguments.next().unwrap_or_default(), arguments.next().unwrap_or_default()),
+        false => faces::LazyEngine::default(),
+    };
     // From here on no file can be opened: whatever is read from one belongs above this line.
     let report = confinement::worker();
-    if arguments.next().is_some_and(|argument| argument == PROBE_ARGUMENT) {
+    if argument == PROBE_ARGUMENT {
         return probe::attempt(&arguments.next().unwrap_or_default().to_string_lossy());
     }
     if frame::write(&mut stdout, &Hello { version: VERSION, report }, &[]).is_err() {
@@ -84,6 +89,7 @@ fn perform(job: &Job, file: &[u8], filter: RenditionFilter, engine: &mut faces::
         Job::Crop { rect, margin, long_side_px } => {
             decode::crop(file, *rect, *margin, *long_side_px).map(|jpeg| (Answer::Image, vec![jpeg]))
         }
+        Job::TryModel => engine.try_out(),
         Job::Pair { photo_bytes } => {
             let at = usize::try_from(*photo_bytes).unwrap_or(usize::MAX).min(file.len());
             let (photo, film) = file.split_at(at);

@@ -5,6 +5,7 @@ mod event;
 mod exchange;
 mod import;
 pub(super) mod live;
+mod models;
 mod people;
 mod profile;
 mod quarantine;
@@ -37,6 +38,7 @@ where
         .merge(import::routes())
         .merge(timeline::routes())
         .merge(asset::routes())
+        .merge(models::routes())
         .merge(profile::routes())
         .merge(people::routes())
         .merge(quarantine::routes())

@@ -16,10 +16,10 @@ use crate::workers::{Core, Job, blocking};
 
 /// One step: the newest video that was looked at and not yet searched.
 pub(crate) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
-    if core.profile.consent_at().is_none() {
+    if core.profile.consent_at().is_none() || core.packs.trouble().is_some() {
         return Ok(Step::default());
     }
-    let pack = core.pack.id.clone();
+    let pack = core.pack().id.clone();
     let is_wanted = |asset: &StoredAsset| {
         asset.grid.is_some()
             && match &asset.faces {
@@ -57,7 +57,11 @@ pub(crate) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
             })
             .await??;
         }
-        Ok(None) => return Ok(Step::default()),
+        Ok(None) => {
+            // With another pack it begins anew.
+            core.board.ring(Job::VideoFaces);
+            return Ok(Step::default());
+        }
         Err(error) if error.is_final() || error.is_strike() => {
             blocking(move || {
                 fail(&keeper, id, &error)?;
@@ -70,7 +74,7 @@ pub(crate) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
     Ok(Step { done: 1, ..Step::default() })
 }
 
-/// All people of a video; `None` when consent was taken back meanwhile.
+/// All people of a video; `None` when consent was taken back or the model pack was changed meanwhile.
 async fn search(
     core: &Arc<Core>,
     id: AssetId,
@@ -79,6 +83,7 @@ async fn search(
 ) -> Result<Option<StoredFaces>, VideoError> {
     let working = Working::begin(core, id, Job::VideoFaces, duration_ms(asset));
     let mut frames = core.videos.frames(input, duration_ms(asset))?;
+    let pack = core.pack();
     let mut tracks = Tracks::default();
     let mut seen_any = false;
     while let Some(frame) = frames.next().await? {
@@ -89,10 +94,11 @@ async fn search(
         // Meanwhile the tool waits at its full pipe.
         core.background.running().await;
         match core.sandbox.faces(frame.jpeg).await {
+            Ok(found) if found.pack != pack.id => return Ok(None),
             Ok(found) => {
                 seen_any = true;
-                let faces = StoredFaces::new(String::new(), found.faces, found.width, found.height).faces;
-                tracks.add(frame.at_ms, faces, &core.pack.thresholds);
+                let faces = StoredFaces::new(found.pack, found.faces, found.width, found.height).faces;
+                tracks.add(frame.at_ms, faces, &pack.thresholds);
             }
             // One bad frame says nothing about the next.
             Err(SandboxError::Refused(_)) => {}
@@ -106,7 +112,7 @@ async fn search(
         Err(error) if error.is_final() && seen_any => {}
         ended => ended?,
     }
-    Ok(Some(StoredFaces { pack: core.pack.id.clone(), faces: tracks.finish(&core.pack.thresholds) }))
+    Ok(Some(StoredFaces { pack: pack.id.clone(), faces: tracks.finish(&pack.thresholds) }))
 }
 
 fn fail(core: &Core, id: AssetId, error: &VideoError) -> anyhow::Result<()> {

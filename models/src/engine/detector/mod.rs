@@ -1,14 +1,20 @@
 //! The detector: boxes around faces.
+//!
+//! [`Detector::look`] is the one primitive: every box in one region of a photo, as often and in whichever regions a search wants; overlapping
+//! boxes of one or of several looks are then made one by [`Detector::suppress`].
+
+mod ssd;
+mod yunet;
 
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use super::EngineError;
-use super::network::Network;
 use crate::Rect;
 use crate::limits::{MAX_CANDIDATES, MAX_FACES};
 use crate::pack::{Detector as Spec, DetectorKind};
-use crate::pixels::{Fit, fit_square};
+use ssd::Ssd;
+use yunet::Yunet;
 
 /// A box that the detector takes for a face.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -17,48 +23,47 @@ pub struct Detection {
     pub rect: Rect,
     /// How sure, 0..1.
     pub score: f32,
+    /// In pixels of the photo, from detectors that give them: the eye on the left of the image, the one on the right, the tip of the nose, the
+    /// corner of the mouth on the left, the one on the right.
+    pub points: Option<[[f32; 2]; 5]>,
 }
 
 pub(super) struct Detector {
-    network: Network,
-    side: usize,
-    min_score: f32,
+    kind: Kind,
     max_overlap: f32,
+}
+
+enum Kind {
+    Ssd(Ssd),
+    Yunet(Yunet),
 }
 
 impl Detector {
     pub(super) fn load(spec: &Spec, onnx: &[u8]) -> Result<Self, EngineError> {
-        let DetectorKind::Ssd = spec.kind;
-        let outputs: [(&str, &[usize]); 2] = [("boxes", &[1, spec.boxes, 4]), ("scores", &[1, spec.boxes])];
-        let network = Network::load(&spec.file, onnx, spec.input, &outputs)?;
-        Ok(Self { network, side: spec.input, min_score: spec.min_score, max_overlap: spec.max_overlap })
+        let kind = match spec.kind {
+            DetectorKind::Ssd => Kind::Ssd(Ssd::load(spec, onnx)?),
+            DetectorKind::Yunet => Kind::Yunet(Yunet::load(spec, onnx)?),
+        };
+        Ok(Self { kind, max_overlap: spec.max_overlap })
     }
 
     /// Faces of the whole photo, the surest first, at most [`MAX_FACES`].
     pub(super) fn detect(&self, image: &RgbImage) -> Result<Vec<Detection>, EngineError> {
         let whole = Rect { x: 0.0, y: 0.0, w: image.width() as f32, h: image.height() as f32 };
-        Ok(suppress(self.look(image, whole)?, self.max_overlap))
+        Ok(self.suppress(self.look(image, whole)?))
     }
 
-    /// Every box above the least score in one region of the photo.
-    fn look(&self, image: &RgbImage, region: Rect) -> Result<Vec<Detection>, EngineError> {
-        let Some((planes, placement)) = fit_square(image, region, self.side, Fit::Start) else { return Ok(Vec::new()) };
-        let [boxes, scores] = self.network.run(&planes)?;
-        let side = self.side as f32;
-        let mut found = Vec::new();
-        for (corners, score) in boxes.as_chunks::<4>().0.iter().zip(scores) {
-            if score <= self.min_score {
-                continue;
-            }
-            let [top, left, bottom, right] = corners.map(|fraction| fraction * side);
-            let [left, top] = placement.to_source([left, top]);
-            let [right, bottom] = placement.to_source([right, bottom]);
-            let rect = Rect::from_corners(left, top, right, bottom).within(image.width(), image.height());
-            if rect.w >= 1.0 && rect.h >= 1.0 {
-                found.push(Detection { rect, score });
-            }
+    /// Every box above the least score in one region of the photo, in no order and with overlaps; none for a region without a pixel.
+    pub(super) fn look(&self, image: &RgbImage, region: Rect) -> Result<Vec<Detection>, EngineError> {
+        match &self.kind {
+            Kind::Ssd(ssd) => ssd.look(image, region),
+            Kind::Yunet(yunet) => yunet.look(image, region),
         }
-        Ok(found)
+    }
+
+    /// Keeps the best of each set of boxes that overlap, the surest first, at most [`MAX_FACES`].
+    pub(super) fn suppress(&self, candidates: Vec<Detection>) -> Vec<Detection> {
+        suppress(candidates, self.max_overlap)
     }
 }
 
@@ -86,7 +91,7 @@ mod tests {
 
     fn detection() -> impl Strategy<Value = Detection> {
         (0.0..100.0_f32, 0.0..100.0_f32, 1.0..50.0_f32, 1.0..50.0_f32, 0.0..1.0_f32)
-            .prop_map(|(x, y, w, h, score)| Detection { rect: Rect { x, y, w, h }, score })
+            .prop_map(|(x, y, w, h, score)| Detection { rect: Rect { x, y, w, h }, score, points: None })
     }
 
     proptest! {
@@ -108,7 +113,8 @@ mod tests {
 
     #[test]
     fn d7_no_more_than_the_limit_is_kept() {
-        let apart = |at: usize| Detection { rect: Rect { x: 10.0 * at as f32, y: 0.0, w: 5.0, h: 5.0 }, score: 0.9 };
+        let rect = |at: usize| Rect { x: 10.0 * at as f32, y: 0.0, w: 5.0, h: 5.0 };
+        let apart = |at: usize| Detection { rect: rect(at), score: 0.9, points: None };
         assert_eq!(suppress((0..5000).map(apart).collect(), 0.5).len(), MAX_FACES);
     }
 }
