@@ -59,6 +59,18 @@ impl Rect {
         if either > 0.0 { (shared / either).clamp(0.0, 1.0) } else { 0.0 }
     }
 
+    /// The point in the middle.
+    #[must_use]
+    pub fn centre(&self) -> [f32; 2] {
+        [self.x + self.w / 2.0, self.y + self.h / 2.0]
+    }
+
+    /// A box of this size around a point.
+    #[must_use]
+    pub fn around([x, y]: [f32; 2], w: f32, h: f32) -> Self {
+        Self { x: x - w / 2.0, y: y - h / 2.0, w, h }
+    }
+
     /// The part within an image of this size.
     #[must_use]
     pub fn within(&self, width: u32, height: u32) -> Self {
@@ -107,6 +119,19 @@ impl Similarity {
         };
         let usable = [found.c, found.s, found.tx, found.ty].iter().all(|part| part.is_finite()) && found.scale() > 0.0;
         usable.then_some(found)
+    }
+
+    /// Turns clockwise by `degrees` around `from`, scales, and moves `from` to `to`.
+    pub(crate) fn turning(degrees: f32, scale: f32, from: [f32; 2], to: [f32; 2]) -> Self {
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        let (c, s) = (scale * cos, scale * sin);
+        Self { c, s, tx: to[0] - (c * from[0] - s * from[1]), ty: to[1] - (s * from[0] + c * from[1]) }
+    }
+
+    /// By how many degrees it turns clockwise, -180 to 180.
+    #[must_use]
+    pub fn degrees(&self) -> f32 {
+        self.s.atan2(self.c).to_degrees()
     }
 
     /// By how much lengths grow.
@@ -195,6 +220,15 @@ mod tests {
             let back = found.inverse().apply(found.apply(p));
             prop_assert!((back[0] - p[0]).hypot(back[1] - p[1]) < 0.5, "{back:?} {p:?}");
         }
+    }
+
+    #[test]
+    fn a_quarter_turn_clockwise_takes_up_to_the_right() {
+        let quarter = Similarity::turning(90.0, 2.0, [10.0, 10.0], [5.0, 5.0]);
+        let [x, y] = quarter.apply([10.0, 9.0]);
+        assert!((x - 7.0).abs() < 1e-4 && (y - 5.0).abs() < 1e-4, "{x} {y}");
+        assert!((quarter.degrees() - 90.0).abs() < 1e-3);
+        assert!((quarter.scale() - 2.0).abs() < 1e-4);
     }
 
     #[test]

@@ -10,14 +10,17 @@
 //! | [`pack`](Pack) | a folder or the built-in pack: networks, thresholds, provenance; every file checked against its hash |
 //! | [`engine`](Engine) | runs the networks on one image |
 //! | [`convert`] | makes the ONNX files of the built-in pack from the pinned npm package |
+//! | [`eval`] | how well a pack does on labelled photos |
 //! | [`Neighbours`] | embeddings near a given one |
 //! | `geometry`, `pixels` | boxes, similarity transforms, resizing and warping |
 //!
 //! Deliberately absent: the network, any database, the clock, threads, and the opening of photos by name: whoever calls brings the bytes
-//! and may do so in a sandbox. Nothing here writes a file except [`convert`]. Embeddings of different packs never compare ([`Pack::id`]).
+//! and may do so in a sandbox. Nothing here writes a file except [`convert`], nor opens a photo except
+//! [`eval`]. Embeddings of different packs never compare ([`Pack::id`]).
 
 pub mod convert;
 mod engine;
+pub mod eval;
 mod geometry;
 pub mod limits;
 mod neighbours;
@@ -28,4 +31,6 @@ mod pixels;
 pub use engine::{Detection, Effort, Embedding, Engine, EngineError, Face, Pose, Quality, five_points};
 pub use geometry::{Rect, Similarity};
 pub use neighbours::{Near, Neighbours, distance_squared};
-pub use pack::{MANIFEST, Pack, PackError, PackFacts, PackFile, Thresholds, builtin_file, pinned_hash};
+pub use pack::{
+    ChildThresholds, MANIFEST, Pack, PackError, PackFacts, PackFile, Thresholds, builtin_file, pinned_hash,
+};

@@ -6,6 +6,18 @@ pub const MAX_FACES: usize = 100;
 /// Boxes that enter the suppression of overlaps, best scores first. It compares in pairs, so this bounds it to half a million comparisons.
 pub const MAX_CANDIDATES: usize = 1000;
 
+/// Looks at parts of one photo in search of small faces, each about a tenth of a second. Six cover a photo of 2560 px with tiles of 1152 px.
+pub const MAX_TILES: usize = 6;
+
+/// Boxes in parts of one photo that are looked at a second time. A photo of a texture may have any number of them.
+pub const MAX_SECOND_LOOKS: usize = 12;
+
+/// Pixels along a side of the frame that an evaluation pastes photos into: 144 megapixels take 430 MB.
+pub const MAX_EVAL_SIDE: u32 = 12_000;
+
+/// Photos of one labelled folder. All are compared with all, which takes 150 MB and some minutes for so many.
+pub const MAX_EVAL_PHOTOS: usize = 3_000;
+
 /// Bytes of one network file of a pack. The largest that we know has 37 MB.
 pub const MAX_NETWORK_BYTES: u64 = 128 << 20;
 

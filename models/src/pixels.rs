@@ -26,6 +26,17 @@ impl Planes {
         Self { values, ..*self }
     }
 
+    /// As an image of bytes.
+    pub(crate) fn to_image(&self) -> RgbImage {
+        let area = self.width * self.height;
+        RgbImage::from_fn(self.width as u32, self.height as u32, |x, y| {
+            let at = y as usize * self.width + x as usize;
+            image::Rgb(
+                [0, 1, 2].map(|channel| self.values.get(channel * area + at).map_or(0, |value| value.round() as u8)),
+            )
+        })
+    }
+
     /// Brightness (Rec. 601), one plane.
     pub(crate) fn luma(&self) -> Vec<f32> {
         let (red, rest) = self.values.split_at(self.width * self.height);
@@ -247,6 +258,13 @@ mod tests {
         let corners = [[0.0, 0.0], [400.0, 400.0]];
         let chip = warp(&stripes, &Similarity::fit(&corners, &[[0.0, 0.0], [40.0, 40.0]]).unwrap(), 40).unwrap();
         assert!((chip.values[20 * 40 + 20] - 100.0).abs() < 5.0, "{}", chip.values[820]);
+    }
+
+    #[test]
+    fn planes_become_the_image_that_they_were() {
+        let image = gradient(8, 8);
+        let (planes, _) = fit_square(&image, whole(&image), 8, Fit::Start).unwrap();
+        assert_eq!(planes.to_image(), image);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "everything here is a test or only called by one")]
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use inframe_models::eval::{Part, Variant, evaluate};
 use inframe_models::{Embedding, Engine, Face, Pack, photo};
 use serde::Deserialize;
 
@@ -27,13 +27,6 @@ fn engine() -> Engine {
 fn faces_of(engine: &Engine, path: &Path) -> Vec<Face> {
     let image = image::load_from_memory(&std::fs::read(path).unwrap()).unwrap();
     engine.find_faces(&photo::flatten(photo::shrink(image, LONG_SIDE_PX))).unwrap()
-}
-
-fn photos_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut photos: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "jpg")).collect();
-    photos.sort();
-    photos
 }
 
 #[derive(Deserialize)]
@@ -75,99 +68,63 @@ fn an_independent_program_finds_the_same_faces() {
     assert_eq!(count, 22);
 }
 
-/// The faces of the portraits, by photo: the widest of each.
-struct Portraits {
-    faces: HashMap<String, Face>,
-    same: Vec<(String, String)>,
-    different: Vec<(String, String)>,
+fn measured(part: &str, variant: Variant) -> Option<Part> {
+    let report = evaluate(&engine(), &folder(part)?, variant, None, &mut |_, _, _| {}).unwrap();
+    eprintln!("{report}");
+    report.parts.into_iter().next()
 }
 
-impl Portraits {
-    fn read(engine: &Engine, folder: &Path) -> Self {
-        let mut faces = HashMap::new();
-        for path in photos_in(folder) {
-            let widest = faces_of(engine, &path).into_iter().max_by(|a, b| a.rect.w.total_cmp(&b.rect.w));
-            faces.extend(widest.map(|face| (path.file_name().unwrap().to_string_lossy().into_owned(), face)));
-        }
-        let (mut same, mut different) = (Vec::new(), Vec::new());
-        for line in std::fs::read_to_string(folder.join("pairs.csv")).unwrap().lines().skip(1) {
-            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-            let [a, b, decision] = fields.as_slice() else { panic!("{line}") };
-            let list = if *decision == "Yes" { &mut same } else { &mut different };
-            list.push(((*a).to_owned(), (*b).to_owned()));
-        }
-        Self { faces, same, different }
-    }
-
-    fn distances(&self, pairs: &[(String, String)]) -> Vec<f32> {
-        let distance =
-            |(a, b): &(String, String)| Some(self.faces.get(a)?.embedding.distance(&self.faces.get(b)?.embedding));
-        pairs.iter().filter_map(distance).collect()
-    }
+fn turned(turn: f32) -> Variant {
+    Variant { turn, ..Variant::default() }
 }
 
 #[test]
 fn labelled_portraits_are_told_apart() {
-    let Some(folder) = folder("faces/people") else { return };
-    let engine = engine();
-    let portraits = Portraits::read(&engine, &folder);
-    let thresholds = *engine.thresholds();
-    let (same, different) = (portraits.distances(&portraits.same), portraits.distances(&portraits.different));
-    let share = |limit: f32| same.iter().filter(|apart| **apart <= limit).count() as f32 / same.len() as f32;
-    let nearest = different.iter().copied().fold(f32::INFINITY, f32::min);
-    let (sure, maybe) = (share(thresholds.sure), share(thresholds.maybe));
-    eprintln!(
-        "{} pairs of one person: {:.1} % sure, {:.1} % sure or maybe; {} pairs of strangers: the nearest {nearest:.3} apart",
-        same.len(),
-        100.0 * sure,
-        100.0 * maybe,
-        different.len()
-    );
-    assert!(nearest > thresholds.maybe, "strangers {nearest} apart");
-    assert!(sure >= 0.9 && maybe >= 0.97);
+    let Some(part) = measured("faces/people", Variant::default()) else { return };
+    let people = part.recognition.unwrap();
+    let labelled = people.labelled.unwrap();
+    assert_eq!((labelled.same + labelled.different, labelled.best_errors), (300, 0));
+    let pooled = people.pooled.unwrap();
+    assert!(pooled.eer <= 0.003 && pooled.tpr_at_1e2 == 1.0, "{pooled:?}");
+    assert!(people.sure.told >= 0.9 && people.maybe.told >= 0.97, "{people:?}");
+    assert_eq!((people.sure.wrong, people.maybe.wrong, part.strangers.sure), (0, 0, 0));
 }
 
-#[derive(Deserialize)]
-struct Labelled {
-    x: f32,
-    y: f32,
-    w: f32,
-    h: f32,
-    ignore: bool,
-}
-
-impl Labelled {
-    /// Labels are tight: a face counts as found when the middles are within half a box.
-    fn is(&self, face: &Face) -> bool {
-        let (dx, dy) = (face.rect.x + face.rect.w / 2.0, face.rect.y + face.rect.h / 2.0);
-        (dx - self.x - self.w / 2.0).hypot(dy - self.y - self.h / 2.0) <= self.w.max(self.h) / 2.0
+#[test]
+fn portraits_turned_by_30_degrees_are_told_apart_nearly_as_well() {
+    for turn in [30.0, -30.0] {
+        let Some(part) = measured("faces/people", turned(turn)) else { return };
+        let pooled = part.recognition.unwrap().pooled.unwrap();
+        assert!(pooled.tpr_at_1e2 >= 0.98 && pooled.tpr_at_1e3 >= 0.95, "{turn}: {pooled:?}");
+        assert_eq!(part.strangers.sure, 0, "{turn}");
     }
 }
 
 #[test]
 fn labelled_faces_of_groups_are_found_and_told_apart() {
-    let Some(folder) = folder("faces/groups") else { return };
-    let engine = engine();
-    let thresholds = *engine.thresholds();
-    let labels = std::fs::read_to_string(folder.join("boxes.json")).unwrap();
-    let labels: HashMap<String, Vec<Labelled>> = serde_json::from_str(&labels).unwrap();
-    let (mut wanted, mut hit, mut extra, mut nearest) = (0, 0, 0, f32::INFINITY);
-    let mut everyone: Vec<Face> = Vec::new();
-    for path in photos_in(&folder) {
-        let faces = faces_of(&engine, &path);
-        let labelled = labels.get(path.file_name().unwrap().to_str().unwrap()).map(Vec::as_slice).unwrap_or_default();
-        wanted += labelled.iter().filter(|label| !label.ignore).count();
-        hit += labelled.iter().filter(|label| !label.ignore && faces.iter().any(|face| label.is(face))).count();
-        extra += faces.iter().filter(|face| !labelled.iter().any(|label| label.is(face))).count();
-        everyone.extend(faces.into_iter().filter(|face| thresholds.fit_for_sure(&face.quality)));
+    let Some(part) = measured("faces/groups", Variant::default()) else { return };
+    let found = part.detection.unwrap();
+    assert!(found.wanted == 43 && found.found >= 42 && found.false_boxes <= 1, "{found:?}");
+    let wrong_about_dogs = found.imperfect.iter().any(|(name, ..)| name == "dogs.jpg");
+    assert!(!wrong_about_dogs, "{found:?}");
+    assert!(part.strangers.pairs > 800 && part.strangers.fit_pairs > 20, "{:?}", part.strangers);
+    assert_eq!((part.strangers.sure, part.within_photos.sure), (0, 0));
+}
+
+#[test]
+fn faces_of_groups_are_found_in_turned_small_and_framed_photos() {
+    let (small, frame) = (Some(20.0), Some((4000, 3000)));
+    let variants = [
+        turned(90.0),
+        turned(30.0),
+        turned(-30.0),
+        Variant { shrink_to: small, ..Variant::default() },
+        Variant { frame, ..Variant::default() },
+    ];
+    for variant in variants {
+        let Some(part) = measured("faces/groups", variant) else { return };
+        let found = part.detection.unwrap();
+        assert!(found.found >= 41 && found.false_boxes <= 1, "{variant:?}: {found:?}");
+        assert_eq!(part.strangers.sure, 0, "{variant:?}");
     }
-    for (at, a) in everyone.iter().enumerate() {
-        nearest = everyone[..at].iter().map(|b| a.embedding.distance(&b.embedding)).fold(nearest, f32::min);
-    }
-    eprintln!(
-        "{hit} of {wanted} labelled faces found, {extra} other boxes; {} faces fit to be surely somebody, the nearest two {nearest:.3} apart",
-        everyone.len()
-    );
-    assert!(hit >= 41 && extra <= 3);
-    assert!(nearest > thresholds.sure);
 }

@@ -33,15 +33,14 @@ fn faces(image: &RgbImage) -> Vec<(Face, [f32; 2])> {
 /// Each face of an image with the one at the same place of a changed image, where it was found again.
 fn pairs(before: &RgbImage, after: &RgbImage, mirrored: bool) -> Vec<(Pose, Pose)> {
     let others = faces(after);
+    let upright = |pose: &Pose| pose.roll.abs() <= 30.0;
     let mut pairs = Vec::new();
     for (face, [x, y]) in faces(before) {
         // Profiles and heads that lie on their side are at the end of what the landmarks can do.
-        let Some(pose) = face.pose().filter(|pose| face.quality.frontality >= 0.4 && pose.roll.abs() <= 30.0) else {
-            continue;
-        };
+        let Some(pose) = face.pose().filter(|pose| face.quality.frontality >= 0.4 && upright(pose)) else { continue };
         let x = if mirrored { 1.0 - x } else { x };
         let same = others.iter().find(|(_, [ox, oy])| (ox - x).abs() < 0.03 && (oy - y).abs() < 0.03);
-        pairs.extend(same.and_then(|(other, _)| Some((pose, other.pose()?))));
+        pairs.extend(same.and_then(|(other, _)| Some((pose, other.pose().filter(upright)?))));
     }
     pairs
 }
@@ -65,12 +64,12 @@ fn a_mirror_image_looks_the_other_way() {
     for number in 1..=6 {
         let photo = sample(number);
         for (before, after) in pairs(&photo, &imageops::flip_horizontal(&photo), true) {
-            assert!((before.yaw + after.yaw).abs() < 14.0, "sample{number}.jpg: {before:?} {after:?}");
+            assert!((before.yaw + after.yaw).abs() < 10.0, "sample{number}.jpg: {before:?} {after:?}");
             assert!((before.pitch - after.pitch).abs() < 10.0, "sample{number}.jpg: {before:?} {after:?}");
             count += 1;
         }
     }
-    assert!(count >= 16, "only {count} faces were found again");
+    assert!(count >= 15, "only {count} faces were found again");
 }
 
 #[test]
@@ -86,5 +85,5 @@ fn a_photo_that_is_slanted_does_not_turn_the_faces_in_it() {
             (count, sum) = (count + 1, sum + turned.yaw.abs());
         }
     }
-    assert!(count >= 14 && sum / count as f32 <= 6.0, "{count} faces, {} degrees on average", sum / count as f32);
+    assert!(count >= 10 && sum / count as f32 <= 4.0, "{count} faces, {} degrees on average", sum / count as f32);
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use image::{RgbImage, imageops};
-use inframe_models::{Effort, Embedding, Engine, Face, Pack, Rect, photo};
+use inframe_models::{Detection, Effort, Embedding, Engine, Face, Pack, Rect, photo};
 use serde::Deserialize;
 
 /// Photos are shrunk to this long side, as the daemon does.
@@ -150,13 +150,15 @@ fn images_of_every_size_without_a_face_give_none() {
 }
 
 #[test]
-fn a_face_too_small_to_be_recognised_is_not_described() {
+fn a_face_too_small_for_landmarks_is_not_described_and_a_small_one_is_worth_nothing() {
     let photo = sample(1);
-    let small = imageops::thumbnail(&photo, photo.width() / 10, photo.height() / 10);
-    let detections = ENGINE.detect(&small).unwrap();
-    assert!(detections.iter().any(|detection| detection.rect.w < 20.0), "{detections:?}");
-    for detection in detections {
-        let described = ENGINE.describe(&small, &detection).unwrap().is_some();
-        assert_eq!(described, detection.rect.w >= 20.0, "{detection:?}");
+    let small = |factor: u32| imageops::thumbnail(&photo, photo.width() / factor, photo.height() / factor);
+    for (w, described) in [(6.5, false), (7.5, true)] {
+        let rect = Rect { x: 3.0, y: 3.0, w, h: w };
+        let face = ENGINE.describe(&small(32), &Detection { rect, score: 0.9, points: None }).unwrap();
+        assert_eq!(face.is_some(), described, "{w} px");
     }
+    let faces = ENGINE.find_faces(&small(11)).unwrap();
+    assert_eq!(faces.len(), 3);
+    assert!(faces.iter().all(|face| face.rect.w < 20.0 && face.quality.score == 0.0), "{faces:?}");
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod client;
+mod eval;
 mod event;
 mod import;
 mod models;
@@ -23,6 +24,7 @@ pub use self::ready::Ready;
 
 use self::args::Command;
 use self::client::Client;
+use self::models::ModelsCommand;
 use self::text::Screen;
 use crate::config::{ConfigError, RunConfig, data_dir_or_default};
 
@@ -48,6 +50,12 @@ fn start(cli: Cli) -> Start {
             Err(error) => Start::Finished(failure(&error)),
         },
         Command::Openapi => Start::Finished(print_openapi()),
+        Command::Models(ModelsCommand::Eval(args)) => {
+            Start::Finished(match eval::run(args, &Screen { json: cli.json }) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failure(&error),
+            })
+        }
         command => {
             let socket = match data_dir_or_default(cli.data_dir, |name| std::env::var_os(name)) {
                 Ok(folder) => folder.join("inframe.sock"),

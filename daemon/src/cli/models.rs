@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use super::client::{CliError, Client};
+use super::eval::EvalArgs;
 use super::text::{Screen, bytes, one_line, table};
 use crate::views::{AddModelBody, ModelView, ModelsView, UseModelBody};
 
@@ -28,6 +29,13 @@ pub(super) enum ModelsCommand {
         #[arg(long)]
         insecure: bool,
     },
+    /// Measure a pack on your own labelled photos
+    ///
+    /// FOLDER holds a pairs.csv (file_x,file_y,Decision with Yes or No), a boxes.json ({"photo.jpg": [{"x", "y", "w", "h", "ignore"}]}), or one
+    /// folder of photos for each person; or it holds folders that do.
+    ///
+    /// The photos are decoded in this process, without the sandbox that protects the daemon: give it your own photos only. Nothing is stored.
+    Eval(EvalArgs),
     /// Find faces with another pack from now on
     Use {
         /// Id of the pack, or its name
@@ -48,6 +56,8 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: ModelsCommand
             let body = wish(from, hash, download, insecure)?;
             add(client, screen, &body).await?
         }
+        // Runs without the daemon, before this.
+        ModelsCommand::Eval(_) => return Ok(()),
         ModelsCommand::Use { pack, yes } => {
             if !yes {
                 screen.say(

@@ -13,7 +13,6 @@ use inframe_models::Face;
 use serde::{Deserialize, Serialize};
 
 pub use pack::{ActivePack, Pack};
-pub(crate) use profile::CHILD_STRICTNESS;
 pub use profile::{
     ConsentReceipt, Likable, Likeness, MAX_PROFILES, MAX_SELFIES, ProfileError, ProfileId, Profiles, SelfieId,
     StoredProfile, StoredSelfie,

@@ -202,6 +202,7 @@ mod tests {
             min_face_px: 40.0,
             min_quality: 0.1,
             min_enrol_quality: 0.1,
+            child: None,
         }
     }
 

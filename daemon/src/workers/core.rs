@@ -14,7 +14,7 @@ use super::watch::{SeenFile, Watchers};
 use crate::activity::{Activity, ActivityKind};
 use crate::events::Events;
 use crate::faces::challenge::Challenges;
-use crate::faces::{ActivePack, CHILD_STRICTNESS, Faces, Pack, ProfileId, Profiles};
+use crate::faces::{ActivePack, Faces, Pack, ProfileId, Profiles};
 use crate::ledger::Ledger;
 use crate::library::{Imports, Library};
 use crate::live::{Live, What};
@@ -43,7 +43,7 @@ pub fn rules(pack: &Pack) -> MatchRules {
     MatchRules {
         sure: pack.thresholds.template_sure,
         maybe: pack.thresholds.template_maybe,
-        child_maybe: pack.thresholds.template_maybe * CHILD_STRICTNESS,
+        child_maybe: pack.thresholds.for_child().template_maybe,
         min_face_px: pack.thresholds.min_face_px,
         min_quality: pack.thresholds.min_quality,
         min_margin: pack.thresholds.template_margin,

@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError};
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures::StreamExt as _;
-use inframe_protocol::{EventId, FindMeId, OfferId};
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
+use inframe_protocol::{EventId, FindMeId, OfferId};
 
 use super::board::Step;
 use super::{Core, Job, blocking};

@@ -3,17 +3,20 @@
 //! An [`Engine`] holds the optimised networks (about 200 MB) and no state between photos; it may be shared by threads, but a run uses one
 //! thread, since one photo a thread is the faster way to use many. Faces run one by one: batches are slower in tract.
 
+mod detail;
 mod detector;
 mod face;
 #[cfg(test)]
 mod kinds;
 mod landmarks;
+mod lie;
 mod network;
 mod pose;
 mod quality;
 mod recogniser;
 #[cfg(test)]
 mod reference;
+mod search;
 mod turned;
 
 use image::RgbImage;
@@ -23,11 +26,12 @@ pub use detector::Detection;
 pub use face::{Embedding, Face, Quality, five_points};
 pub use pose::Pose;
 
-use crate::{Pack, Thresholds};
+use crate::{Pack, Rect, Thresholds};
 use detector::Detector;
 use landmarks::Landmarks;
 use recogniser::Recogniser;
-use turned::Turn;
+use search::{Found, Scores, Search};
+use turned::TurnedCopy;
 
 /// Why an engine could not be built or run.
 #[derive(Debug, Error)]
@@ -78,16 +82,23 @@ pub enum Effort {
     /// For every photo of a library.
     #[default]
     Normal,
-    /// For photos that people enrol with: when no face is found, the photo is tried on its sides and upside down too, since some programs
-    /// drop the note that says how a photo is to be turned.
+    /// For photos that people enrol with: when no face is found, the photo is tried on its sides and upside down even if nothing hints at a
+    /// face, since some programs drop the note that says how a photo is to be turned.
     Thorough,
 }
+
+/// The turned copy of a face shows this many sides of its box, for the second look of the landmark net may reach beyond it.
+const COPY_SIDES: f32 = 3.0;
+
+/// Fewest and most pixels along a side of that copy. The net sees a third of it with 112.
+const COPY_PX: (usize, usize) = (96, 672);
 
 /// The networks of one pack, ready to run.
 pub struct Engine {
     pack_id: String,
     thresholds: Thresholds,
     detector: Detector,
+    scores: Scores,
     /// Absent in packs that align by the detector's points.
     landmarks: Option<Landmarks>,
     recogniser: Recogniser,
@@ -109,7 +120,9 @@ impl Engine {
         Ok(Self {
             pack_id: pack.id().to_owned(),
             thresholds: *pack.thresholds(),
-            detector: Detector::load(&manifest.detector, pack.detector())?,
+            // The search sorts faces from hints.
+            detector: Detector::load(&manifest.detector.with_hints(), pack.detector())?,
+            scores: Scores::of(&manifest.detector),
             landmarks: match manifest.landmarks.as_ref().zip(pack.landmarks()) {
                 Some((spec, onnx)) => Some(Landmarks::load(spec, onnx)?),
                 None => None,
@@ -143,17 +156,11 @@ impl Engine {
     /// # Errors
     /// As [`Engine::find_faces`].
     pub fn find_faces_with(&self, image: &RgbImage, effort: Effort) -> Result<Vec<Face>, EngineError> {
-        let upright = self.find_upright(image)?;
-        if !upright.is_empty() || effort == Effort::Normal {
-            return Ok(upright);
+        let mut faces = Vec::new();
+        for found in self.search(image, effort)? {
+            faces.extend(self.describe_found(image, &found)?);
         }
-        for turn in Turn::ALL {
-            let faces = self.find_upright(&turn.apply(image))?;
-            if !faces.is_empty() {
-                return Ok(faces.into_iter().map(|face| turn.undo(face, image.width(), image.height())).collect());
-            }
-        }
-        Ok(Vec::new())
+        Ok(faces)
     }
 
     /// Runs every network once, on a drawn picture that holds no face: a pack that passes runs on photos as well.
@@ -163,18 +170,18 @@ impl Engine {
     pub fn try_out(&self) -> Result<(), EngineError> {
         let picture = RgbImage::from_fn(640, 480, |x, y| image::Rgb([(x / 3) as u8, (y / 2) as u8, (x ^ y) as u8]));
         self.detect(&picture)?;
-        let rect = crate::Rect { x: 200.0, y: 120.0, w: 200.0, h: 240.0 };
+        let rect = Rect { x: 200.0, y: 120.0, w: 200.0, h: 240.0 };
         let points = [[260.0, 220.0], [340.0, 220.0], [300.0, 270.0], [270.0, 310.0], [330.0, 310.0]];
         self.describe(&picture, &Detection { rect, score: 1.0, points: Some(points) })?;
         Ok(())
     }
 
-    fn find_upright(&self, image: &RgbImage) -> Result<Vec<Face>, EngineError> {
-        let mut faces = Vec::new();
-        for detection in self.detect(image)? {
-            faces.extend(self.describe(image, &detection)?);
-        }
-        Ok(faces)
+    fn search(&self, image: &RgbImage, effort: Effort) -> Result<Vec<Found>, EngineError> {
+        let lie = |found: &Found| {
+            let landmarks = self.landmarks_of(image, found)?;
+            Ok(landmarks.and_then(|points| self.recogniser.lie(&points)))
+        };
+        Search { detector: &self.detector, scores: self.scores, image, lie }.run(effort)
     }
 
     /// The first stage alone: boxes, the surest first, at most [`MAX_FACES`](crate::limits::MAX_FACES).
@@ -182,7 +189,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::find_faces`].
     pub fn detect(&self, image: &RgbImage) -> Result<Vec<Detection>, EngineError> {
-        self.detector.detect(image)
+        Ok(self.search(image, Effort::Normal)?.into_iter().map(|found| found.detection).collect())
     }
 
     /// The stages after detection: the face in a box, or `None` when the box is too narrow for a face that could ever be recognised or holds
@@ -191,17 +198,34 @@ impl Engine {
     /// # Errors
     /// As [`Engine::find_faces`].
     pub fn describe(&self, image: &RgbImage, detection: &Detection) -> Result<Option<Face>, EngineError> {
+        self.describe_found(image, &Found { detection: *detection, turn: 0.0 })
+    }
+
+    fn describe_found(&self, image: &RgbImage, found: &Found) -> Result<Option<Face>, EngineError> {
+        let detection = &found.detection;
         if detection.rect.w < quality::LEAST_WIDTH_PX {
             return Ok(None);
         }
-        let landmarks = match &self.landmarks {
-            Some(net) => net.place(image, detection.rect)?,
-            None => detection.points.map(Vec::from),
-        };
-        let Some(landmarks) = landmarks else { return Ok(None) };
+        let Some(landmarks) = self.landmarks_of(image, found)? else { return Ok(None) };
         let Some(chip) = self.recogniser.align(image, &landmarks) else { return Ok(None) };
         let quality = quality::measure(&chip, &landmarks, detection);
         let embedding = self.recogniser.embed(&chip)?;
         Ok(Some(Face { rect: detection.rect, score: detection.score, landmarks, quality, embedding }))
+    }
+
+    /// The landmarks in a box, in pixels of the photo. The net knows upright faces only, so it sees a face that was found on a turned photo
+    /// on a turned copy too.
+    fn landmarks_of(&self, image: &RgbImage, found: &Found) -> Result<Option<Vec<[f32; 2]>>, EngineError> {
+        let rect = found.detection.rect;
+        let Some(net) = &self.landmarks else { return Ok(found.detection.points.map(Vec::from)) };
+        if found.turn == 0.0 {
+            return net.place(image, rect);
+        }
+        let side = COPY_SIDES * rect.w.max(rect.h);
+        let pixels = (side as usize).clamp(COPY_PX.0, COPY_PX.1);
+        let Some(copy) = TurnedCopy::cut(image, rect.centre(), side, found.turn, pixels) else { return Ok(None) };
+        let within = Rect::around([pixels as f32 / 2.0; 2], rect.w * copy.scale(), rect.h * copy.scale());
+        let placed = net.place(&copy.image, within)?;
+        Ok(placed.map(|points| points.into_iter().map(|point| copy.point_back(point)).collect()))
     }
 }

@@ -3,12 +3,12 @@
 use super::{Detection, Quality};
 use crate::pixels::Planes;
 
-/// Narrower boxes hold too little of a face for any use.
-pub(super) const LEAST_WIDTH_PX: f32 = 20.0;
+/// Narrower boxes are no faces that anybody would see. Those up to 20 px are found, and of no worth for recognition.
+pub(super) const LEAST_WIDTH_PX: f32 = 7.0;
 
 /// Width in pixels at which a face is worth nothing, and at which size stops to matter: below 40 px strangers of one photo get as close
 /// as relatives, above 80 px the distances no longer depend on size.
-const WIDTH_PX: (f32, f32) = (LEAST_WIDTH_PX, 80.0);
+const WIDTH_PX: (f32, f32) = (20.0, 80.0);
 
 /// Variance of the Laplacian at which a chip is plainly blurred, and at which blur stops to matter.
 const SHARPNESS: (f32, f32) = (5.0, 40.0);

@@ -2,6 +2,7 @@
 
 use image::RgbImage;
 
+use super::lie::Lie;
 use super::network::{Feed, Network};
 use super::{Embedding, EngineError, five_points};
 use crate::Similarity;
@@ -42,6 +43,11 @@ impl Recogniser {
 
     /// The upright, scaled face. `None` when the landmarks coincide or lie outside the photo.
     pub(super) fn align(&self, image: &RgbImage, landmarks: &[[f32; 2]]) -> Option<Planes> {
+        warp(image, &Similarity::fit(&self.chosen(landmarks)?, &self.places)?, self.side)
+    }
+
+    /// The points that alignment uses.
+    fn chosen(&self, landmarks: &[[f32; 2]]) -> Option<Vec<[f32; 2]>> {
         let five;
         let points = match self.alignment {
             Alignment::Landmarks => landmarks,
@@ -50,8 +56,12 @@ impl Recogniser {
                 &five
             }
         };
-        let chosen: Option<Vec<[f32; 2]>> = self.numbers.iter().map(|&number| points.get(number).copied()).collect();
-        warp(image, &Similarity::fit(&chosen?, &self.places)?, self.side)
+        self.numbers.iter().map(|&number| points.get(number).copied()).collect()
+    }
+
+    /// How the face lies in the photo, from the points that alignment uses. `None` when they coincide.
+    pub(super) fn lie(&self, landmarks: &[[f32; 2]]) -> Option<Lie> {
+        Lie::measure(&self.chosen(landmarks)?, &self.places, self.side)
     }
 
     /// Where the chip lies in feature space; with `mirrored`, the mean of the chip and its mirror image. Of length 1 where the metric is the

@@ -1,42 +1,46 @@
-//! A photo on its side or upside down, and the way back for the faces that were found in it.
+//! Turned and scaled copies of a part of a photo, and the way back.
 
-use image::{RgbImage, imageops};
+use image::RgbImage;
 
-use super::Face;
-use crate::Rect;
+use crate::pixels::warp;
+use crate::{Rect, Similarity};
 
-/// By how much a photo is turned, clockwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
-    Quarter,
-    ThreeQuarters,
-    Half,
+/// A square part of a photo, turned and scaled; black where the photo ends.
+pub(super) struct TurnedCopy {
+    pub(super) image: RgbImage,
+    to_copy: Similarity,
 }
 
-impl Turn {
-    /// The likelier first: phones are held on their side more often than upside down.
-    pub(super) const ALL: [Self; 3] = [Self::Quarter, Self::ThreeQuarters, Self::Half];
-
-    pub(super) fn apply(self, image: &RgbImage) -> RgbImage {
-        match self {
-            Self::Quarter => imageops::rotate90(image),
-            Self::ThreeQuarters => imageops::rotate270(image),
-            Self::Half => imageops::rotate180(image),
-        }
+impl TurnedCopy {
+    /// The square around `centre` whose sides are `side` pixels of the photo long, turned clockwise by `degrees`, as `pixels` times `pixels`.
+    /// `None` when nothing of the photo is in it.
+    pub(super) fn cut(photo: &RgbImage, centre: [f32; 2], side: f32, degrees: f32, pixels: usize) -> Option<Self> {
+        let middle = pixels as f32 / 2.0;
+        let to_copy = Similarity::turning(degrees, pixels as f32 / side, centre, [middle; 2]);
+        Some(Self { image: warp(photo, &to_copy, pixels)?.to_image(), to_copy })
     }
 
-    /// The face as it lies in the photo before the turn, which had this size.
-    pub(super) fn undo(self, mut face: Face, width: u32, height: u32) -> Face {
-        let (width, height) = (width as f32, height as f32);
-        let back = |[x, y]: [f32; 2]| match self {
-            Self::Quarter => [y, height - x],
-            Self::ThreeQuarters => [width - y, x],
-            Self::Half => [width - x, height - y],
-        };
-        let [a, b] = [[face.rect.x, face.rect.y], [face.rect.right(), face.rect.bottom()]].map(back);
-        face.rect = Rect::from_corners(a[0].min(b[0]), a[1].min(b[1]), a[0].max(b[0]), a[1].max(b[1]));
-        face.landmarks = face.landmarks.into_iter().map(back).collect();
-        face
+    /// The whole photo.
+    pub(super) fn whole(photo: &RgbImage, degrees: f32, pixels: usize) -> Option<Self> {
+        let (width, height) = (photo.width() as f32, photo.height() as f32);
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        let side = (width * cos.abs() + height * sin.abs()).max(width * sin.abs() + height * cos.abs());
+        Self::cut(photo, [width / 2.0, height / 2.0], side, degrees, pixels)
+    }
+
+    /// By how much lengths grew.
+    pub(super) fn scale(&self) -> f32 {
+        self.to_copy.scale()
+    }
+
+    /// Where a point of the copy lies in the photo.
+    pub(super) fn point_back(&self, point: [f32; 2]) -> [f32; 2] {
+        self.to_copy.inverse().apply(point)
+    }
+
+    /// Around the same face in the photo: the same middle and, since a face is about as high as wide, the same size.
+    pub(super) fn rect_back(&self, rect: Rect) -> Rect {
+        Rect::around(self.point_back(rect.centre()), rect.w / self.scale(), rect.h / self.scale())
     }
 }
 
@@ -45,26 +49,26 @@ mod tests {
     use image::Rgb;
 
     use super::*;
-    use crate::{Embedding, Quality};
 
     #[test]
-    fn undoing_a_turn_leads_back_to_the_same_pixel() {
-        let mut image = RgbImage::new(7, 4);
-        image.put_pixel(5, 1, Rgb([255; 3]));
-        for turn in Turn::ALL {
-            let turned = turn.apply(&image);
-            let (x, y, _) = turned.enumerate_pixels().find(|(_, _, pixel)| pixel.0[0] == 255).unwrap();
-            let (x, y) = (x as f32, y as f32);
-            let face = Face {
-                rect: Rect { x, y, w: 1.0, h: 1.0 },
-                score: 1.0,
-                landmarks: vec![[x + 0.5, y + 0.5]],
-                quality: Quality { width_px: 1.0, sharpness: 0.0, frontality: 0.0, score: 0.0 },
-                embedding: Embedding(vec![]),
-            };
-            let back = turn.undo(face, 7, 4);
-            assert_eq!(back.rect, Rect { x: 5.0, y: 1.0, w: 1.0, h: 1.0 }, "{turn:?}");
-            assert_eq!(back.landmarks, [[5.5, 1.5]], "{turn:?}");
+    fn the_way_back_leads_to_the_same_pixel() {
+        let mut photo = RgbImage::new(60, 40);
+        for (x, y) in [(44, 9), (45, 9), (44, 10), (45, 10)] {
+            photo.put_pixel(x, y, Rgb([255; 3]));
         }
+        for degrees in [0.0, 90.0, 180.0, 270.0, 30.0, -45.0] {
+            let copy = TurnedCopy::whole(&photo, degrees, 200).unwrap();
+            let (x, y, _) = copy.image.enumerate_pixels().max_by_key(|(_, _, pixel)| pixel.0[0]).unwrap();
+            let rect = copy.rect_back(Rect::around([x as f32 + 0.5, y as f32 + 0.5], 20.0, 20.0));
+            let [x, y] = rect.centre();
+            assert!((x - 45.0).abs() < 1.5 && (y - 10.0).abs() < 1.5, "{degrees}: {rect:?}");
+            assert!((rect.w - 20.0 / copy.scale()).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn a_square_beside_the_photo_has_no_copy() {
+        assert!(TurnedCopy::cut(&RgbImage::new(20, 20), [500.0, 500.0], 10.0, 30.0, 16).is_none());
+        assert!(TurnedCopy::whole(&RgbImage::new(0, 0), 90.0, 16).is_none());
     }
 }

@@ -82,8 +82,29 @@ pub(crate) struct Detector {
     pub(crate) boxes: usize,
     /// Least score of a face.
     pub(crate) min_score: f32,
+    /// Score from which a face is beyond doubt: a photo with none is looked at again. As `min_score` when absent.
+    #[serde(default)]
+    clear_score: Option<f32>,
+    /// Least score of a box that is worth a second look. As `min_score` when absent.
+    #[serde(default)]
+    hint_score: Option<f32>,
     /// Two boxes that overlap by more than this are one face.
     pub(crate) max_overlap: f32,
+}
+
+impl Detector {
+    pub(crate) fn clear_score(&self) -> f32 {
+        self.clear_score.unwrap_or(self.min_score)
+    }
+
+    /// The same detector, showing every box down to hints.
+    pub(crate) fn with_hints(&self) -> Self {
+        Self { min_score: self.hint_score(), ..self.clone() }
+    }
+
+    fn hint_score(&self) -> f32 {
+        self.hint_score.unwrap_or(self.min_score)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -237,9 +258,42 @@ pub struct Thresholds {
     pub min_quality: f32,
     /// Least quality (0..1) of a face that somebody enrols with.
     pub min_enrol_quality: f32,
+    /// Stricter distances for the profile of a child; `None` when the pack states none. [`Thresholds::for_child`] reads them.
+    #[serde(default)]
+    pub child: Option<ChildThresholds>,
+}
+
+/// Distances for the profile of a child, as those of the same names in [`Thresholds`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChildThresholds {
+    /// Between embeddings: surely one person.
+    pub sure: f32,
+    /// Between embeddings: ask.
+    pub maybe: f32,
+    /// Between templates: surely one person.
+    pub template_sure: f32,
+    /// Between templates: ask.
+    pub template_maybe: f32,
 }
 
 impl Thresholds {
+    /// The thresholds for a profile that is marked as a child's; the gates stay as they are. With a pack that states none, what would be sure of
+    /// an adult is a maybe, and nothing is sure.
+    #[must_use]
+    pub fn for_child(&self) -> Self {
+        let unstated =
+            ChildThresholds { sure: 0.0, maybe: self.sure, template_sure: 0.0, template_maybe: self.template_sure };
+        let ChildThresholds { sure, maybe, template_sure, template_maybe } = self.child.unwrap_or(unstated);
+        Self { sure, maybe, template_sure, template_maybe, ..*self }
+    }
+
+    /// [`Thresholds::for_child`] for the profile of a child, else these.
+    #[must_use]
+    pub fn for_profile(&self, child: bool) -> Self {
+        if child { self.for_child() } else { *self }
+    }
+
     /// Whether a face of this quality may be surely somebody at all; if not, the best that a small distance can mean is "maybe".
     #[must_use]
     pub fn fit_for_sure(&self, quality: &crate::Quality) -> bool {
@@ -250,7 +304,12 @@ impl Thresholds {
     fn of_unit_vectors(self) -> Result<Self, PackError> {
         require(self.maybe <= 2.0, "with the metric cosine, thresholds.maybe is at most 2")?;
         let distance = |cosine: f32| (2.0 * cosine).sqrt();
-        Ok(Self { sure: distance(self.sure), maybe: distance(self.maybe), ..self })
+        let child = self.child.map(|child| ChildThresholds {
+            sure: distance(child.sure),
+            maybe: distance(child.maybe),
+            ..child
+        });
+        Ok(Self { sure: distance(self.sure), maybe: distance(self.maybe), child, ..self })
     }
 
     fn is_valid(&self) -> bool {
@@ -261,6 +320,20 @@ impl Thresholds {
             && fractions.iter().all(|number| (0.0..=1.0).contains(number))
             && self.sure <= self.maybe
             && self.template_sure <= self.template_maybe
+            && self.child.is_none_or(|child| child.is_valid(self))
+    }
+}
+
+impl ChildThresholds {
+    /// In order, and none of them looser than an adult's.
+    fn is_valid(&self, adult: &Thresholds) -> bool {
+        let in_order = |sure: f32, maybe: f32| 0.0 < sure && sure <= maybe && maybe.is_finite();
+        in_order(self.sure, self.maybe)
+            && in_order(self.template_sure, self.template_maybe)
+            && self.sure <= adult.sure
+            && self.maybe <= adult.maybe
+            && self.template_sure <= adult.template_sure
+            && self.template_maybe <= adult.template_maybe
     }
 }
 
@@ -336,6 +409,11 @@ impl Manifest {
         let mut inputs = [self.detector.input, self.recogniser.input].into_iter().chain(landmarks);
         require(inputs.all(|side| (16..=MAX_INPUT_SIDE).contains(&side)), "an input side is out of range")?;
         require((0.0..1.0).contains(&self.detector.min_score), "detector.min_score must be between 0 and 1")?;
+        let scores = [self.detector.hint_score(), self.detector.min_score, self.detector.clear_score()];
+        require(
+            scores.is_sorted() && scores.iter().all(|score| (0.0..=1.0).contains(score)),
+            "detector scores must be between 0 and 1, hint_score the least and clear_score the most",
+        )?;
         require((0.0..=1.0).contains(&self.detector.max_overlap), "detector.max_overlap must be between 0 and 1")?;
         let (boxes, input) = (self.detector.boxes, self.detector.input);
         match self.detector.kind {
@@ -393,6 +471,8 @@ mod tests {
             ("input = 512", "input = 100000"),
             ("dimensions = 128", "dimensions = 0"),
             ("min_score = 0.5", "min_score = nan"),
+            ("hint_score = 0.1", "hint_score = 0.6"),
+            ("clear_score = 0.95", "clear_score = 0.4"),
             ("padding = 0.25", "padding = -1.0"),
             ("format = 1", "format = 2"),
             ("name = \"face-api\"", "name = \".new-1\""),
@@ -402,6 +482,35 @@ mod tests {
             assert_ne!(text, BUILTIN, "{from} is not in pack.toml");
             assert!(matches!(Manifest::parse(&text), Err(PackError::Invalid(_))), "{to}");
         }
+    }
+
+    #[test]
+    fn a_child_is_told_by_stricter_distances_only() {
+        let stated = Manifest::parse(BUILTIN).unwrap().thresholds;
+        let child = stated.for_profile(true);
+        assert!(child.sure < stated.sure && child.maybe < stated.maybe);
+        assert!(child.template_sure < stated.template_sure && child.template_maybe < stated.template_maybe);
+        assert_eq!((child.min_face_px, child.min_quality), (stated.min_face_px, stated.min_quality));
+        assert_eq!(stated.for_profile(false), stated);
+
+        let silent = Thresholds { child: None, ..stated }.for_child();
+        assert_eq!((silent.sure, silent.template_sure), (0.0, 0.0));
+        assert_eq!((silent.maybe, silent.template_maybe), (stated.sure, stated.template_sure));
+    }
+
+    #[test]
+    fn looser_distances_for_children_are_refused() {
+        let loosen = |change: fn(&mut ChildThresholds)| {
+            let mut thresholds = Manifest::parse(BUILTIN).unwrap().thresholds;
+            assert!(thresholds.is_valid());
+            thresholds.child.as_mut().map(change).unwrap();
+            thresholds.is_valid()
+        };
+        assert!(!loosen(|child| child.maybe = 1.0));
+        assert!(!loosen(|child| child.template_maybe = 100.0));
+        assert!(!loosen(|child| child.sure = child.maybe + 0.01));
+        assert!(!loosen(|child| child.template_sure = f32::NAN));
+        assert!(!loosen(|child| child.sure = 0.0));
     }
 
     #[test]

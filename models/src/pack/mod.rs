@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 pub use builtin::pinned_hash;
-pub use manifest::Thresholds;
 pub(crate) use manifest::{Alignment, Detector, DetectorKind, Landmarks, Manifest, Metric, Pixels, Recogniser};
+pub use manifest::{ChildThresholds, Thresholds};
 
 use crate::limits::{MAX_CENTRE_BYTES, MAX_MANIFEST_BYTES, MAX_NETWORK_BYTES};
 

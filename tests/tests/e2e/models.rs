@@ -47,7 +47,7 @@ fn folder(manifest: &str, files: &[(&str, &[u8])]) -> Result<TempDir> {
 /// Files that the daemon keeps for packs, unfinished ones included.
 fn kept(node: &Daemon) -> Result<Vec<String>> {
     let entries = std::fs::read_dir(node.data_dir().join("models"))?;
-    Ok(entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect::<Result<_>>()?)
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
 }
 
 async fn add_folder(api: &Api, folder: &Path) -> Result<Models> {
@@ -137,7 +137,9 @@ async fn a_pack_that_is_not_in_order_is_refused_with_the_reason_and_leaves_nothi
     let mut flipped = detector.clone();
     *flipped.last_mut().context("an empty detector")? ^= 1;
     let noise = b"this is no network".as_slice();
-    let cases: [(&str, String, &[(&str, &[u8])], &str); 7] = [
+    /// What is wrong, the manifest, files of its own, and a word of the refusal.
+    type Case<'a> = (&'a str, String, &'a [(&'a str, &'a [u8])], &'a str);
+    let cases: [Case; 7] = [
         ("another hash", good.clone(), &[("detector.onnx", &flipped)], "detector.onnx of the model pack is damaged"),
         ("no network", good.replace(&hash(&recogniser), &hash(noise)), &[("recogniser.onnx", noise)], "not a network"),
         (

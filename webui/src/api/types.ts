@@ -16,6 +16,30 @@ export interface ActivityView {
   text: string
 }
 
+/** A model pack to add: either `folder`, or `url` with `blake3`. */
+export interface AddModelBody {
+  /** BLAKE3 of that `pack.toml` in lowercase hex. */
+  blake3?: string | null
+  /** With a folder: whether files that are not in it may be downloaded from the addresses in its `pack.toml`. */
+  download?: boolean
+  /** Absolute path of a folder on the daemon's machine. */
+  folder?: string | null
+  /** Whether plain http to other machines is allowed. */
+  insecure?: boolean
+  /** Address of a `pack.toml`. */
+  url?: string | null
+}
+
+/** A file on its way into a pack. */
+export interface AddingView {
+  /** Bytes so far. */
+  done_bytes: number
+  /** Its name in the pack. */
+  file: string
+  /** Bytes in all, where the server said so. */
+  total_bytes?: number | null
+}
+
 /** Somebody who asks to join. */
 export interface AdmissionView {
   /** When they asked. */
@@ -292,6 +316,16 @@ export interface FacesBody {
   faces: Array<FaceRefView>
 }
 
+/** How far the photos are with the model pack in use. */
+export interface FacesProgressView {
+  /** Photos whose faces were found with it. */
+  done: number
+  /** Those in which faces cannot be looked for. */
+  failed: number
+  /** Photos of the library. */
+  total: number
+}
+
 /** A file that cannot be shown. */
 export interface FileView {
   /** The end of its name, such as `PDF`. */
@@ -416,6 +450,37 @@ export interface MemberView {
 export interface MergeBody {
   /** Id of the person who stays. */
   into: string
+}
+
+/** A model pack. */
+export interface ModelView {
+  /** Whether it is in use. */
+  active: boolean
+  /** Whether it is part of the program. */
+  built_in: boolean
+  /** Id: only embeddings of equal ids compare. */
+  id: string
+  /** Licence of the weights, as the pack states it. */
+  licence: string
+  /** Name. */
+  name: string
+  /** Why it cannot be used, if so. */
+  problem?: string | null
+  /** Where the weights come from, as the pack states it. */
+  provenance: string
+  /** Version. */
+  version: string
+}
+
+/** Every model pack. */
+export interface ModelsView {
+  adding?: AddingView | null
+  /** How far the photos are with the pack in use. */
+  faces: FacesProgressView
+  /** The packs, the built-in one first. */
+  packs: Array<ModelView>
+  /** Why no faces are looked for, when the pack in use is damaged. */
+  trouble?: string | null
 }
 
 /** The moving part of a photo. */
@@ -660,6 +725,8 @@ export interface SelfieView {
   live: boolean
   /** Quality 0..1. */
   quality: number
+  /** Whether it counts with the model pack in use; otherwise it must be taken anew. */
+  usable: boolean
 }
 
 /** Changes to the settings; absent fields stay. */
@@ -718,6 +785,8 @@ export interface StatusView {
   device_name: string
   /** Whether profile "me" is enrolled. */
   enrolled: boolean
+  /** How far the photos are with it. */
+  faces: FacesProgressView
   /** How the master key is kept, in words. */
   key_protection: string
   /** The name that other members see. */
@@ -800,6 +869,12 @@ export interface UploadView {
   outcome: string
   /** Why it was refused or cannot be shown. */
   reason?: string | null
+}
+
+/** The model pack to use. */
+export interface UseModelBody {
+  /** Its id, or its name where only one has it. */
+  pack: string
 }
 
 /** A video's length and how far the work on it has got. */

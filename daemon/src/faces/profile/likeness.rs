@@ -2,10 +2,6 @@
 
 use super::{ProfileId, Profiles, StoredSelfie};
 
-/// A child's face changes faster and is closer to that of other children than the faces that the recogniser was trained on; thresholds of
-/// distance shrink by this factor, so that a stranger is taken for the child more rarely and a question is asked more often.
-pub(crate) const CHILD_STRICTNESS: f32 = 0.85;
-
 /// How near a face is to a profile.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Likeness {
@@ -58,11 +54,10 @@ impl Profiles {
     /// Whether a face is that of a profile, by the full embedding; children's by stricter thresholds.
     #[must_use]
     pub fn likeness(&self, profile: ProfileId, pack: &str, embedding: &[f32]) -> Likeness {
-        let factor = if profile == ProfileId::ME { 1.0 } else { CHILD_STRICTNESS };
-        let thresholds = self.pack.get().thresholds;
+        let thresholds = self.pack.get().thresholds.for_profile(profile != ProfileId::ME);
         match self.nearest(profile, pack, embedding) {
-            Some(d) if d <= thresholds.sure * factor => Likeness::Sure(d),
-            Some(d) if d <= thresholds.maybe * factor => Likeness::Perhaps(d),
+            Some(d) if d <= thresholds.sure => Likeness::Sure(d),
+            Some(d) if d <= thresholds.maybe => Likeness::Perhaps(d),
             _ => Likeness::No,
         }
     }

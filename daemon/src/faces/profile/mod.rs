@@ -18,7 +18,6 @@ use crate::clock::now_ms;
 use crate::vault::{Batch, Kind, Vault, VaultError};
 
 pub use error::ProfileError;
-pub(crate) use likeness::CHILD_STRICTNESS;
 pub use likeness::{Likable, Likeness};
 pub use stored::{ConsentReceipt, ProfileId, StoredProfile, StoredSelfie};
 

@@ -50,7 +50,10 @@ pub(super) fn at(photo: u16, index: u16) -> FaceRef {
 
 /// A photo of these people, left to right.
 pub(super) fn photo(people: &[u8], variant: u16) -> Arc<StoredFaces> {
-    let faces = people.iter().zip(0..).map(|(person, at)| face(at, embedding(*person, variant.wrapping_mul(31) + at)));
+    let faces = people
+        .iter()
+        .zip(0..)
+        .map(|(person, at)| face(at, embedding(*person, variant.wrapping_mul(31).wrapping_add(at))));
     Arc::new(StoredFaces { pack: PACK.into(), faces: faces.collect() })
 }
 

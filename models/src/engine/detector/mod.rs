@@ -35,22 +35,16 @@ pub(super) struct Detector {
 
 enum Kind {
     Ssd(Ssd),
-    Yunet(Yunet),
+    Yunet(Box<Yunet>),
 }
 
 impl Detector {
     pub(super) fn load(spec: &Spec, onnx: &[u8]) -> Result<Self, EngineError> {
         let kind = match spec.kind {
             DetectorKind::Ssd => Kind::Ssd(Ssd::load(spec, onnx)?),
-            DetectorKind::Yunet => Kind::Yunet(Yunet::load(spec, onnx)?),
+            DetectorKind::Yunet => Kind::Yunet(Box::new(Yunet::load(spec, onnx)?)),
         };
         Ok(Self { kind, max_overlap: spec.max_overlap })
-    }
-
-    /// Faces of the whole photo, the surest first, at most [`MAX_FACES`].
-    pub(super) fn detect(&self, image: &RgbImage) -> Result<Vec<Detection>, EngineError> {
-        let whole = Rect { x: 0.0, y: 0.0, w: image.width() as f32, h: image.height() as f32 };
-        Ok(self.suppress(self.look(image, whole)?))
     }
 
     /// Every box above the least score in one region of the photo, in no order and with overlaps; none for a region without a pixel.
