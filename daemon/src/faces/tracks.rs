@@ -1,8 +1,9 @@
 //! Faces of single frames of a video brought together: one person is one track, with the best frame and its time. Pure functions.
 //!
-//! A face goes to the track that it is nearest to, if it is near enough: as near as two photos of one person are, or somewhat further if it stands
-//! where the track's face stood a moment ago. Two faces of one frame never share a track, nor do two tracks that were ever seen in one frame. At the
-//! end tracks are joined that turn out to be one person, who was out of sight or turned away in between.
+//! A face that may be the one that stood in its place a moment ago goes on that one's track. Tracks are joined that are surely one person, who was
+//! out of sight, moved or turned away in between: by the middle distance between their best faces, for among many frames of two strangers some are
+//! always near; and only if a face of each is fit to be surely somebody's. Two faces of one frame never share a track, nor do two tracks that were
+//! ever seen in one frame.
 
 use inframe_models::Thresholds;
 
@@ -40,6 +41,11 @@ impl Track {
         self.shown.iter().map(|shown| distance(shown, face)).fold(f32::INFINITY, f32::min)
     }
 
+    /// Whether its best face may be surely somebody's.
+    fn is_fit(&self, thresholds: &Thresholds) -> bool {
+        self.shown.first().is_some_and(|best| is_fit(best, thresholds))
+    }
+
     fn follows(&self, face: &StoredFace, at_ms: u64) -> bool {
         at_ms.saturating_sub(self.last_ms) <= FOLLOWED_MS && overlap(&self.last_rect, &face.rect) >= SAME_PLACE
     }
@@ -68,6 +74,10 @@ impl Track {
     fn met(&self, other: &Self) -> bool {
         self.frames.iter().any(|frame| other.frames.binary_search(frame).is_ok())
     }
+}
+
+fn is_fit(face: &StoredFace, thresholds: &Thresholds) -> bool {
+    face.width_px >= thresholds.min_face_px && face.quality >= thresholds.min_quality
 }
 
 fn distance(a: &StoredFace, b: &StoredFace) -> f32 {
@@ -107,8 +117,7 @@ impl Tracks {
         for (f, face) in faces.iter().enumerate() {
             for (t, track) in self.tracks.iter().enumerate() {
                 let distance = track.distance(face);
-                let bound = if track.follows(face, at_ms) { thresholds.maybe } else { thresholds.sure };
-                if distance <= bound {
+                if distance <= thresholds.maybe && track.follows(face, at_ms) {
                     pairs.push((distance, f, t));
                 }
             }
@@ -133,7 +142,7 @@ impl Tracks {
             shown: vec![face],
         }));
         if self.tracks.len() > 2 * MAX_TRACKS {
-            self.join(thresholds.sure);
+            self.join(thresholds);
             self.keep_best();
         }
     }
@@ -141,7 +150,7 @@ impl Tracks {
     /// The best face of each person, in the order in which they are seen best; each with its time.
     #[must_use]
     pub fn finish(mut self, thresholds: &Thresholds) -> Vec<StoredFace> {
-        self.join(thresholds.sure);
+        self.join(thresholds);
         self.keep_best();
         let mut faces: Vec<_> = self.tracks.into_iter().filter_map(|track| track.shown.into_iter().next()).collect();
         faces.sort_by(|a, b| a.at_ms.cmp(&b.at_ms).then(a.rect[0].total_cmp(&b.rect[0])));
@@ -149,8 +158,10 @@ impl Tracks {
     }
 
     /// Joins the nearest two tracks that may be one person, again and again.
-    fn join(&mut self, bound: f32) {
-        let mut tracks: Vec<Option<Track>> = std::mem::take(&mut self.tracks).into_iter().map(Some).collect();
+    fn join(&mut self, thresholds: &Thresholds) {
+        let (fit, unfit): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.tracks).into_iter().partition(|track| track.is_fit(thresholds));
+        let mut tracks: Vec<Option<Track>> = fit.into_iter().map(Some).collect();
         // Each pair once: the row is that of the later track.
         let mut apart: Vec<Vec<f32>> = (0..tracks.len())
             .map(|later| (0..later).map(|earlier| apart_of(&tracks, earlier, later)).collect())
@@ -158,7 +169,10 @@ impl Tracks {
         loop {
             let pairs =
                 apart.iter().enumerate().flat_map(|(b, row)| row.iter().enumerate().map(move |(a, d)| (*d, a, b)));
-            let Some((_, a, b)) = pairs.filter(|(d, ..)| *d <= bound).min_by(|x, y| x.0.total_cmp(&y.0)) else { break };
+            let Some((_, a, b)) = pairs.filter(|(d, ..)| *d <= thresholds.sure).min_by(|x, y| x.0.total_cmp(&y.0))
+            else {
+                break;
+            };
             let Some(other) = tracks.get_mut(b).and_then(Option::take) else { break };
             if let Some(Some(track)) = tracks.get_mut(a) {
                 track.frames.extend(other.frames);
@@ -176,7 +190,7 @@ impl Tracks {
                 }
             }
         }
-        self.tracks = tracks.into_iter().flatten().collect();
+        self.tracks = tracks.into_iter().flatten().chain(unfit).collect();
     }
 
     fn keep_best(&mut self) {
@@ -246,6 +260,14 @@ mod tests {
         assert_eq!(people(&at(0.7)).len(), 2);
         let late = vec![(0, vec![face(1.0, 0.1, 0.5)]), (9000, vec![face(1.6, 0.1, 0.9)])];
         assert_eq!(people(&late).len(), 2);
+    }
+
+    #[test]
+    fn a_poor_face_is_followed_in_its_place_but_is_nobody_known_elsewhere() {
+        let known = (0, vec![face(1.0, 0.1, 0.5)]);
+        let poor = |at_ms, x| (at_ms, vec![face(1.0, x, 0.05)]);
+        assert_eq!(people(&[known.clone(), poor(1000, 0.12)]), [(1.0, 0)]);
+        assert_eq!(people(&[known, poor(1000, 0.7), poor(2000, 0.72)]), [(1.0, 0), (1.0, 1000)]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod builtin;
 mod manifest;
+mod thresholds;
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -14,7 +15,7 @@ use thiserror::Error;
 
 pub use builtin::pinned_hash;
 pub(crate) use manifest::{Alignment, Detector, DetectorKind, Landmarks, Manifest, Metric, Pixels, Recogniser};
-pub use manifest::{ChildThresholds, Thresholds};
+pub use thresholds::{ChildThresholds, Thresholds};
 
 use crate::limits::{MAX_CENTRE_BYTES, MAX_MANIFEST_BYTES, MAX_NETWORK_BYTES};
 
