@@ -3,7 +3,7 @@
 //! The daemon never decodes an image itself. [`Sandbox`] keeps a small pool of children of the same binary (`inframe worker`), hands each job over
 //! a pipe and takes the answer back; a child that hangs is killed, one that crashes is replaced, and idle ones go, so that an idle daemon holds no
 //! model in memory. A child confines itself before it reads its first byte (`child::confine`); what the kernel does not offer is said in
-//! [`SandboxStatus::gaps`]. Absent on purpose: file access, network, the vault, and any name of a file.
+//! the [`Report`]. Absent on purpose: file access, network, the vault, and any name of a file.
 //!
 //! What it costs, measured on two cores of an AMD EPYC server in the development profile, under a load of three, by
 //! `cargo test -p inframe --test sandbox cost -- --ignored --nocapture`:
