@@ -59,7 +59,7 @@ pub struct KeyedCurve {
     pub maybe: AtThreshold,
 }
 
-/// Ways to compare one photo with [`SELFIES`] photos of a person, over people with at least one photo more.
+/// Ways to compare one photo with several photos of a person, over people who have that many and one more.
 #[derive(Debug, Clone, Serialize)]
 pub struct Selfies {
     /// With the first alone.

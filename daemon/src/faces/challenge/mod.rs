@@ -3,7 +3,7 @@
 //! The person looks straight into the camera, then to the left, to the right and up in an order that is drawn for each challenge and told one
 //! step at a time, looking straight again in between. Each frame is judged by the pose of its face against the straight one. A printed or
 //! displayed photo fails however it is held, since slanting a flat picture does not turn the face in it
-//! ([`Pose`](inframe_models::Pose)). A film that shows the turns in another order fails too.
+//! ([`Pose`]). A film that shows the turns in another order fails too.
 //!
 //! It discourages, no more: whoever films the person turning each way on demand, animates a photo, or changes this program gets through.
 //! Everything that is told to others about it is therefore worded as the announcer's word.
