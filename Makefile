@@ -28,6 +28,8 @@ MODELS_CONVERTED := $(PACK)/.converted
 WEBUI_INSTALLED := webui/node_modules/.installed
 WEBUI_BUILT := webui/dist/.built
 BROWSER_INSTALLED := tests/browser/node_modules/.installed
+PEERS := models/benches/peers
+PEERS_INSTALLED := $(PEERS)/node_modules/.installed
 
 CONVERTER := $(wildcard models/src/convert/*.rs models/src/convert.rs models/src/bin/convert.rs)
 WEBUI_SOURCES := $(shell find webui -name node_modules -prune -o -name dist -prune -o -type f -print 2>/dev/null)
@@ -35,7 +37,7 @@ WEBUI_SOURCES := $(shell find webui -name node_modules -prune -o -name dist -pru
 ##@ Use
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Install, convert, build what is missing, start the daemon; prints a launch link and opens it where there is a desktop
@@ -77,9 +79,13 @@ format: ## Format the Rust code
 bench: build ## Measure what an idle daemon costs in memory and processor time (the demo measures the rest)
 	@$(BUILT)/measure
 
+.PHONY: bench-faces
+bench-faces: build $(PEERS_INSTALLED) ## Time finding faces against the npm package, onnxruntime and dlib on the same photos (10 minutes; ROUNDS=5)
+	@node models/benches/peers/bench.mjs
+
 .PHONY: clean
 clean: ## Remove everything that these commands made
-	rm -rf $(CARGO_TARGET_DIR) models/node_modules webui/node_modules tests/browser/node_modules webui/dist
+	rm -rf $(CARGO_TARGET_DIR) models/node_modules $(PEERS)/node_modules $(PEERS)/.venv webui/node_modules tests/browser/node_modules webui/dist
 	rm -f $(MODELS_CONVERTED) $(PACK)/*.onnx
 
 $(MODELS_INSTALLED): models/package.json models/package-lock.json
@@ -101,4 +107,11 @@ $(WEBUI_BUILT): $(WEBUI_INSTALLED) $(WEBUI_SOURCES)
 
 $(BROWSER_INSTALLED): tests/browser/package.json tests/browser/package-lock.json
 	cd tests/browser && $(NPM_CI)
+	@touch $@
+
+# Python is asked for last: the comparison goes on without it and says so.
+$(PEERS_INSTALLED): $(PEERS)/package.json $(PEERS)/package-lock.json $(PEERS)/requirements.txt
+	cd $(PEERS) && $(NPM_CI)
+	python3 -m venv $(PEERS)/.venv && $(PEERS)/.venv/bin/pip install --quiet --no-deps -r $(PEERS)/requirements.txt \
+		|| echo "no onnxruntime and no dlib: Python or its packages cannot be installed"
 	@touch $@
