@@ -60,18 +60,31 @@ impl Tools {
     /// # Errors
     /// `Refused` if there is none; see [`VideoError`] for the rest.
     pub async fn frame_at(&self, input: &Input, at_ms: u64) -> Result<Frame, VideoError> {
+        // The index of boxes lets the tool jump forward in a pipe; other readers would look for theirs at the end and find nothing more.
+        if input.format().has_boxes()
+            && let Some(frame) = self.frame_after(input, at_ms, true).await?
+            // The tool cannot jump back behind what it has read to know the video, and would give the next frame that it comes to.
+            && frame.at_ms < limits::FRAME_STEP_MS / 2
+        {
+            return Ok(Frame { at_ms, ..frame });
+        }
+        let frame = self.frame_after(input, at_ms, false).await?;
+        let frame = frame.ok_or_else(|| VideoError::Refused("it has no picture at that time".into()))?;
+        Ok(Frame { at_ms, ..frame })
+    }
+
+    /// The first frame from a time on, its own time counted from there; by a jump, or by reading all before it.
+    async fn frame_after(&self, input: &Input, at_ms: u64, by_jump: bool) -> Result<Option<Frame>, VideoError> {
         let seconds = format!("{}.{:03}", at_ms / 1000, at_ms % 1000);
         let seek = ["-ss", seconds.as_str()];
-        // The index of boxes lets the tool jump forward in a pipe; other readers would look for theirs at the end and find nothing more.
-        let (before, after): (&[&str], &[&str]) = if input.format().has_boxes() { (&seek, &[]) } else { (&[], &seek) };
+        let (before, after): (&[&str], &[&str]) = if by_jump { (&seek, &[]) } else { (&[], &seek) };
         let after = [after, &["-frames:v", "1"]].concat();
         let mut frames = self.frames_of(input, before, &sized(limits::FRAME_PX), &after)?;
         let first = timeout(limits::LOOK_TIMEOUT, frames.next()).await.map_err(|_| VideoError::TimedOut)??;
-        let Some(frame) = first else {
+        if first.is_none() && !by_jump {
             frames.finish().await?;
-            return Err(VideoError::Refused("it has no picture at that time".into()));
-        };
-        Ok(Frame { at_ms, ..frame })
+        }
+        Ok(first)
     }
 
     /// Frames throughout the video in which faces may be looked for: one a second at most (more seldom in long videos), and where the scene changes.

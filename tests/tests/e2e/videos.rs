@@ -6,7 +6,7 @@ use inframe_tests::daemon::{Daemon, Options};
 use inframe_tests::films::{self, Film, PHONE};
 use inframe_tests::scan::{self, Canary};
 use inframe_tests::scene::{Scene, WORKED, announce, enrol, upload};
-use inframe_tests::views::{Asset, Video};
+use inframe_tests::views::{Asset, FaceRef, Video};
 use inframe_tests::wait::{Seen, wait_until};
 
 /// 1 July 2024, 12:34:56 UTC.
@@ -45,6 +45,11 @@ async fn one_person_is_found_once_in_a_whole_video_with_the_time_and_strangers_s
     let her: Vec<u64> = asset.faces.iter().filter(|face| face.me).filter_map(|face| face.at_ms).collect();
     assert_eq!(her.len(), 1, "she is one person: {:?}", asset.faces);
     ensure!((3000..6000).contains(&her[0]) || (9000..12_000).contains(&her[0]), "she is not seen at {} ms", her[0]);
+    // Each has a picture, from the frame of its time.
+    for face in &asset.faces {
+        let picture = node.api().face_crop(&FaceRef { asset: id.clone(), face: face.id.parse()? }).await?;
+        ensure!(picture.starts_with(&[0xff, 0xd8]), "no picture of the face at {:?} ms", face.at_ms);
+    }
     // The same shots as photos: everybody in them is somebody else, but for her, who is in two of them.
     let mut people = 0;
     for photo in [2, 1, 4, 3] {
