@@ -5,19 +5,18 @@ use std::time::Duration;
 
 /// Largest image file, in bytes: a 100-megapixel JPEG of high quality is about 50 MB.
 pub const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
-/// Most pixels that are decoded: phones make 200-megapixel files only in a special mode; 100 megapixels are 300 MB as RGB.
-pub const MAX_PIXELS: u64 = 100_000_000;
+/// Most pixels that are decoded: the largest sensors of cameras have 150 megapixels, phones make more only in a special mode; these are 450 MB as RGB.
+pub const MAX_PIXELS: u64 = 150_000_000;
 /// Longest side, in pixels: panoramas reach about 30,000.
 pub const MAX_SIDE_PX: u32 = 32_768;
 /// Most pixels that the scans of a JPEG may go over together: each scan of a progressive file goes over the whole image, and programs write about
 /// 10. At 150 megapixels this allows 16.
 pub const MAX_SCANNED_PIXELS: u64 = 2_500_000_000;
-/// Most bytes that a decoder may take for its output: 100 megapixels with four channels of 16 bits.
+/// Most bytes that a decoder may take for its output: 150 megapixels with four channels of 16 bits.
 pub const MAX_DECODE_BYTES: u64 = 8 * MAX_PIXELS;
-/// Address space of a child, in bytes: the decoded image (800 MB at most) and its reduction to 8 bits (400 MB), or the coefficients of a progressive
-/// JPEG (600 MB at 100 megapixels, then with 300 MB of RGB); the file, the face model (about 200 MB) and the program itself (about 110 MB). Measured:
-/// 1.5 GB at most.
-pub const CHILD_ADDRESS_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+/// Address space of a child, in bytes: the decoded image (1,200 MB at most) and its reduction to 8 bits (600 MB), or the coefficients of a progressive
+/// JPEG (900 MB at 150 megapixels, then with 450 MB of RGB); the file, the face model (about 200 MB) and the program itself (about 110 MB).
+pub const CHILD_ADDRESS_BYTES: u64 = 3 * 1024 * 1024 * 1024;
 /// Open files of a child: three pipes, their copies, and a little room for the C library.
 pub const CHILD_OPEN_FILES: u64 = 16;
 /// How far children and tools stand back from other programs, 0 to 19: at 10 a busy program gets about nine parts of ten. The disk follows.
@@ -69,7 +68,7 @@ pub const CHILDREN_PER_JOB: u32 = 3;
 pub const JOBS_PER_CHILD: u32 = 500;
 /// How long a child may take to start and say what it is confined by: a cold disk needs seconds to read the program.
 pub const START_TIMEOUT: Duration = Duration::from_secs(20);
-/// How much processor time one job may take: 100 megapixels, or a crowd of 100 faces with the loading of the model, need about 3 s on a fast core.
+/// How much processor time one job may take: 150 megapixels, or a crowd of 100 faces with the loading of the model, need about 3 s on a fast core.
 pub const JOB_PROCESSOR_TIME: Duration = Duration::from_secs(60);
 /// How long decoding, cropping and filtering may take by the clock. Children yield to every other program, so that on a busy machine they may
 /// stand still for long; their processor time is what is held short.
@@ -100,7 +99,7 @@ pub const MAX_XMP_BYTES: usize = 1024 * 1024;
 pub const MAX_THUMB_ICC_BYTES: usize = 8 * 1024;
 /// Largest colour profile that leaves with a rendition, in bytes: printing profiles reach 1.8 MB.
 pub const MAX_ICC_BYTES: usize = 2 * 1024 * 1024;
-/// What libheif's program may use for one photo, in bytes of address space: 100 megapixels in planes and as RGB, with its threads.
+/// What libheif's program may use for one photo, in bytes of address space: 150 megapixels in planes and as RGB, with its threads.
 pub const LIBHEIF_ADDRESS_BYTES: u64 = 3 * 1024 * 1024 * 1024;
 /// Files that libheif's program may have open: its libraries while they are loaded, input, output.
 pub const LIBHEIF_OPEN_FILES: u64 = 64;

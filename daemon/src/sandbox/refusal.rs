@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn limits_are_named_in_the_words() {
         let words = Refusal::TooManyPixels { megapixels: 400 }.to_string();
-        assert_eq!(words, "the image has 400 megapixels; at most 100 megapixels can be read");
+        assert_eq!(words, "the image has 400 megapixels; at most 150 megapixels can be read");
     }
 
     #[test]

@@ -52,7 +52,7 @@ async fn d7_sizes_over_the_limit_are_refused_from_the_header() {
     let sandbox = sandbox();
     sandbox.inspect(encode(&picture(), ImageFormat::Jpeg).into()).await.unwrap();
     let before = crate::memory(only_child(&sandbox), "VmHWM").unwrap();
-    assert_eq!(refusal(&sandbox, png_that_claims(10_000, 10_001)).await, Refusal::TooManyPixels { megapixels: 101 });
+    assert_eq!(refusal(&sandbox, png_that_claims(15_000, 10_001)).await, Refusal::TooManyPixels { megapixels: 151 });
     assert_eq!(refusal(&sandbox, jpeg_that_claims(20_000, 20_000)).await, Refusal::TooManyPixels { megapixels: 400 });
     assert_eq!(refusal(&sandbox, jpeg_that_claims(65_500, 1)).await, Refusal::SideTooLong { side_px: 65_500 });
     assert_eq!(
@@ -69,10 +69,10 @@ async fn the_most_expensive_images_within_the_limits_fit_beside_the_face_model()
     assert_eq!(sandbox.faces(crate::files::sample(1).into()).await.unwrap().faces.len(), 3);
     let child = only_child(&sandbox);
     let whole = FractionRect { x: 0.0, y: 0.0, w: 1.0, h: 1.0 };
-    for (what, file) in [("progressive", progressive(10_000, 10_000)), ("16 bits", clear(10_000, 10_000))] {
+    for (what, file) in [("progressive", progressive(15_000, 10_000)), ("16 bits", clear(15_000, 10_000))] {
         let wrong = |error: SandboxError| -> ! { panic!("{what}: {error}") };
         let inspection = sandbox.inspect(file.clone()).await.unwrap_or_else(|error| wrong(error));
-        assert_eq!((inspection.width, inspection.height), (10_000, 10_000));
+        assert_eq!((inspection.width, inspection.height), (15_000, 10_000));
         assert!(sandbox.faces(file.clone()).await.unwrap_or_else(|error| wrong(error)).faces.is_empty());
         sandbox.crop(file.clone(), whole, 0.0, 1024).await.unwrap_or_else(|error| wrong(error));
         sandbox.rendition(file).await.unwrap_or_else(|error| wrong(error));

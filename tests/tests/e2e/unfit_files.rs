@@ -5,8 +5,8 @@ use image::{GrayImage, ImageFormat};
 use inframe_tests::daemon::Daemon;
 use inframe_tests::photos::{self, pattern};
 
-/// Just above the limit of 100 megapixels.
-const TOO_MANY_PIXELS: (u32, u32) = (10_100, 10_000);
+/// Just above the limit of 150 megapixels.
+const TOO_MANY_PIXELS: (u32, u32) = (15_100, 10_000);
 
 #[tokio::test]
 async fn every_unfit_file_is_kept_with_a_reason_and_the_node_goes_on() -> Result<()> {

@@ -64,7 +64,7 @@ impl<'a> Checked<'a> {
         Ok(photo::Decoded { image: narrowed(decoded.image), ..decoded })
     }
 
-    /// Decodes, shrinks to `long_side_px` at most, turns upright and flattens, in this order: turning 100 megapixels would double the memory.
+    /// Decodes, shrinks to `long_side_px` at most, turns upright and flattens, in this order: turning 150 megapixels would double the memory.
     pub(super) fn upright(&self, long_side_px: u32) -> Result<Upright, Refusal> {
         let decoded = self.decode()?;
         let mut image = photo::shrink(decoded.image, long_side_px);
@@ -74,7 +74,7 @@ impl<'a> Checked<'a> {
 }
 
 /// Brings 16 bits down to the 8 that everything made here has. Later would be too late: shrinking an image that one can see through takes a
-/// second copy of it, and two of 100 megapixels with 16 bits leave no room for the file and the face model.
+/// second copy of it, and two of 150 megapixels with 16 bits leave no room for the file and the face model.
 fn narrowed(image: DynamicImage) -> DynamicImage {
     match image {
         DynamicImage::ImageLuma16(_) => image.into_luma8().into(),
@@ -235,8 +235,8 @@ mod tests {
 
     #[test]
     fn d7_sizes_are_checked_at_the_boundary() {
-        assert_eq!(check_size(10_000, 10_000), Ok(()));
-        assert_eq!(check_size(10_000, 10_001), Err(Refusal::TooManyPixels { megapixels: 101 }));
+        assert_eq!(check_size(15_000, 10_000), Ok(()));
+        assert_eq!(check_size(15_000, 10_001), Err(Refusal::TooManyPixels { megapixels: 151 }));
         assert_eq!(check_size(32_768, 1), Ok(()));
         assert_eq!(check_size(1, 32_769), Err(Refusal::SideTooLong { side_px: 32_769 }));
     }

@@ -159,8 +159,8 @@ pub const PNGS: &[(End, Bomb)] = &[
     (End::Refused, ("a PNG with 120,000 chunks", || png_with(&vec![(b"tEXt", &b"Comment\0words"[..]); 120_000]))),
     (
         End::Refused,
-        ("a PNG of 100 megapixels with 64 bits each and pixels for 4,096", || {
-            png_of(&[(b"IHDR", &head(10_000, 10_000, [16, 6, 0, 0, 1])), (b"IDAT", &black(64)), (b"IEND", b"")])
+        ("a PNG of 150 megapixels with 64 bits each and pixels for 4,096", || {
+            png_of(&[(b"IHDR", &head(15_000, 10_000, [16, 6, 0, 0, 1])), (b"IDAT", &black(64)), (b"IEND", b"")])
         }),
     ),
     (End::Either, ("an animation of 2^31 frames that has one", || animated(1 << 31, 1, 0))),
