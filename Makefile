@@ -37,7 +37,7 @@ WEBUI_SOURCES := $(shell find webui -name node_modules -prune -o -name dist -pru
 ##@ Use
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Install, convert, build what is missing, start the daemon; prints a launch link and opens it where there is a desktop
@@ -82,6 +82,14 @@ bench: build ## Measure what an idle daemon costs in memory and processor time (
 .PHONY: bench-faces
 bench-faces: build $(PEERS_INSTALLED) ## Time finding faces against the npm package, onnxruntime and dlib on the same photos (10 minutes; ROUNDS=5)
 	@node models/benches/peers/bench.mjs
+
+.PHONY: chaos-worker
+chaos-worker: build ## Kill decode processes at random during imports (KILLS=200)
+	INFRAME_CHAOS_KILLS=$(or $(KILLS),200) cargo test -q -p inframe-tests --test e2e workers_killed_at_random -- --nocapture
+
+.PHONY: fuzz
+fuzz: setup ## Damage files of every kind at random and give them to our parsers (FUZZ=200000 of each)
+	INFRAME_FUZZ=$(or $(FUZZ),200000) cargo test -q -p inframe --lib d8_damaged -- --nocapture
 
 .PHONY: clean
 clean: ## Remove everything that these commands made

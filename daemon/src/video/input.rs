@@ -238,6 +238,21 @@ mod tests {
     }
 
     #[test]
+    fn d8_damaged_videos_are_piped_or_refused_and_no_more_comes_out_than_is_in_them() {
+        let media: Vec<u8> = vec![9; 900];
+        let file = [boxed(b"ftyp", b"isom"), boxed(b"mdat", &media), index(b"co64", &[20, 420])].concat();
+        let also = [boxed(b"ftyp", b"isom"), boxed(b"mdat", &media), index(b"stco", &[20, 420, 700])].concat();
+        for file in [file, also] {
+            crate::sandbox::container::fuzz::fuzz("MP4", &file, |file| {
+                if let Ok(piped) = piped(file, VideoFormat::Mp4) {
+                    assert!(piped.len() <= 2 * file.len());
+                }
+                std::hint::black_box(VideoFormat::sniff(file));
+            });
+        }
+    }
+
+    #[test]
     fn d7_a_huge_index_is_refused_before_it_is_read() {
         let length = limits::MAX_INDEX_BYTES + 9;
         let read: ReadAt = Arc::new(move |at, out| {

@@ -4,6 +4,8 @@
 //! files, its first directories).
 
 pub mod bmff;
+#[cfg(test)]
+pub(crate) mod fuzz;
 pub mod gif;
 pub mod heif;
 pub mod jpeg;
