@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Core, Job};
-use crate::library::AssetId;
+use crate::library::{AssetId, LibraryError};
 use crate::live::What;
 use crate::tasks::Stage;
 
 /// How often it is looked whether libheif has appeared: a look at four paths.
 const CHECK: Duration = Duration::from_secs(60);
+/// How long a look that was not possible waits before the next, at first.
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
 
 /// Runs until the node stops.
 pub(super) async fn run(core: Arc<Core>) {
@@ -26,12 +28,26 @@ pub(super) async fn run(core: Arc<Core>) {
     }
 }
 
-/// Looks at one file again, because its owner wants it.
+/// Looks at one file again, because its owner wants it; waits while the machine is too busy for it, as when many are tried at once.
 pub(crate) async fn look_again(core: Arc<Core>, id: AssetId) {
-    match core.library.look_again(id).await {
-        Ok(true) => core.board.ring(Job::Faces),
-        Ok(false) => {}
-        Err(error) => tracing::warn!("a file was not looked at again; the next start tries it: {error}"),
+    let stop = core.tasks.stop_token(Stage::Work);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match core.library.look_again(id).await {
+            Ok(true) => core.board.ring(Job::Faces),
+            // Deleted meanwhile is no failure.
+            Ok(false) | Err(LibraryError::NotFound) => {}
+            Err(error) => {
+                tracing::debug!("a file was not looked at again yet: {error}");
+                // Should the node stop, the next start tries it.
+                if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                    return;
+                }
+                pause = (pause * 2).min(CHECK);
+                continue;
+            }
+        }
+        break;
     }
     core.live.tell(What::Status, None);
 }

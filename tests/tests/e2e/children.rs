@@ -90,7 +90,7 @@ async fn workers_killed_at_random_lose_nothing_and_never_loop() -> Result<()> {
         std::fs::create_dir(&folder)?;
         for number in 0..16 {
             let name = format!("{round}-{number}.jpg");
-            let photo = photos::to_jpeg(&pattern(1200, 900, round * 100 + number))?;
+            let photo = photos::to_jpeg(&pattern(1200 + round, 900, number))?;
             std::fs::write(folder.join(&name), &photo)?;
             given.insert(name, photo);
         }
@@ -113,7 +113,9 @@ async fn workers_killed_at_random_lose_nothing_and_never_loop() -> Result<()> {
     wait_until("every photo", WORKED, async || {
         let all = node.api().assets().await?;
         let photos = all.iter().filter(|asset| asset.width > 0).count();
-        Ok(Seen::when((photos == given.len()).then_some(()), || format!("{photos} photos")))
+        let files: Vec<_> =
+            all.iter().filter(|asset| asset.width == 0).map(|asset| (&asset.file_name, &asset.file)).collect();
+        Ok(Seen::when((photos == given.len()).then_some(()), || format!("{photos} photos, and as files {files:?}")))
     })
     .await?;
     ensure!(node.api().quarantine().await?.is_empty());
