@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::api::Api;
+use crate::wait::{Seen, wait_until};
 
 /// A daemon is ready in well under a second; a machine that links and tests at once may need far longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -165,6 +166,7 @@ impl Daemon {
         // Others know the old port from invites and profiles, as they would know a configured one.
         if let Some(address) = self.ready.p2p.iter().find(|address| address.starts_with("/ip4/127.")) {
             self.options.listen = address.split("/p2p/").next().unwrap_or(address).to_owned();
+            free_port(&self.options.listen).await?;
         }
         let (child, ready) = launch(self.folder.path(), &self.options).await?;
         self.child = Some(child);
@@ -183,6 +185,17 @@ impl Drop for Daemon {
             show_log(&self.options.nickname, self.folder.path());
         }
     }
+}
+
+/// Waits until the port of an address is free: while the daemon was down, a connection of any other test may have been given it.
+async fn free_port(address: &str) -> Result<()> {
+    let port: u16 =
+        address.rsplit('/').next().and_then(|port| port.parse().ok()).context("an address without a port")?;
+    wait_until("a free port", START_LIMIT, async || {
+        let bound = std::net::TcpListener::bind(("127.0.0.1", port));
+        Ok(Seen::when(bound.ok().map(drop), || format!("port {port} is taken")))
+    })
+    .await
 }
 
 /// Path of the `inframe` binary: `INFRAME_BIN`, or beside this executable in the target folder.
