@@ -1,9 +1,11 @@
 // A real Chromium that counts what must not happen (policy violations, console errors, outside requests) and checks accessibility.
 
+import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { test } from 'node:test'
 import { chromium } from 'playwright-core'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -75,6 +77,16 @@ export class Screen {
     })
   }
 
+  /** A picture of what is on the page now, and what is wrong with it, in words. */
+  async flaws(label, name) {
+    await this.settled()
+    await this.picture(name)
+    const found = (await this.axe()).map((violation) => `${label}: ${violation}`)
+    const sideways = await this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+    if (sideways > 0) found.push(`${label}: ${sideways} px wider than the screen`)
+    return [...found, ...this.wrong]
+  }
+
   async picture(name) {
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
   }
@@ -82,6 +94,22 @@ export class Screen {
   async close() {
     await this.context.close()
   }
+}
+
+/** For tests that build on those before them: after one that fails, nothing else makes sense. `failed` takes pictures of it. */
+export function steps(failed) {
+  let broken
+  return (name, run) =>
+    test(name, { timeout: 120_000 }, async () => {
+      assert.ok(!broken, `the step before failed: ${broken}`)
+      try {
+        await run()
+      } catch (error) {
+        broken = name
+        await failed().catch(() => {})
+        throw error
+      }
+    })
 }
 
 /** Part of a JPEG as a new JPEG, cut by the browser's own canvas. */

@@ -1,9 +1,9 @@
 // The whole way in the browser: two people, two dashboards, one photo that finds the person in it.
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 import { Daemon, sample, waitUntil } from './daemons.mjs'
-import { cut, drop, openBrowser, PHONE, Screen, SCREENSHOTS } from './browser.mjs'
+import { cut, drop, openBrowser, PHONE, Screen, SCREENSHOTS, steps } from './browser.mjs'
 
 /** Head and shoulders of the woman at the right of the first sample. */
 const HER_SELFIE = { x: 1330, y: 90, width: 540, height: 560 }
@@ -24,21 +24,7 @@ after(async () => {
   console.log(`pictures of the screens: ${SCREENSHOTS}`)
 })
 
-/** The step after which nothing else makes sense, for each builds on those before it. */
-let broken
-
-const step = (name, run) =>
-  test(name, { timeout: 120_000 }, async () => {
-    assert.ok(!broken, `the step before failed: ${broken}`)
-    try {
-      await run()
-    } catch (error) {
-      broken = name
-      await theirs?.picture('failed-holder').catch(() => {})
-      await hers?.picture('failed-finder').catch(() => {})
-      throw error
-    }
-  })
+const step = steps(() => Promise.all([theirs?.picture('failed-holder'), hers?.picture('failed-finder')]))
 
 step('a launch link opens the dashboard and leaves no token in the address', async () => {
   for (const [screen, daemon] of [[theirs, holder], [hers, finder]]) {
@@ -172,14 +158,9 @@ for (const scheme of ['light', 'dark']) {
       for (const path of [...SCREENS, `/events/${event.id}`]) {
         await screen.go(path)
         await screen.page.getByRole('heading').first().waitFor()
-        await screen.settled()
         const label = path.startsWith('/events/') ? 'event' : path.slice(1)
-        await screen.picture(`${label}-${name}-${scheme}`)
-        found.push(...(await screen.axe()).map((violation) => `${path}: ${violation}`))
-        const sideways = await screen.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-        if (sideways > 0) found.push(`${path}: ${sideways} px wider than the screen`)
+        found.push(...(await screen.flaws(path, `${label}-${name}-${scheme}`)))
       }
-      found.push(...screen.wrong)
       await screen.close()
       assert.deepEqual(found, [])
     })

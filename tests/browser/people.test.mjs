@@ -1,16 +1,16 @@
 // People in the browser: found without a reload, named, asked about with the keyboard, corrected, hidden; on every kind of screen.
 
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before } from 'node:test'
 import { Daemon, sample, waitUntil } from './daemons.mjs'
-import { cut, openBrowser, PHONE, Screen, SCREENSHOTS } from './browser.mjs'
+import { cut, openBrowser, PHONE, Screen, SCREENSHOTS, steps } from './browser.mjs'
 
 /** Parts of the first sample that show all three people in it. */
 const CROPS = [0, 1, 2].map((step) => ({ x: 20 * step, y: 12 * step, width: 1840 - 20 * step, height: 1240 - 24 * step }))
 const HER = 'Finder <b>&amp;'
 const HIM = 'Guest'
 
-let browser, node, screen, her
+let browser, node, screen, her, skipped
 
 before(async () => {
   browser = await openBrowser()
@@ -26,19 +26,7 @@ after(async () => {
   console.log(`pictures of the screens: ${SCREENSHOTS}`)
 })
 
-let broken
-
-const step = (name, run) =>
-  test(name, { timeout: 120_000 }, async () => {
-    assert.ok(!broken, `the step before failed: ${broken}`)
-    try {
-      await run()
-    } catch (error) {
-      broken = name
-      await screen?.picture('failed-people').catch(() => {})
-      throw error
-    }
-  })
+const step = steps(() => screen.picture('failed-people'))
 
 const people = async () => (await node.api('GET', '/people')).people
 const upload = (name, bytes) => node.api('POST', `/uploads?name=${name}`, bytes)
@@ -103,14 +91,14 @@ step('the queue is answered with the keyboard: skip, a name, yes, undo, no', asy
   await screen.settled()
   await screen.picture('people-queue')
   assert.deepEqual(await screen.axe(), [], 'accessibility of the queue')
-  const first = (await node.api('GET', '/people/queue')).questions[0].person.id
+  skipped = (await node.api('GET', '/people/queue')).questions[0].person.id
   await screen.page.keyboard.press('s')
-  await waitUntil('the next question', async () => (await node.api('GET', '/people/queue')).questions[0].person.id !== first)
+  await waitUntil('the next question', async () => (await node.api('GET', '/people/queue')).questions[0].person.id !== skipped)
   const second = (await node.api('GET', '/people/queue')).questions[0].person.id
   await screen.id('person-name').fill(HIM)
   await screen.page.keyboard.press('Enter')
   await waitUntil('his name', async () => (await people()).find((person) => person.id === second)?.name === HIM)
-  await node.api('PATCH', `/people/${first}`, { name: 'Host' })
+  await node.api('PATCH', `/people/${skipped}`, { name: 'Host' })
 
   // Strangers who look somewhat like somebody with a name are asked about, never taken for them.
   for (const number of [2, 4]) await upload(`bar-${number}.jpg`, sample(number))
@@ -180,6 +168,9 @@ step('a hidden person is behind the toggle only', async () => {
   assert.equal(await his.count(), 0)
   await screen.id('hidden-toggle').click()
   await his.waitFor()
+  // A question for the screens below, whatever is left of the doubtful faces.
+  await node.api('PATCH', `/people/${skipped}`, { name: '' })
+  await waitUntil('a question', async () => (await node.api('GET', '/people/queue')).questions.some((question) => question.person.id === skipped))
 })
 
 for (const scheme of ['light', 'dark']) {
@@ -193,16 +184,9 @@ for (const scheme of ['light', 'dark']) {
       for (const [label, path] of [['people', '/people'], ['person', `/people/${her.id}`], ['queue', '/people/queue']]) {
         await other.go(path)
         await other.page.getByRole('heading').first().waitFor()
-        // How many questions are left depends on the order in which faces were found.
-        const ready = { people: ['person'], person: ['person-photo'], queue: ['question', 'queue-empty'] }[label]
-        await other.page.locator(ready.map((id) => `[data-testid=${id}]`).join()).first().waitFor()
-        await other.settled()
-        await other.picture(`${label}-${name}-${scheme}`)
-        found.push(...(await other.axe()).map((violation) => `${path}: ${violation}`))
-        const sideways = await other.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-        if (sideways > 0) found.push(`${path}: ${sideways} px wider than the screen`)
+        await other.id({ people: 'person', person: 'person-photo', queue: 'question' }[label]).first().waitFor()
+        found.push(...(await other.flaws(path, `${label}-${name}-${scheme}`)))
       }
-      found.push(...other.wrong)
       await other.close()
       assert.deepEqual(found, [])
     })

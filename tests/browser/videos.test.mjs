@@ -99,14 +99,9 @@ for (const [name, options] of [['desktop', { viewport: DESKTOP }], ['phone', { v
       ]) {
         await other.go(path)
         await other.id(ready).first().waitFor()
-        await other.settled()
         if (label === 'models') await other.id('models').scrollIntoViewIfNeeded()
-        await other.picture(`videos-${label}-${name}-${scheme}`)
-        found.push(...(await other.axe()).map((violation) => `${path}: ${violation}`))
-        const sideways = await other.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-        if (sideways > 0) found.push(`${path}: ${sideways} px wider than the screen`)
+        found.push(...(await other.flaws(path, `videos-${label}-${name}-${scheme}`)))
       }
-      found.push(...other.wrong)
       await other.close()
       assert.deepEqual(found, [])
     })

@@ -82,6 +82,18 @@ pub enum FacesState {
     Failed(String),
 }
 
+impl FacesState {
+    /// Whether faces are still to be looked for with this model pack.
+    #[must_use]
+    pub fn waits_for(&self, pack: &str) -> bool {
+        match self {
+            Self::Waiting { .. } => true,
+            Self::Done { pack: done, .. } => done != pack,
+            Self::Failed(_) => false,
+        }
+    }
+}
+
 /// What an asset is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AssetKind {

@@ -6,7 +6,7 @@ use inframe_protocol::ContentId;
 
 use super::{AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Source, StoredAsset, StoredMotion, meta};
 use crate::sandbox::{Inspection, Refusal};
-use crate::vault::{Batch, BlobKind, Kind};
+use crate::vault::{Batch, BlobKind};
 
 /// Media type of what is no known picture: whatever it is, a browser keeps its hands off it.
 const UNKNOWN: &str = "application/octet-stream";
@@ -50,18 +50,31 @@ impl Library {
     /// # Errors
     /// When the vault fails.
     pub fn adopt_file(&self, new: NewAsset, why: Unshown) -> Result<AssetId, LibraryError> {
-        let NewAsset { file_name, content, size_bytes, original, origin, taken_at, doubtful } = new;
         let id = AssetId::random().map_err(|_| LibraryError::Random)?;
+        let faces = FacesState::Failed(why.reason.clone());
+        let kind = AssetKind::File { reason: why.reason, may_change: why.may_change };
+        self.adopt_unseen(id, new, kind, UNKNOWN, faces)
+    }
+
+    /// Takes in an asset of which nothing is known but its bytes.
+    pub(super) fn adopt_unseen(
+        &self,
+        id: AssetId,
+        new: NewAsset,
+        kind: AssetKind,
+        media_type: &str,
+        faces: FacesState,
+    ) -> Result<AssetId, LibraryError> {
+        let NewAsset { file_name, content, size_bytes, original, origin, taken_at, doubtful } = new;
         let original = match original {
             Source::Plain(bytes) => self.vault.blobs().put(BlobKind::Original, &meta(id, &file_name), &bytes)?,
             Source::Stored(blob) => blob,
         };
         let asset = StoredAsset {
-            faces: FacesState::Failed(why.reason.clone()),
-            kind: AssetKind::File { reason: why.reason, may_change: why.may_change },
+            kind,
             content,
             file_name,
-            media_type: UNKNOWN.to_owned(),
+            media_type: media_type.to_owned(),
             size_bytes,
             width: 0,
             height: 0,
@@ -70,7 +83,7 @@ impl Library {
             imported_at: crate::clock::now_ms(),
             camera: None,
             has_location: false,
-            mean_colour: FILE_COLOUR,
+            mean_colour: GREY,
             thumbhash: Vec::new(),
             original,
             grid: None,
@@ -78,21 +91,16 @@ impl Library {
             motion: None,
             origin,
             doubtful,
+            faces,
         };
-        let mut batch = Batch::default();
-        batch.put_versioned(Kind::Asset, id.0, &asset)?;
-        self.vault.catalog().commit(batch)?;
-        self.index().put(id, asset);
-        self.tell_new(id);
+        self.keep(id, asset, Batch::default())?;
         Ok(id)
     }
 
     /// Files that may be shown by another version or with another program beside it.
     #[must_use]
     pub fn undecided_files(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
-        let mut all = self.all();
-        all.retain(|(_, asset)| matches!(asset.kind, AssetKind::File { may_change: true, .. }));
-        all
+        self.select(|asset| matches!(asset.kind, AssetKind::File { may_change: true, .. }))
     }
 
     /// Looks at such a file again; it becomes a photo if it can be shown now. Gives whether it did.
@@ -187,7 +195,7 @@ impl Library {
 }
 
 /// What stands for a file that has no colours of its own: a middle grey.
-const FILE_COLOUR: u16 = 16 << 11 | 32 << 5 | 16;
+const GREY: u16 = 16 << 11 | 32 << 5 | 16;
 
 impl StoredMotion {
     /// The film that a photo carries at its end, if the sandbox found one; its words are held against the file (D8).

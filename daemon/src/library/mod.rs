@@ -269,12 +269,17 @@ impl Library {
             doubtful,
             faces: FacesState::Waiting { strikes: 0 },
         };
-        let mut batch = Batch::default();
-        batch.put_versioned(Kind::Asset, id.0, &asset)?;
-        self.vault.catalog().commit(batch)?;
+        self.keep(id, asset, Batch::default())?;
+        Ok(id)
+    }
+
+    /// Writes an asset, with `more` in the same batch, and lists it.
+    fn keep(&self, id: AssetId, asset: StoredAsset, mut more: Batch) -> Result<(), LibraryError> {
+        more.put_versioned(Kind::Asset, id.0, &asset)?;
+        self.vault.catalog().commit(more)?;
         self.index().put(id, asset);
         self.tell_new(id);
-        Ok(id)
+        Ok(())
     }
 
     fn tell_new(&self, id: AssetId) {
@@ -286,20 +291,11 @@ impl Library {
     ///
     /// # Errors
     /// When there is no such asset or the vault fails.
-    pub fn change(
-        &self,
-        id: AssetId,
-        mut more: Batch,
-        change: impl FnOnce(&mut StoredAsset),
-    ) -> Result<(), LibraryError> {
+    pub fn change(&self, id: AssetId, more: Batch, change: impl FnOnce(&mut StoredAsset)) -> Result<(), LibraryError> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut asset = StoredAsset::clone(&*self.get(id).ok_or(LibraryError::NotFound)?);
         change(&mut asset);
-        more.put_versioned(Kind::Asset, id.0, &asset)?;
-        self.vault.catalog().commit(more)?;
-        self.index().put(id, asset);
-        self.tell_new(id);
-        Ok(())
+        self.keep(id, asset, more)
     }
 
     /// Deletes an asset, its faces and its blobs; blocking.
@@ -369,6 +365,13 @@ impl Library {
     #[must_use]
     pub fn all(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
         self.index().assets.iter().map(|(id, asset)| (*id, asset.clone())).collect()
+    }
+
+    /// Those that `wanted` says yes to, in no order.
+    #[must_use]
+    pub fn select(&self, wanted: impl Fn(&StoredAsset) -> bool) -> Vec<(AssetId, Arc<StoredAsset>)> {
+        let index = self.index();
+        index.assets.iter().filter(|(_, asset)| wanted(asset)).map(|(id, asset)| (*id, asset.clone())).collect()
     }
 
     /// Assets received in an event, in no order; doubtful ones left out.

@@ -4,12 +4,10 @@ use std::io::{self, Read, Write as _};
 
 use inframe_protocol::ContentId;
 
-use super::{
-    Added, AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Origin, PlayableState, Source, StoredAsset,
-};
+use super::{Added, AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Origin, PlayableState, Source};
 use super::{meta, shown_name};
 use crate::sandbox::Inspection;
-use crate::vault::{Batch, BlobError, BlobId, BlobKind, Kind};
+use crate::vault::{Batch, BlobError, BlobId, BlobKind};
 use crate::video::{Input, Playing, ReadAt, VideoError, VideoFacts, VideoFormat};
 
 /// Bytes copied at once from a file or an upload into the vault.
@@ -90,40 +88,8 @@ impl Library {
     /// # Errors
     /// When the vault fails.
     pub fn adopt_video(&self, id: AssetId, new: NewAsset, format: VideoFormat) -> Result<AssetId, LibraryError> {
-        let NewAsset { file_name, content, size_bytes, original, origin, taken_at, doubtful } = new;
-        let original = match original {
-            Source::Plain(bytes) => self.vault.blobs().put(BlobKind::Original, &meta(id, &file_name), &bytes)?,
-            Source::Stored(blob) => blob,
-        };
-        let asset = StoredAsset {
-            kind: AssetKind::Video { duration_ms: 0, playable: PlayableState::Waiting { strikes: 0 } },
-            content,
-            file_name,
-            media_type: format.media_type().to_owned(),
-            size_bytes,
-            width: 0,
-            height: 0,
-            taken_at,
-            offset_minutes: None,
-            imported_at: crate::clock::now_ms(),
-            camera: None,
-            has_location: false,
-            mean_colour: GREY,
-            thumbhash: Vec::new(),
-            original,
-            grid: None,
-            preview: None,
-            motion: None,
-            origin,
-            doubtful,
-            faces: FacesState::Waiting { strikes: 0 },
-        };
-        let mut batch = Batch::default();
-        batch.put_versioned(Kind::Asset, id.0, &asset)?;
-        self.vault.catalog().commit(batch)?;
-        self.index().put(id, asset);
-        self.tell_new(id);
-        Ok(id)
+        let kind = AssetKind::Video { duration_ms: 0, playable: PlayableState::Waiting { strikes: 0 } };
+        self.adopt_unseen(id, new, kind, format.media_type(), FacesState::Waiting { strikes: 0 })
     }
 
     /// Keeps what was found out about a video, with its poster. Durable when it returns; blocking.
@@ -199,6 +165,3 @@ impl Library {
         Ok((std::sync::Arc::new(read), size_bytes))
     }
 }
-
-/// Colour of a video that was not looked at: a middle grey, RGB565.
-const GREY: u16 = 0x8410;

@@ -9,7 +9,6 @@ use show::{face_view, me, number, person_view, question_view, source, view_of};
 
 use super::library::asset_id;
 use super::{Answer, Node, NodeError, Picture};
-use crate::library::FacesState;
 use crate::limits::{
     MAX_FACES_PER_CORRECTION, MAX_PERSON_NAME_BYTES, MAX_PERSON_NAME_CHARS, MAX_PERSON_PHOTOS_PER_ANSWER,
     QUESTIONS_PER_ANSWER,
@@ -85,13 +84,8 @@ impl Node {
     pub async fn people(&self) -> Answer<PeopleView> {
         self.blocking(|core| {
             let in_use = core.pack();
-            let waiting = |asset: &crate::library::StoredAsset| match &asset.faces {
-                FacesState::Waiting { .. } => true,
-                FacesState::Done { pack, .. } => *pack != in_use.id,
-                FacesState::Failed(_) => false,
-            };
             let consented = core.profile.consent_at().is_some();
-            let pending = core.library.all().iter().filter(|(_, asset)| waiting(asset)).count();
+            let pending = core.library.select(|asset| asset.faces.waits_for(&in_use.id)).len();
             Ok(core.people.read(|grouping| {
                 let me = me(core, grouping);
                 let shown = |one: &Summary| {

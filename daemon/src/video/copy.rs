@@ -8,7 +8,8 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use super::fragments::Fragments;
-use super::tool::Tool;
+use super::frames::sized;
+use super::tool::{BOUNDED, Tool};
 use super::{Input, Playing, ReadAt, Tools, VideoError, VideoFacts, VideoFormat, limits};
 
 /// What a copy is for.
@@ -46,23 +47,9 @@ impl Tools {
         out: W,
         progress: impl Fn(u64) -> F,
     ) -> Result<W, VideoError> {
-        let max_alloc = limits::MAX_ALLOC_BYTES.to_string();
         let length = (limits::MAX_DURATION_MS / 1000).to_string();
-        let small = format!(
-            "scale=w='max(2,trunc(iw*sar/2)*2)':h=ih,setsar=1,\
-             scale=w='min({px},iw)':h='min({px},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2",
-            px = limits::COPY_PX
-        );
-        let mut arguments = vec![
-            "-hide_banner",
-            "-nostdin",
-            "-loglevel",
-            "error",
-            "-max_alloc",
-            &max_alloc,
-            "-threads",
-            limits::TOOL_THREADS,
-        ];
+        let small = sized(limits::COPY_PX);
+        let mut arguments = BOUNDED.to_vec();
         arguments.extend([
             "-protocol_whitelist",
             "pipe",

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::timeout;
 
-use super::tool::{Run, Tool};
+use super::tool::{BOUNDED, Run, Tool};
 use super::{Input, Tools, VideoError, limits};
 
 /// One frame.
@@ -36,7 +36,7 @@ impl Tools {
         let filter = format!(
             "select='isnan(prev_selected_t)+gte(t-prev_selected_t,{}e-3)',{}",
             step_ms,
-            sized(limits::POSTER_PX)
+            as_jpeg(limits::POSTER_PX)
         );
         let count = limits::POSTER_FRAMES.to_string();
         let mut frames = self.frames_of(input, &[], &filter, &["-frames:v", &count])?;
@@ -79,7 +79,7 @@ impl Tools {
         let seek = ["-ss", seconds.as_str()];
         let (before, after): (&[&str], &[&str]) = if by_jump { (&seek, &[]) } else { (&[], &seek) };
         let after = [after, &["-frames:v", "1"]].concat();
-        let mut frames = self.frames_of(input, before, &sized(limits::FRAME_PX), &after)?;
+        let mut frames = self.frames_of(input, before, &as_jpeg(limits::FRAME_PX), &after)?;
         let first = timeout(limits::LOOK_TIMEOUT, frames.next()).await.map_err(|_| VideoError::TimedOut)??;
         if first.is_none() && !by_jump {
             frames.finish().await?;
@@ -96,7 +96,7 @@ impl Tools {
         let filter = format!(
             "select='isnan(prev_selected_t)+gte(t-prev_selected_t,{step_ms}e-3)+gt(scene,0.3)*gte(t-prev_selected_t,{}e-3)',{}",
             limits::SCENE_STEP_MS,
-            sized(limits::FRAME_PX)
+            as_jpeg(limits::FRAME_PX)
         );
         // Half of the frames may be changes of scene on top.
         let count = (limits::MAX_FRAMES * 3 / 2).to_string();
@@ -105,17 +105,7 @@ impl Tools {
     }
 
     fn frames_of(&self, input: &Input, before: &[&str], filter: &str, after: &[&str]) -> Result<Frames, VideoError> {
-        let max_alloc = limits::MAX_ALLOC_BYTES.to_string();
-        let mut arguments = vec![
-            "-hide_banner",
-            "-nostdin",
-            "-loglevel",
-            "error",
-            "-max_alloc",
-            &max_alloc,
-            "-threads",
-            limits::TOOL_THREADS,
-        ];
+        let mut arguments = BOUNDED.to_vec();
         arguments.extend(["-protocol_whitelist", "pipe", "-f", input.format().demuxer()]);
         arguments.extend(before);
         arguments.extend([
@@ -137,12 +127,17 @@ impl Tools {
     }
 }
 
-/// A filter that makes pixels square and the long side `px` at most, for a JPEG.
-fn sized(px: u32) -> String {
+/// A filter that makes pixels square and the long side `px` at most.
+pub(super) fn sized(px: u32) -> String {
     format!(
         "scale=w='max(2,trunc(iw*sar/2)*2)':h=ih,setsar=1,\
-         scale=w='min({px},iw)':h='min({px},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2,format=yuvj420p"
+         scale=w='min({px},iw)':h='min({px},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2"
     )
+}
+
+/// [`sized`], in the colours of a JPEG.
+fn as_jpeg(px: u32) -> String {
+    sized(px) + ",format=yuvj420p"
 }
 
 const SEGMENT: u32 = 0x1853_8067;

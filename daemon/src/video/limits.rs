@@ -17,7 +17,7 @@ pub const MAX_DURATION_MS: u64 = 12 * 60 * 60 * 1000;
 /// Largest side of a video, in pixels: 8K has 7680.
 pub const MAX_SIDE_PX: u32 = 16_384;
 /// Largest single piece of memory that the tool may take for a file, in bytes: a frame of 8K has 50 to 100 MB.
-pub const MAX_ALLOC_BYTES: u64 = 512 * 1024 * 1024;
+pub const MAX_ALLOC_BYTES: &str = "536870912";
 /// Long side of the poster, in pixels; that of a photo's preview.
 pub const POSTER_PX: u32 = 1600;
 /// Frames among which the poster is chosen.

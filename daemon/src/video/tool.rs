@@ -41,6 +41,18 @@ impl Tool {
     }
 }
 
+/// How every run of `ffmpeg` begins: it says nothing but complaints, and takes no more memory at once and no more threads than it may.
+pub(super) const BOUNDED: [&str; 8] = [
+    "-hide_banner",
+    "-nostdin",
+    "-loglevel",
+    "error",
+    "-max_alloc",
+    limits::MAX_ALLOC_BYTES,
+    "-threads",
+    limits::TOOL_THREADS,
+];
+
 impl Tools {
     /// In the folders of the variable `PATH`; `inframe` is this program's own binary.
     #[must_use]

@@ -46,14 +46,8 @@ fn waiting(core: &Core) -> Vec<AssetId> {
     let in_use = core.pack();
     let mut waiting: Vec<_> = core
         .library
-        .all()
+        .select(|asset| asset.kind == AssetKind::Photo && asset.faces.waits_for(&in_use.id))
         .into_iter()
-        .filter(|(_, asset)| asset.kind == AssetKind::Photo)
-        .filter(|(_, asset)| match &asset.faces {
-            FacesState::Waiting { .. } => true,
-            FacesState::Done { pack, .. } => *pack != in_use.id,
-            FacesState::Failed(_) => false,
-        })
         .map(|(id, asset)| (std::cmp::Reverse(asset.imported_at), id))
         .collect();
     waiting.sort_unstable();

@@ -147,9 +147,9 @@ export const api = {
   removeSelfie: (profile: string, selfie: string) =>
     json<T.ProfileView>('DELETE', `/profiles/${id(profile)}/selfies/${id(selfie)}`),
   beginChallenge: (profile: string) => json<T.ChallengeView>('POST', `/profiles/${id(profile)}/challenge`),
-  async challengeFrame(profile: string, challenge: string, jpeg: Blob): Promise<T.ChallengeView> {
+  async challengeFrame(profile: string, challenge: string, jpeg: Blob, signal: AbortSignal): Promise<T.ChallengeView> {
     const path = `/profiles/${id(profile)}/challenge/${id(challenge)}/frames`
-    const response = await send('POST', path, { body: jpeg, headers: { 'content-type': 'image/jpeg' } })
+    const response = await send('POST', path, { body: jpeg, headers: { 'content-type': 'image/jpeg' }, signal })
     return (await response.json()) as T.ChallengeView
   },
   abandonChallenge: (profile: string, challenge: string) =>

@@ -20,14 +20,7 @@ pub(crate) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
         return Ok(Step::default());
     }
     let pack = core.pack().id.clone();
-    let is_wanted = |asset: &StoredAsset| {
-        asset.grid.is_some()
-            && match &asset.faces {
-                FacesState::Waiting { .. } => true,
-                FacesState::Done { pack: done, .. } => *done != pack,
-                FacesState::Failed(_) => false,
-            }
-    };
+    let is_wanted = |asset: &StoredAsset| asset.grid.is_some() && asset.faces.waits_for(&pack);
     let (id, asset) = match next(&core, Job::VideoFaces, waiting(&core, is_wanted)) {
         Ok(next) => next,
         Err(step) => return Ok(step),

@@ -79,7 +79,7 @@ impl Drop for Working {
 /// Videos for which `wanted` holds, newest first.
 fn waiting(core: &Core, wanted: impl Fn(&StoredAsset) -> bool) -> Vec<(AssetId, Arc<StoredAsset>)> {
     let is_wanted = |asset: &StoredAsset| matches!(asset.kind, AssetKind::Video { .. }) && wanted(asset);
-    let mut waiting: Vec<_> = core.library.all().into_iter().filter(|(_, asset)| is_wanted(asset)).collect();
+    let mut waiting = core.library.select(is_wanted);
     waiting.sort_unstable_by_key(|(id, asset)| (std::cmp::Reverse(asset.imported_at), *id));
     waiting
 }
