@@ -5,18 +5,18 @@
 //! model in memory. A child confines itself before it reads its first byte (`child::confine`); what the kernel does not offer is said in
 //! the [`Report`]. Absent on purpose: file access, network, the vault, and any name of a file.
 //!
-//! What it costs, measured on two cores of an AMD EPYC server in the development profile, under a load of three, by
+//! What it costs, measured on two cores of an AMD EPYC server in the development profile, on an otherwise idle machine, by
 //! `cargo test -p inframe --test sandbox cost -- --ignored --nocapture`:
 //!
 //! | | |
 //! |---|---|
-//! | a first tiny image, with the start of a child | 7 to 8 ms |
-//! | inspecting a JPEG of 12 megapixels and 4.8 MB | 134 to 137 ms, 1.9 to 2.0 times what decoding it alone takes the image crate in the same run (68 to 71 ms) |
-//! | first faces, with the loading of the model | 360 to 490 ms |
-//! | a photo with three faces | 190 to 260 ms |
-//! | resident memory of a child that has done little | 18 MiB |
-//! | the most while it inspects these 12 megapixels | 81 MiB, 43 MiB of which stay until it goes |
-//! | with the face model | 196 to 218 MiB, which go with it after [`limits::IDLE`] |
+//! | a first tiny image, with the start of a child | 10 ms |
+//! | inspecting a JPEG of 12 megapixels and 4.8 MB | 137 ms, 2.0 times what decoding it alone takes the image crate in the same run (69 ms) |
+//! | first faces, with the loading of the model | 340 ms |
+//! | a photo with three faces | 180 ms |
+//! | resident memory of a child that has done little | 23 MiB |
+//! | the most while it inspects these 12 megapixels | 87 MiB, 48 MiB of which stay until it goes |
+//! | with the face model | 210 MiB, which go with it after [`limits::IDLE`] |
 
 mod answers;
 pub mod child;
