@@ -17,6 +17,7 @@ mod recogniser;
 #[cfg(test)]
 mod reference;
 mod search;
+mod strided;
 mod turned;
 
 use image::RgbImage;

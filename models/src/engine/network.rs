@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tract_onnx::prelude::*;
 
-use super::EngineError;
+use super::{EngineError, strided};
 use crate::pack::Pixels;
 use crate::pixels::Planes;
 
@@ -77,8 +77,7 @@ impl Source {
         let file = &self.file;
         let [width, height] = size;
         let input = InferenceFact::dt_shape(f32::datum_type(), [1, 3, height, width]);
-        let model = self.model.clone().with_input_fact(0, input).and_then(InferenceModelExt::into_optimized);
-        let model = model.map_err(|error| refused(file, &error))?;
+        let model = optimised(self.model.clone().with_input_fact(0, input)).map_err(|error| refused(file, &error))?;
         check_outputs(file, &model, outputs)?;
         let plan = model.into_runnable().map_err(|error| refused(file, &error))?;
         Ok(Network { file: file.clone(), size, feed, plan })
@@ -126,6 +125,12 @@ impl Network {
         }
         Ok(lists)
     }
+}
+
+fn optimised(model: TractResult<InferenceModel>) -> TractResult<TypedModel> {
+    let mut model = model?.into_typed()?.into_decluttered()?;
+    strided::replace(&mut model)?;
+    model.into_optimized()
 }
 
 fn refused(file: &str, error: &TractError) -> EngineError {
