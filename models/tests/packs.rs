@@ -140,7 +140,7 @@ fn a_network_with_other_outputs_is_refused_by_the_engine() {
 #[test]
 fn a_network_that_does_not_take_the_stated_input_is_refused_by_the_engine() {
     let copy = Copy::new();
-    copy.change_manifest("boxes = 5118", "boxes = 5119");
+    copy.change_manifest("\nboxes = 5118", "\nboxes = 5119");
     let error = copy.engine_error();
     assert!(matches!(&error, EngineError::Shape { file, .. } if file == "detector.onnx"), "{error}");
 }

@@ -37,6 +37,12 @@ impl Convolution {
         Self { stride, pads: [before, before, 1, 1], groups: 1 }
     }
 
+    /// The same with stride 2 for sides that may be odd: a row more of padding is left over where the side is even and gives a row of results
+    /// at the bottom where it is not, and likewise on the right.
+    pub(super) const fn halving3() -> Self {
+        Self { stride: 2, pads: [0, 0, 2, 2], groups: 1 }
+    }
+
     /// One filter for each of `channels` channels.
     pub(super) const fn depthwise(self, channels: i64) -> Self {
         Self { groups: channels, ..self }
@@ -53,12 +59,13 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
+    /// A side of 0 may have any length.
     pub(crate) fn input(&mut self, name: &str, shape: &[i64]) -> String {
         self.inputs.push(value_info(name, shape));
         name.to_owned()
     }
 
-    /// Gives a value its public name.
+    /// Gives a value its public name; a side of 0 may have any length.
     pub(crate) fn output(&mut self, value: &str, name: &str, shape: &[i64]) {
         self.nodes.push(node("Identity", vec![value.to_owned()], name, vec![]));
         self.outputs.push(value_info(name, shape));
@@ -181,6 +188,14 @@ impl Graph {
         self.apply("Reshape", &[value, &shape], vec![])
     }
 
+    /// The first rows and columns of a constant `[1, height, width, ...]`: as many as the value `[1, channels, rows, columns]` has.
+    pub(super) fn crop_like(&mut self, constant: &str, value: &str) -> String {
+        let shape = self.apply("Shape", &[value], vec![]);
+        let sides = self.slice(&shape, 0, 2, 4);
+        let (from, axes) = (self.integers(&[0, 0]), self.integers(&[1, 2]));
+        self.apply("Slice", &[constant, &from, &sides, &axes], vec![])
+    }
+
     pub(super) fn concat(&mut self, values: &[String], axis: i64) -> String {
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
         self.apply("Concat", &values, vec![int("axis", axis)])
@@ -249,7 +264,7 @@ fn value_info(name: &str, shape: &[i64]) -> ValueInfoProto {
     let dim = shape
         .iter()
         .map(|&side| tensor_shape_proto::Dimension {
-            value: Some(tensor_shape_proto::dimension::Value::DimValue(side)),
+            value: (side != 0).then_some(tensor_shape_proto::dimension::Value::DimValue(side)),
             ..tensor_shape_proto::Dimension::default()
         })
         .collect();

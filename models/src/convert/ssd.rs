@@ -1,5 +1,8 @@
-//! The detector: SSD on MobileNet v1, `[1, 3, 512, 512]` RGB 0..255 in, `boxes [1, 5118, 4]` (ymin, xmin, ymax, xmax as fractions of the
-//! square) and `scores [1, 5118]` out.
+//! The detector: SSD on MobileNet v1, `[1, 3, 512, 512]` RGB 0..255 in, `boxes [1, 5118, 4]` (ymin, xmin, ymax, xmax as fractions of 512) and
+//! `scores [1, 5118]` out.
+//!
+//! The package knows the square only and puts black where the photo is not. The file takes an input without that black as well, 384 high or
+//! wide: every cell that is left lies where it lies in the square.
 
 use super::ConvertError;
 use super::graph::{Convolution, Graph};
@@ -50,6 +53,9 @@ const HEADS: [(usize, usize, usize); 6] =
 /// Anchors of all heads together.
 const ANCHORS: usize = 5118;
 
+/// The extra convolution that finds 3 cells along the shorter side of an input of 384, where the square has 4.
+const ODD_EXTRA: usize = 5;
+
 /// Logits per anchor (background, face, and one that is never read), and which of them means "face".
 const CLASSES: usize = 3;
 const FACE_CLASS: usize = 1;
@@ -60,34 +66,32 @@ const SIZE_SCALE: f64 = 5.0;
 
 pub(super) fn build(weights: &Weights) -> Result<Vec<u8>, ConvertError> {
     let mut graph = Graph::default();
-    let input = graph.input("image", &[1, 3, 512, 512]);
+    let input = graph.input("image", &[1, 3, 0, 0]);
     let features = backbone(&mut graph, weights, &input)?;
 
     let mut encodings = Vec::new();
     let mut logits = Vec::new();
-    for (index, (feature, (channels, anchors, cells))) in features.iter().zip(HEADS).enumerate() {
+    for (index, (feature, (channels, anchors, _))) in features.iter().zip(HEADS).enumerate() {
         let name = format!("Prediction/BoxPredictor_{index}");
-        let count = (cells * cells * anchors) as i64;
-
         let (filter, bias) = head(weights, &format!("{name}/BoxEncodingPredictor"), channels, 4 * anchors)?;
         let value = graph.convolve(feature, &filter, Some(&bias), Convolution::valid(1));
         let value = graph.channels_last(&value);
-        encodings.push(graph.reshape(&value, &[1, count, 4]));
+        encodings.push(graph.reshape(&value, &[1, -1, 4]));
 
         let (filter, bias) = head(weights, &format!("{name}/ClassPredictor"), channels, CLASSES * anchors)?;
         let faces: Vec<usize> = (0..anchors).map(|anchor| CLASSES * anchor + FACE_CLASS).collect();
         let bias: Vec<f64> = faces.iter().map(|&face| bias[face]).collect();
         let value = graph.convolve(feature, &filter.select_outputs(&faces), Some(&bias), Convolution::valid(1));
         let value = graph.channels_last(&value);
-        logits.push(graph.reshape(&value, &[1, count]));
+        logits.push(graph.reshape(&value, &[1, -1]));
     }
 
     let encodings = graph.concat(&encodings, 1);
-    let boxes = decode(&mut graph, weights, &encodings)?;
-    graph.output(&boxes, "boxes", &[1, ANCHORS as i64, 4]);
+    let boxes = decode(&mut graph, weights, &encodings, &features)?;
+    graph.output(&boxes, "boxes", &[1, 0, 4]);
     let logits = graph.concat(&logits, 1);
     let scores = graph.sigmoid(&logits);
-    graph.output(&scores, "scores", &[1, ANCHORS as i64]);
+    graph.output(&scores, "scores", &[1, 0]);
     Ok(graph.finish("ssd_mobilenetv1"))
 }
 
@@ -117,7 +121,11 @@ fn backbone(graph: &mut Graph, weights: &Weights, input: &str) -> Result<Vec<Str
 
     for (index, (side, from, to, stride)) in EXTRAS.into_iter().enumerate() {
         let (filter, bias) = pointwise(weights, &format!("Prediction/Conv2d_{index}"), side, from, to)?;
-        let how = if side == 1 { Convolution::valid(1) } else { Convolution::same3(stride) };
+        let how = match side {
+            1 => Convolution::valid(1),
+            _ if index == ODD_EXTRA => Convolution::halving3(),
+            _ => Convolution::same3(stride),
+        };
         value = graph.convolve(&value, &filter, Some(&bias), how);
         value = graph.relu6(&value);
         if index % 2 == 1 {
@@ -158,8 +166,8 @@ fn head(weights: &Weights, name: &str, from: usize, to: usize) -> Result<(Tensor
     Ok((filter, weights.vector(&format!("{name}/biases"), to)?))
 }
 
-/// Boxes from their encodings (dy, dx, dh, dw), relative to the anchors.
-fn decode(graph: &mut Graph, weights: &Weights, encodings: &str) -> Result<String, ConvertError> {
+/// Boxes from their encodings (dy, dx, dh, dw), relative to the anchors of the cells that `features` have.
+fn decode(graph: &mut Graph, weights: &Weights, encodings: &str, features: &[String]) -> Result<String, ConvertError> {
     let anchors = weights.get("Output/extra_dim", &[1, ANCHORS, 4])?;
     let (mut sizes, mut centres) = (Vec::new(), Vec::new());
     for anchor in anchors.values.as_chunks::<4>().0 {
@@ -168,10 +176,9 @@ fn decode(graph: &mut Graph, weights: &Weights, encodings: &str) -> Result<Strin
         centres.extend([(top + bottom) / 2.0, (left + right) / 2.0]);
     }
     let scaled = |by: f64| sizes.iter().map(|size| size / by).collect::<Vec<f64>>();
-    let shape = [1, ANCHORS, 2];
-    let steps = graph.constant(&shape, &scaled(CENTRE_SCALE));
-    let centres = graph.constant(&shape, &centres);
-    let halves = graph.constant(&shape, &scaled(2.0));
+    let steps = of_cells(graph, &scaled(CENTRE_SCALE), features);
+    let centres = of_cells(graph, &centres, features);
+    let halves = of_cells(graph, &scaled(2.0), features);
     let size_scale = graph.constant(&[1, 1, 1], &[1.0 / SIZE_SCALE]);
 
     let shift = graph.slice(encodings, 2, 0, 2);
@@ -184,6 +191,20 @@ fn decode(graph: &mut Graph, weights: &Weights, encodings: &str) -> Result<Strin
     let low = graph.subtract(&centre, &half);
     let high = graph.add(&centre, &half);
     Ok(graph.concat(&[low, high], 2))
+}
+
+/// Two numbers for each anchor of the square, as `[1, anchors, 2]` with those of the cells that `features` have.
+fn of_cells(graph: &mut Graph, numbers: &[f64], features: &[String]) -> String {
+    let mut rest = numbers;
+    let mut kept = Vec::new();
+    for (feature, (_, anchors, cells)) in features.iter().zip(HEADS) {
+        let (here, after) = rest.split_at(cells * cells * anchors * 2);
+        rest = after;
+        let square = graph.constant(&[1, cells, cells, anchors * 2], here);
+        let cropped = graph.crop_like(&square, feature);
+        kept.push(graph.reshape(&cropped, &[1, -1, 2]));
+    }
+    graph.concat(&kept, 1)
 }
 
 #[cfg(test)]

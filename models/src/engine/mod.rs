@@ -3,6 +3,7 @@
 //! An [`Engine`] holds the optimised networks (about 200 MB) and no state between photos; it may be shared by threads, but a run uses one
 //! thread, since one photo a thread is the faster way to use many. Faces run one by one: batches are slower in tract.
 
+mod depthwise;
 mod detail;
 mod detector;
 mod face;
@@ -17,7 +18,6 @@ mod recogniser;
 #[cfg(test)]
 mod reference;
 mod search;
-mod strided;
 mod turned;
 
 use image::RgbImage;

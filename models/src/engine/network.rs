@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tract_onnx::prelude::*;
 
-use super::{EngineError, strided};
+use super::{EngineError, depthwise};
 use crate::pack::Pixels;
 use crate::pixels::Planes;
 
@@ -72,15 +72,24 @@ impl Source {
         }
     }
 
+    /// Whether `outputs` come out for RGB input of this width and height.
+    pub(super) fn check(&self, size: [usize; 2], outputs: &Outputs) -> Result<(), EngineError> {
+        let file = &self.file;
+        let model = self.shaped(size).and_then(InferenceModelExt::into_typed);
+        check_outputs(file, &model.map_err(|error| refused(file, &error))?, outputs)
+    }
+
     /// Optimises for RGB input of this width and height; `outputs` must come out.
     pub(super) fn optimise(&self, size: [usize; 2], feed: Feed, outputs: &Outputs) -> Result<Network, EngineError> {
         let file = &self.file;
-        let [width, height] = size;
-        let input = InferenceFact::dt_shape(f32::datum_type(), [1, 3, height, width]);
-        let model = optimised(self.model.clone().with_input_fact(0, input)).map_err(|error| refused(file, &error))?;
+        let model = self.shaped(size).and_then(optimised).map_err(|error| refused(file, &error))?;
         check_outputs(file, &model, outputs)?;
         let plan = model.into_runnable().map_err(|error| refused(file, &error))?;
         Ok(Network { file: file.clone(), size, feed, plan })
+    }
+
+    fn shaped(&self, [width, height]: [usize; 2]) -> TractResult<InferenceModel> {
+        self.model.clone().with_input_fact(0, InferenceFact::dt_shape(f32::datum_type(), [1, 3, height, width]))
     }
 }
 
@@ -127,9 +136,9 @@ impl Network {
     }
 }
 
-fn optimised(model: TractResult<InferenceModel>) -> TractResult<TypedModel> {
-    let mut model = model?.into_typed()?.into_decluttered()?;
-    strided::replace(&mut model)?;
+fn optimised(model: InferenceModel) -> TractResult<TypedModel> {
+    let mut model = model.into_typed()?.into_decluttered()?;
+    depthwise::replace(&mut model)?;
     model.into_optimized()
 }
 

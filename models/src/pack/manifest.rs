@@ -61,7 +61,7 @@ impl Pixels {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum DetectorKind {
-    /// `boxes` (ymin, xmin, ymax, xmax as fractions of the square) and `scores`; the photo lies at the top left of the square.
+    /// `boxes` (ymin, xmin, ymax, xmax as fractions of the square's side) and `scores`; the photo lies at the top left of the input.
     Ssd,
     /// For each of the strides 8, 16 and 32: `cls`, `obj`, `bbox` and `kps` of every cell, in pixels of the input; five points with each box.
     Yunet,
@@ -75,12 +75,15 @@ pub(crate) struct Detector {
     pub(crate) blake3: String,
     /// Where the file can be downloaded from.
     pub(crate) url: Option<String>,
-    /// Pixels along the longer side of the input, which is square for [`DetectorKind::Ssd`].
+    /// Pixels along the longer side of the input.
     pub(crate) input: usize,
     pub(crate) pixels: Pixels,
-    /// Boxes that the net puts out; 0 for [`DetectorKind::Yunet`], where the input's size says it.
+    /// Boxes that the net puts out for the square input; 0 for [`DetectorKind::Yunet`], where the input's size says it.
     #[serde(default)]
     pub(crate) boxes: usize,
+    /// Boxes for an input of 4:3, upright or on its side; 0 when the file takes the square only, and for [`DetectorKind::Yunet`].
+    #[serde(default)]
+    pub(crate) oblong_boxes: usize,
     /// Least score of a face.
     pub(crate) min_score: f32,
     /// Score from which a face is beyond doubt: a photo with none is looked at again. As `min_score` when absent.
@@ -317,12 +320,14 @@ impl Manifest {
             "detector scores must be between 0 and 1, hint_score the least and clear_score the most",
         )?;
         require((0.0..=1.0).contains(&self.detector.max_overlap), "detector.max_overlap must be between 0 and 1")?;
-        let (boxes, input) = (self.detector.boxes, self.detector.input);
+        let (boxes, oblong, input) = (self.detector.boxes, self.detector.oblong_boxes, self.detector.input);
         match self.detector.kind {
-            DetectorKind::Ssd => require((1..=1_000_000).contains(&boxes), "the number of boxes is out of range")?,
+            DetectorKind::Ssd => {
+                require((1..=1_000_000).contains(&boxes) && oblong <= boxes, "the number of boxes is out of range")?;
+            }
             DetectorKind::Yunet => {
                 require(input.is_multiple_of(32) && input >= 64, "detector.input must be a multiple of 32 from 64 on")?;
-                require(boxes == 0, "detector.boxes is not for the kind yunet")?;
+                require([boxes, oblong] == [0, 0], "detector.boxes is not for the kind yunet")?;
             }
         }
         self.recogniser.check(landmarks.is_some(), self.detector.kind == DetectorKind::Yunet)?;

@@ -3,6 +3,7 @@
 //! [`Detector::look`] is the one primitive: every box in one region of a photo, as often and in whichever regions a search wants; overlapping
 //! boxes of one or of several looks are then made one by [`Detector::suppress`].
 
+mod shapes;
 mod ssd;
 mod yunet;
 
@@ -34,14 +35,14 @@ pub(super) struct Detector {
 }
 
 enum Kind {
-    Ssd(Ssd),
+    Ssd(Box<Ssd>),
     Yunet(Box<Yunet>),
 }
 
 impl Detector {
     pub(super) fn load(spec: &Spec, onnx: &[u8]) -> Result<Self, EngineError> {
         let kind = match spec.kind {
-            DetectorKind::Ssd => Kind::Ssd(Ssd::load(spec, onnx)?),
+            DetectorKind::Ssd => Kind::Ssd(Box::new(Ssd::load(spec, onnx)?)),
             DetectorKind::Yunet => Kind::Yunet(Box::new(Yunet::load(spec, onnx)?)),
         };
         Ok(Self { kind, max_overlap: spec.max_overlap })
