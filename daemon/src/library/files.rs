@@ -5,6 +5,7 @@ use std::sync::Arc;
 use inframe_protocol::ContentId;
 
 use super::{AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Source, StoredAsset, StoredMotion, meta};
+use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sandbox::{Inspection, Refusal};
 use crate::vault::{Batch, BlobKind};
 
@@ -21,6 +22,15 @@ pub struct Unshown {
 }
 
 impl Unshown {
+    /// Of a file that no decoder is given.
+    pub(super) fn too_large() -> Self {
+        let reason = format!(
+            "this file is safe here and can be downloaded, but pictures of more than {} MiB are not shown",
+            MAX_FILE_BYTES >> 20
+        );
+        Self { reason, may_change: true }
+    }
+
     /// Of a file over which decoders stopped too often, the last time for this reason.
     pub(super) fn left_alone(reason: &str) -> Self {
         let reason = format!(
@@ -49,8 +59,7 @@ impl Library {
     ///
     /// # Errors
     /// When the vault fails.
-    pub fn adopt_file(&self, new: NewAsset, why: Unshown) -> Result<AssetId, LibraryError> {
-        let id = AssetId::random().map_err(|_| LibraryError::Random)?;
+    pub fn adopt_file(&self, id: AssetId, new: NewAsset, why: Unshown) -> Result<AssetId, LibraryError> {
         let faces = FacesState::Failed(why.reason.clone());
         let kind = AssetKind::File { reason: why.reason, may_change: why.may_change };
         self.adopt_unseen(id, new, kind, UNKNOWN, faces)
@@ -100,7 +109,8 @@ impl Library {
     /// Files that may be shown by another version or with another program beside it.
     #[must_use]
     pub fn undecided_files(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
-        self.select(|asset| matches!(asset.kind, AssetKind::File { may_change: true, .. }))
+        let decodable = |asset: &StoredAsset| asset.size_bytes <= MAX_FILE_BYTES as u64;
+        self.select(|asset| matches!(asset.kind, AssetKind::File { may_change: true, .. }) && decodable(asset))
     }
 
     /// Looks at such a file again; it becomes a photo if it can be shown now. Gives whether it did.

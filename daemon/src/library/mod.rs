@@ -11,7 +11,8 @@ mod quarantine;
 mod timeline;
 mod videos;
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -27,6 +28,7 @@ pub use timeline::{BLOCK, Timeline, ending};
 pub use videos::Look;
 
 use crate::live::{Live, What};
+use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sandbox::{Inspection, Sandbox};
 use crate::vault::{Batch, BlobId, BlobKind, Kind, Vault};
 use timeline::Item;
@@ -157,11 +159,10 @@ impl Library {
     /// Adds the bytes of a file chosen by the owner; what cannot be shown is kept as a file. Durable when it returns.
     ///
     /// # Errors
-    /// [`LibraryError::Unreadable`] or [`LibraryError::TooLarge`] say what is wrong with the file; nothing of it is kept then.
+    /// [`LibraryError::Unreadable`] says what is wrong with the file; nothing of it is kept then.
     pub async fn import(&self, file_name: &str, bytes: Bytes) -> Result<Added, LibraryError> {
-        let limit_bytes = crate::sandbox::limits::MAX_FILE_BYTES as u64;
-        if bytes.len() as u64 > limit_bytes {
-            return Err(LibraryError::TooLarge { size_bytes: bytes.len() as u64, limit_bytes });
+        if bytes.len() > MAX_FILE_BYTES {
+            return self.import_large(file_name, std::io::Cursor::new(bytes)).await;
         }
         if bytes.is_empty() {
             return Err(LibraryError::Unreadable("the file is empty: copy or download it again".into()));
@@ -184,7 +185,10 @@ impl Library {
         let library = self.clone();
         let added = tokio::task::spawn_blocking(move || match looked {
             Ok(inspection) => library.adopt(new, inspection).map(Added::New),
-            Err(why) => library.adopt_file(new, why.clone()).map(|id| Added::File(id, why)),
+            Err(why) => AssetId::random()
+                .map_err(|_| LibraryError::Random)
+                .and_then(|id| library.adopt_file(id, new, why.clone()))
+                .map(|id| Added::File(id, why)),
         });
         let added = added.await;
         drop(claim);
@@ -372,6 +376,25 @@ impl Library {
     pub fn select(&self, wanted: impl Fn(&StoredAsset) -> bool) -> Vec<(AssetId, Arc<StoredAsset>)> {
         let index = self.index();
         index.assets.iter().filter(|(_, asset)| wanted(asset)).map(|(id, asset)| (*id, asset.clone())).collect()
+    }
+
+    /// Up to `most` of the photos that wait for a look with a model pack, the newest first, and how many more there are.
+    #[must_use]
+    pub fn waiting_for_faces(&self, pack: &str, most: usize) -> (Vec<AssetId>, usize) {
+        let index = self.index();
+        let waits = |asset: &StoredAsset| asset.kind == AssetKind::Photo && asset.faces.waits_for(pack);
+        let mut count = 0;
+        // The oldest of those kept so far is on top, to be pushed out by a newer one.
+        let mut newest = BinaryHeap::with_capacity(most + 1);
+        for (id, asset) in index.assets.iter().filter(|(_, asset)| waits(asset)) {
+            count += 1;
+            newest.push((Reverse(asset.imported_at), *id));
+            if newest.len() > most {
+                newest.pop();
+            }
+        }
+        let left = count - newest.len();
+        (newest.into_sorted_vec().into_iter().map(|(_, id)| id).collect(), left)
     }
 
     /// Assets received in an event, in no order; doubtful ones left out.

@@ -4,7 +4,9 @@ use std::io::{self, Read, Write as _};
 
 use inframe_protocol::ContentId;
 
-use super::{Added, AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Origin, PlayableState, Source};
+use super::{
+    Added, AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Origin, PlayableState, Source, Unshown,
+};
 use super::{meta, shown_name};
 use crate::sandbox::Inspection;
 use crate::vault::{Batch, BlobError, BlobId, BlobKind};
@@ -32,6 +34,32 @@ impl Library {
         format: VideoFormat,
         bytes: impl Read + Send + 'static,
     ) -> Result<Added, LibraryError> {
+        let adopt = move |library: &Self, id, new| library.adopt_video(id, new, format).map(Added::New);
+        self.import_stream(file_name, bytes, adopt).await
+    }
+
+    /// Adds a file that is too large for the decoders as its bytes come, in constant memory. Durable when it returns.
+    ///
+    /// # Errors
+    /// As [`Library::import_video`].
+    pub async fn import_large(
+        &self,
+        file_name: &str,
+        bytes: impl Read + Send + 'static,
+    ) -> Result<Added, LibraryError> {
+        let adopt = |library: &Self, id, new| {
+            let why = Unshown::too_large();
+            library.adopt_file(id, new, why.clone()).map(|id| Added::File(id, why))
+        };
+        self.import_stream(file_name, bytes, adopt).await
+    }
+
+    async fn import_stream(
+        &self,
+        file_name: &str,
+        bytes: impl Read + Send + 'static,
+        adopt: impl FnOnce(&Self, AssetId, NewAsset) -> Result<Added, LibraryError> + Send + 'static,
+    ) -> Result<Added, LibraryError> {
         let id = AssetId::random().map_err(|_| LibraryError::Random)?;
         let file_name = shown_name(file_name);
         let (library, note) = (self.clone(), meta(id, &file_name));
@@ -51,11 +79,11 @@ impl Library {
             let original = Source::Stored(writer.finish()?);
             let origin = Origin::Imported;
             let new = NewAsset { file_name, content, size_bytes, original, origin, taken_at: None, doubtful: false };
-            library.adopt_video(id, new, format)
+            adopt(&library, id, new)
         });
         let added = added.await;
         drop(claim);
-        Ok(Added::New(added.map_err(|_| LibraryError::Ending)??))
+        added.map_err(|_| LibraryError::Ending)?
     }
 
     fn write(&self, note: &[u8], mut bytes: impl Read) -> Result<(crate::vault::BlobWriter, ContentId), LibraryError> {

@@ -226,23 +226,28 @@ impl Node {
     /// # Errors
     /// When the node itself fails; a file that cannot be used is an outcome.
     pub async fn upload(&self, file_name: String, bytes: Bytes) -> Answer<UploadView> {
-        let view = |outcome: &str, asset: Option<AssetId>, reason| UploadView {
-            outcome: outcome.into(),
-            asset: asset.map(|id| id.to_string()),
-            reason,
-        };
         match self.core.library.import(&file_name, bytes).await {
-            Ok(Added::New(id)) => {
+            Ok(added) => {
                 self.core.board.ring(Job::Faces);
-                Ok(view("imported", Some(id), None))
+                Ok(uploaded(added))
             }
-            Ok(Added::File(id, why)) => Ok(view("kept", Some(id), Some(why.reason))),
-            Ok(Added::Duplicate(id)) => Ok(view("duplicate", Some(id), None)),
-            Err(error @ (LibraryError::Unreadable(_) | LibraryError::TooLarge { .. })) => {
-                Ok(view("refused", None, Some(error.to_string())))
+            Err(error @ LibraryError::Unreadable(_)) => {
+                Ok(UploadView { outcome: "refused".into(), asset: None, reason: Some(error.to_string()) })
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Takes in an uploaded file that is too large to be decoded, as its bytes come; durable when it returns.
+    ///
+    /// # Errors
+    /// When the bytes end too early or the node itself fails.
+    pub async fn upload_large(
+        &self,
+        file_name: String,
+        bytes: impl std::io::Read + Send + 'static,
+    ) -> Answer<UploadView> {
+        Ok(uploaded(self.core.library.import_large(&file_name, bytes).await?))
     }
 
     /// Takes in an uploaded video as its bytes come; durable when it returns.
@@ -257,8 +262,7 @@ impl Node {
     ) -> Answer<UploadView> {
         let added = self.core.library.import_video(&file_name, format, bytes).await?;
         self.core.board.ring(Job::Videos);
-        let outcome = if matches!(added, Added::New(_)) { "imported" } else { "duplicate" };
-        Ok(UploadView { outcome: outcome.into(), asset: Some(added.id().to_string()), reason: None })
+        Ok(uploaded(added))
     }
 
     /// The timeline's skeleton with its revision.
@@ -402,4 +406,14 @@ fn asset_view(core: &Core, id: AssetId, asset: &StoredAsset) -> AssetView {
         origin,
         shared_with,
     }
+}
+
+fn uploaded(added: Added) -> UploadView {
+    let asset = Some(added.id().to_string());
+    let (outcome, reason) = match added {
+        Added::New(_) => ("imported", None),
+        Added::File(_, why) => ("kept", Some(why.reason)),
+        Added::Duplicate(_) => ("duplicate", None),
+    };
+    UploadView { outcome: outcome.into(), asset, reason }
 }

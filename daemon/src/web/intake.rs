@@ -64,18 +64,13 @@ impl Upload {
         &self.first
     }
 
-    /// All of it, if it has at most `UPLOAD_BYTES`.
-    pub(super) async fn whole(mut self) -> Result<Bytes, Problem> {
-        while let Some(piece) = self.rest.next().await {
+    /// All of it, if it has at most `UPLOAD_BYTES`; otherwise itself again, to be read as a pipe.
+    pub(super) async fn whole(mut self) -> Result<Result<Bytes, Self>, Problem> {
+        while self.first.len() <= UPLOAD_BYTES {
+            let Some(piece) = self.rest.next().await else { return Ok(Ok(self.first.freeze())) };
             self.first.extend_from_slice(&piece.map_err(|_| cut())?);
-            if self.first.len() > UPLOAD_BYTES {
-                drop(self.first);
-                read_away(self.rest).await;
-                let detail = "A file that is no video may have at most 64 MiB";
-                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
-            }
         }
-        Ok(self.first.freeze())
+        Ok(Err(self))
     }
 
     /// Two ends of a pipe: one to be read on a blocking thread, and the work of filling it, to be done meanwhile.
@@ -167,7 +162,16 @@ mod tests {
         assert_eq!(upload.first(), &expected[..200]);
         assert_eq!(read(upload).await.unwrap(), expected);
         let upload = Upload::open(body(pieces()), 9999).await.ok().unwrap();
-        assert_eq!(upload.whole().await.ok().unwrap(), expected);
+        assert_eq!(upload.whole().await.ok().unwrap().ok().unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn an_upload_too_large_for_memory_is_read_from_its_first_byte_to_its_last() {
+        let piece = Bytes::from(vec![7; 1 << 20]);
+        let pieces = (0..=UPLOAD_BYTES >> 20).map(|_| Ok(piece.clone())).collect();
+        let upload = Upload::open(body(pieces), 3).await.ok().unwrap();
+        let larger = upload.whole().await.ok().unwrap().err().unwrap();
+        assert_eq!(read(larger).await.unwrap().len(), UPLOAD_BYTES + piece.len());
     }
 
     #[tokio::test]

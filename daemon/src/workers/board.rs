@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,10 @@ use crate::views::WorkerView;
 
 /// A failing worker is tried again after this long at most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// A worker that goes through the whole library at each step rests for so many times as long before the next bell, and never longer than this:
+/// its share of a core stays below a tenth however large the library is, and what is new is dealt with at once while the library is small.
+const REST_TIMES: u32 = 10;
+const LONGEST_REST: Duration = Duration::from_secs(2);
 /// The first pause after a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -55,6 +59,11 @@ impl Job {
         Job::Receiving,
         Job::Events,
     ];
+
+    /// Whether a step goes through the whole library.
+    fn is_long(self) -> bool {
+        self == Job::Matching
+    }
 
     /// Its name on the status page.
     #[must_use]
@@ -172,6 +181,7 @@ impl Board {
         let mut pause = FIRST_PAUSE;
         loop {
             self.show(job, |view| view.state = "working".into());
+            let began = Instant::now();
             let wait = tokio::select! {
                 () = stop.cancelled() => return,
                 outcome = step() => match outcome {
@@ -196,6 +206,10 @@ impl Board {
                     }
                 },
             };
+            let rest = if job.is_long() { (began.elapsed() * REST_TIMES).min(LONGEST_REST) } else { Duration::ZERO };
+            if stop.run_until_cancelled(tokio::time::sleep(rest)).await.is_none() {
+                return;
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = post.bell.notified() => {}

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use super::board::Step;
 use super::{Core, Job, blocking};
 use crate::faces::{Faces, StoredFaces};
-use crate::library::{AssetId, AssetKind, FacesState, STRIKES};
+use crate::library::{AssetId, FacesState, STRIKES};
 use crate::live::What;
 use crate::sandbox::SandboxError;
 use crate::vault::Batch;
@@ -24,34 +24,20 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
     if let Some(trouble) = core.packs.trouble() {
         anyhow::bail!("faces are not looked for: {trouble}");
     }
-    let waiting = waiting(&core);
-    let left = waiting.len();
+    let (some, left) = core.library.waiting_for_faces(&core.pack().id, PER_STEP);
     let parallel = core.sandbox.processes();
-    let outcomes: Vec<anyhow::Result<()>> =
-        futures::stream::iter(waiting.into_iter().take(PER_STEP).map(|id| look(core.clone(), id)))
-            .buffer_unordered(parallel)
-            .collect()
-            .await;
+    let outcomes: Vec<anyhow::Result<()>> = futures::stream::iter(some.into_iter().map(|id| look(core.clone(), id)))
+        .buffer_unordered(parallel)
+        .collect()
+        .await;
     let done = outcomes.len();
     for outcome in outcomes {
         outcome?;
     }
-    if left > done {
+    if left > 0 {
         core.board.ring(Job::Faces);
     }
-    Ok(Step { done: done as u64, pending: (left - done) as u64, again_in: None })
-}
-
-fn waiting(core: &Core) -> Vec<AssetId> {
-    let in_use = core.pack();
-    let mut waiting: Vec<_> = core
-        .library
-        .select(|asset| asset.kind == AssetKind::Photo && asset.faces.waits_for(&in_use.id))
-        .into_iter()
-        .map(|(id, asset)| (std::cmp::Reverse(asset.imported_at), id))
-        .collect();
-    waiting.sort_unstable();
-    waiting.into_iter().map(|(_, id)| id).collect()
+    Ok(Step { done: done as u64, pending: left as u64, again_in: None })
 }
 
 async fn look(core: Arc<Core>, id: AssetId) -> anyhow::Result<()> {

@@ -128,7 +128,9 @@ async fn import_file(core: &Core, file: &Path) -> Result<Added, Failure> {
         return Ok(added);
     }
     if size > MAX_FILE_BYTES as u64 {
-        return Err(LibraryError::TooLarge { size_bytes: size, limit_bytes: MAX_FILE_BYTES as u64 }.into());
+        let path = file.to_path_buf();
+        let opened = tokio::task::spawn_blocking(move || std::fs::File::open(path)).await;
+        return Ok(core.library.import_large(&name, opened.map_err(std::io::Error::other)??).await?);
     }
     let bytes = Bytes::from(tokio::fs::read(file).await?);
     let added = core.library.import(&name, bytes.clone()).await?;

@@ -1,9 +1,15 @@
 //! Files that are no good: each is kept with a clear reason, nothing is half-listed, everything else goes on.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use image::{GrayImage, ImageFormat};
 use inframe_tests::daemon::Daemon;
 use inframe_tests::photos::{self, pattern};
+use inframe_tests::wait::{Seen, wait_until};
+
+/// More than the 64 MiB of a file that decoders are given.
+const TOO_LARGE_BYTES: usize = 70 << 20;
 
 /// Just above the limit of 150 megapixels.
 const TOO_MANY_PIXELS: (u32, u32) = (15_100, 10_000);
@@ -40,6 +46,34 @@ async fn every_unfit_file_is_kept_with_a_reason_and_the_node_goes_on() -> Result
     let good = node.api().upload("good.jpg", photos::to_jpeg(&pattern(300, 200, 60))?).await?;
     assert_eq!(good.outcome, "imported", "the node goes on");
     ensure!(!node.log()?.contains("canary"), "d3: the log names no file of the user");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_picture_too_large_for_the_decoders_is_kept_whole_from_a_page_and_from_a_folder() -> Result<()> {
+    let mut node = Daemon::start("Node").await?;
+    // A real photo with so much behind its end: what a camera of 150 megapixels saves without compression.
+    let large = |fill: u8| Ok::<_, anyhow::Error>([photos::sample(2)?, vec![fill; TOO_LARGE_BYTES]].concat());
+    let (uploaded, copied) = (large(1)?, large(2)?);
+    let outcome = node.api().upload("studio.tif", uploaded.clone()).await?;
+    assert_eq!(outcome.outcome, "kept");
+    ensure!(outcome.reason.is_some_and(|reason| reason.contains("64 MiB")), "the reason names the limit");
+    assert_eq!(node.api().upload("again.tif", uploaded.clone()).await?.outcome, "duplicate");
+    std::fs::write(node.photo_dir()?.join("studio-2.tif"), &copied)?;
+    let run = node.api().import(&node.photo_dir()?).await?;
+    let run = wait_until("the import done", Duration::from_secs(60), async || {
+        let run = node.api().import_state(&run.id).await?;
+        Ok(Seen::when((run.state == "done").then(|| run.clone()), || format!("{run:?}")))
+    })
+    .await?;
+    assert_eq!((run.imported, run.failed.len(), run.files.len()), (1, 0, 1), "{run:?}");
+    node.restart().await?;
+    let mut found = Vec::new();
+    for asset in node.api().assets().await? {
+        found.push(node.api().original(&asset.id).await?);
+    }
+    found.sort();
+    ensure!(found == [uploaded, copied], "d1: both come back as they were, after a restart as well");
     Ok(())
 }
 

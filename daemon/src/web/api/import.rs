@@ -52,7 +52,7 @@ struct UploadArgs {
     name: String,
 }
 
-/// Upload one file as the raw body: a video, or at most 64 MiB; answered once it is durable
+/// Upload one file as the raw body; answered once it is durable
 #[utoipa::path(
     post, path = "/uploads", tag = "library", params(UploadArgs),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -63,10 +63,16 @@ async fn upload(State(node): State<Node>, Query(args): Query<UploadArgs>, body: 
         return Err(Problem::invalid("bad-name", "Give the file a name of 1 to 255 bytes"));
     }
     let upload = Upload::open(body, VideoFormat::SNIFFED_BYTES).await?;
-    let Some(format) = VideoFormat::sniff(upload.first()) else {
-        return Ok(Json(node.upload(args.name, upload.whole().await?).await?));
+    if let Some(format) = VideoFormat::sniff(upload.first()) {
+        let (pieces, fill) = upload.pipe();
+        let (view, ()) = tokio::join!(node.upload_video(args.name, format, pieces), fill);
+        return Ok(Json(view?));
+    }
+    let larger = match upload.whole().await? {
+        Ok(bytes) => return Ok(Json(node.upload(args.name, bytes).await?)),
+        Err(larger) => larger,
     };
-    let (pieces, fill) = upload.pipe();
-    let (view, ()) = tokio::join!(node.upload_video(args.name, format, pieces), fill);
+    let (pieces, fill) = larger.pipe();
+    let (view, ()) = tokio::join!(node.upload_large(args.name, pieces), fill);
     Ok(Json(view?))
 }

@@ -1,0 +1,230 @@
+//! `cargo bench --profile dev -p inframe --bench growth [-- ASSETS...]`: what importing one more photo costs as a library grows (1,000, 10,000 and
+//! 100,000 photos unless said otherwise), and where the time goes.
+//!
+//! The library is filled with made-up photos, each with three made-up faces, by the code that imports real ones. Then a node runs on it and
+//! imports copies of a real photo of 2.7 megapixels with three faces, from the folder to the last face found. Filling waits for the disk for each
+//! photo: allow ten minutes.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use inframe::data_dir::DataDir;
+use inframe::faces::{Faces, StoredFace, StoredFaces};
+use inframe::library::{FacesState, Library, NewAsset, Origin, Source};
+use inframe::live::Live;
+use inframe::node::{Node, NodeConfig};
+use inframe::sandbox::{Format, Inspection, Sandbox, SandboxConfig};
+use inframe::vault::{Batch, KeyFile, Vault};
+use inframe_protocol::ContentId;
+
+/// Photos that are imported at each size.
+const PROBES: usize = 60;
+const NUMBERS: usize = 128;
+const FACES_EACH: usize = 3;
+/// Side by side, so that they share the waits for the disk.
+const FILLERS: usize = 8;
+const TICKS_PER_SECOND: f64 = 100.0;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut sizes: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    if sizes.is_empty() {
+        sizes = vec![1_000, 10_000, 100_000];
+    }
+    let folder = tempfile::tempdir()?;
+    let pack = {
+        let node = start(folder.path()).await?;
+        let text = node.consent_text("faces".into()).await.map_err(told)?;
+        node.give_consent(text.hash).await.map_err(told)?;
+        let pack = node.status().await.map_err(told)?.pack;
+        node.stop().await;
+        pack
+    };
+    println!(
+        "{:>9} {:>9} {:>9} {:>10} {:>12} {:>12} {:>12}",
+        "photos", "start", "memory", "photos/s", "ms a photo", "node's CPU", "workers' CPU"
+    );
+    let mut filled = 0;
+    for (round, size) in sizes.into_iter().enumerate() {
+        fill(folder.path(), &pack, filled, size)?;
+        filled = size;
+        let began = Instant::now();
+        let node = start(folder.path()).await?;
+        let started = began.elapsed();
+        let photos = probes(folder.path(), round)?;
+        let (node_before, workers_before) = processor_seconds()?;
+        let began = Instant::now();
+        import(&node, &photos).await?;
+        let took = began.elapsed();
+        let (node_after, workers_after) = processor_seconds()?;
+        let each = |seconds: f64| 1000.0 * seconds / PROBES as f64;
+        println!(
+            "{size:>9} {:>7.2} s {:>6} MB {:>10.1} {:>12.1} {:>9.1} ms {:>9.1} ms",
+            started.as_secs_f64(),
+            resident_mb()?,
+            PROBES as f64 / took.as_secs_f64(),
+            each(took.as_secs_f64()),
+            each(node_after - node_before),
+            each(workers_after - workers_before)
+        );
+        node.stop().await;
+        filled += PROBES;
+    }
+    Ok(())
+}
+
+fn told(problem: impl std::fmt::Debug) -> anyhow::Error {
+    anyhow::anyhow!("{problem:?}")
+}
+
+async fn start(folder: &Path) -> Result<Node> {
+    let config = NodeConfig {
+        data_dir: folder.join("data"),
+        key_file: folder.join("master.key"),
+        listen: vec!["/ip4/127.0.0.1/tcp/0".parse()?],
+        mdns: false,
+        nickname: None,
+        device_name: None,
+        program: PathBuf::from(env!("CARGO_BIN_EXE_inframe")),
+    };
+    Ok(Node::start(config).await?)
+}
+
+/// Puts made-up photos into the library until it has so many.
+fn fill(folder: &Path, pack: &str, from: usize, to: usize) -> Result<()> {
+    let vault = Vault::open(&DataDir::open(folder.join("data"))?, &KeyFile::at(folder.join("master.key")))?;
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_inframe"));
+    let sandbox = Sandbox::start(SandboxConfig::new(program));
+    let library = Library::open(vault.clone(), sandbox, Live::default())?;
+    std::thread::scope(|scope| {
+        let fillers: Vec<_> = (0..FILLERS)
+            .map(|filler| {
+                let library = library.clone();
+                scope.spawn(move || {
+                    (from + filler..to).step_by(FILLERS).try_for_each(|number| put(&library, pack, number))
+                })
+            })
+            .collect();
+        fillers.into_iter().try_for_each(|filler| filler.join().map_err(|_| anyhow::anyhow!("a filler panicked"))?)
+    })?;
+    vault.settle()?;
+    Ok(())
+}
+
+fn put(library: &Library, pack: &str, number: usize) -> Result<()> {
+    let bytes = Bytes::from(format!("photo {number:>600}"));
+    let new = NewAsset {
+        file_name: format!("IMG_{number:06}.jpg"),
+        content: ContentId::of(&bytes),
+        size_bytes: bytes.len() as u64,
+        original: Source::Plain(bytes.clone()),
+        origin: Origin::Imported,
+        taken_at: Some(1_400_000_000_000 + number as i64 * 3_600_000),
+        doubtful: false,
+    };
+    let inspection = Inspection {
+        format: Format::Jpeg,
+        width: 4000,
+        height: 3000,
+        orientation: 1,
+        taken_at: None,
+        camera: None,
+        has_location: false,
+        motion_bytes: None,
+        mean_rgb565: 0x8410,
+        thumbhash: vec![7; 25],
+        grid: bytes.to_vec(),
+        preview: bytes.to_vec(),
+    };
+    let id = library.adopt(new, inspection)?;
+    let face = |index: usize| StoredFace {
+        rect: [0.25 * index as f32, 0.2, 0.2, 0.3],
+        width_px: 200.0,
+        quality: 0.9,
+        embedding: (0..NUMBERS).map(|at| ((number * 31 + index * 17 + at * 7) % 100) as f32 / 600.0).collect(),
+        at_ms: None,
+    };
+    let faces = StoredFaces { pack: pack.to_owned(), faces: (0..FACES_EACH).map(face).collect() };
+    let mut batch = Batch::default();
+    Faces::put(&mut batch, id, &faces)?;
+    let done = FacesState::Done { pack: pack.to_owned(), count: FACES_EACH as u16 };
+    library.change(id, batch, |asset| asset.faces = done)?;
+    Ok(())
+}
+
+/// A folder of copies of one real photo, each another file.
+fn probes(folder: &Path, round: usize) -> Result<PathBuf> {
+    let sample =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/node_modules/@vladmandic/face-api/demo/sample1.jpg");
+    let sample = std::fs::read(&sample).with_context(|| format!("{} (run `make setup`)", sample.display()))?;
+    let photos = folder.join(format!("photos{round}"));
+    std::fs::create_dir(&photos)?;
+    for number in 0..PROBES {
+        // A comment behind the first marker.
+        let text = format!("{round} {number}");
+        let length = u16::try_from(text.len() + 2)?.to_be_bytes();
+        let copy = [&sample[..2], &[0xff, 0xfe], &length, text.as_bytes(), &sample[2..]].concat();
+        std::fs::write(photos.join(format!("{number}.jpg")), copy)?;
+    }
+    Ok(photos)
+}
+
+/// Imports a folder and waits until the faces of every photo are known.
+async fn import(node: &Node, photos: &Path) -> Result<()> {
+    let run = node.import_path(photos.display().to_string()).await.map_err(told)?;
+    loop {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let import = node.import(run.id.clone()).await.map_err(told)?;
+        if import.state == "running" {
+            continue;
+        }
+        ensure!(import.imported == PROBES as u64, "imported {import:?}");
+        let faces = node.status().await.map_err(told)?.faces;
+        if faces.done + faces.failed == faces.total {
+            ensure!(faces.failed == 0, "{} photos could not be looked at", faces.failed);
+            return Ok(());
+        }
+    }
+}
+
+/// Processor time so far of this process and of all that it started.
+fn processor_seconds() -> Result<(f64, f64)> {
+    let own = std::process::id();
+    let mut workers = 0.0;
+    let mut ids = children(own)?;
+    while let Some(id) = ids.pop() {
+        // One that ends meanwhile is counted with its parent's ended children below.
+        if let Ok((seconds, _)) = seconds_of(id) {
+            workers += seconds;
+            ids.extend(children(id).unwrap_or_default());
+        }
+    }
+    let (node, ended) = seconds_of(own)?;
+    Ok((node, workers + ended))
+}
+
+/// Of a process, and of its children that have ended.
+fn seconds_of(id: u32) -> Result<(f64, f64)> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+    let (_, fields) = stat.rsplit_once(')').context("an unknown form of /proc/PID/stat")?;
+    let ticks: Vec<f64> = fields.split_whitespace().skip(11).take(4).map(str::parse).collect::<Result<_, _>>()?;
+    ensure!(ticks.len() == 4, "an unknown form of /proc/PID/stat");
+    Ok(((ticks[0] + ticks[1]) / TICKS_PER_SECOND, (ticks[2] + ticks[3]) / TICKS_PER_SECOND))
+}
+
+fn children(id: u32) -> Result<Vec<u32>> {
+    let mut all = Vec::new();
+    for task in std::fs::read_dir(format!("/proc/{id}/task"))? {
+        let list = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
+        all.extend(list.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+    }
+    Ok(all)
+}
+
+fn resident_mb() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1024)
+}
