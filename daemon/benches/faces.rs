@@ -1,7 +1,9 @@
 //! Our side of `make bench-faces`: reads a path a line, writes the faces a line, as `models/benches/peers/bench.mjs` asks of every program.
 //!
-//! `faces engine`: decoding and the engine in this process; `faces sandbox`: what the daemon does, which is the same in a confined child.
+//! `faces engine`: decoding and the engine in this process; `faces sandbox`: what the daemon does, which is the same in a confined child;
+//! `faces networks`: the networks one by one.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 
@@ -16,6 +18,7 @@ fn main() -> Result<()> {
     match std::env::args().nth(1).as_deref() {
         Some("engine") => engine(),
         Some("sandbox") => sandbox(),
+        Some("networks") => networks(),
         // `cargo bench` passes its own flag; without the other programs there is nothing to compare with.
         Some("--bench") | None => {
             println!("run `make bench-faces`");
@@ -23,6 +26,14 @@ fn main() -> Result<()> {
         }
         Some(other) => bail!("no such mode: {other}"),
     }
+}
+
+/// Milliseconds of each network, as `onnx.py` prints them.
+fn networks() -> Result<()> {
+    let times = Engine::load(&Pack::builtin()?)?.network_times()?;
+    let ms: BTreeMap<String, f64> = times.into_iter().map(|(file, time)| (file, 1000.0 * time.as_secs_f64())).collect();
+    println!("{}", json!(ms));
+    Ok(())
 }
 
 fn engine() -> Result<()> {

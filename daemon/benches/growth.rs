@@ -54,6 +54,7 @@ async fn main() -> Result<()> {
         let node = start(folder.path()).await?;
         let started = began.elapsed();
         let photos = probes(folder.path(), round)?;
+        quiet().await?;
         let (node_before, workers_before) = processor_seconds()?;
         let began = Instant::now();
         import(&node, &photos).await?;
@@ -175,7 +176,7 @@ fn probes(folder: &Path, round: usize) -> Result<PathBuf> {
 async fn import(node: &Node, photos: &Path) -> Result<()> {
     let run = node.import_path(photos.display().to_string()).await.map_err(told)?;
     loop {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         let import = node.import(run.id.clone()).await.map_err(told)?;
         if import.state == "running" {
             continue;
@@ -184,6 +185,18 @@ async fn import(node: &Node, photos: &Path) -> Result<()> {
         let faces = node.status().await.map_err(told)?.faces;
         if faces.done + faces.failed == faces.total {
             ensure!(faces.failed == 0, "{} photos could not be looked at", faces.failed);
+            return Ok(());
+        }
+    }
+}
+
+/// Waits until what follows a start is done: the database tidies up after it was filled.
+async fn quiet() -> Result<()> {
+    loop {
+        let before = processor_seconds()?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let after = processor_seconds()?;
+        if after.0 - before.0 + after.1 - before.1 < 0.03 {
             return Ok(());
         }
     }

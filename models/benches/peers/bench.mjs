@@ -191,6 +191,25 @@ function table(title, { rows, labelled, skipped }) {
   return lines.join('\n');
 }
 
+/** Each network alone, ours against onnxruntime: the least of 20 runs, in turns. */
+function networks(ours, theirs) {
+  const least = (command) => {
+    const { stdout } = spawnSync('taskset', ['-c', String(cpus().length - 1), ...command], { encoding: 'utf8' });
+    return JSON.parse(stdout);
+  };
+  const both = [least(ours), least(theirs)];
+  for (let round = 1; round < ROUNDS; round++) {
+    for (const [at, command] of [ours, theirs].entries()) {
+      for (const [name, ms] of Object.entries(least(command))) both[at][name] = Math.min(both[at][name], ms);
+    }
+  }
+  const row = (name) => {
+    const [own, other] = both.map((times) => times[name]);
+    return `| ${name} | ${own.toFixed(2)} ms | ${other.toFixed(2)} ms | ${(own / other).toFixed(2)} |`;
+  };
+  return ['### Networks', '', '| network | ours | onnxruntime | ratio |', '|---|---|---|---|', ...Object.keys(both[0]).map(row)].join('\n');
+}
+
 mkdirSync(WORK, { recursive: true });
 const bin = ours();
 const python = existsSync(PYTHON);
@@ -209,3 +228,4 @@ const sets = [
 ].filter(([title, photos]) => photos ?? console.log(`skipped: ${title}\n`));
 console.log(`${cpus()[0].model}, one core for every program in turn; medians of ${ROUNDS} rounds; load ${loadavg()[0].toFixed(1)}\n`);
 for (const [title, photos] of sets) console.log(`${table(title, await measure(photos, commands))}\n`);
+console.log(python ? networks([bin, 'networks'], [PYTHON, join(HERE, 'onnx.py'), PACK, 'networks']) : 'skipped: networks one by one');

@@ -1,11 +1,12 @@
 """The pack's own ONNX files in onnxruntime, pictures by OpenCV: reads a path a line, writes the faces a line.
 
 `python onnx.py PACK_DIR same|plain`: the same steps as the engine (landmarks twice, the face and its mirror image), or the fewest that give an
-embedding (landmarks once, the face only). One thread.
+embedding (landmarks once, the face only). `python onnx.py PACK_DIR networks`: the networks one by one. One thread.
 """
 
 import json
 import sys
+import time
 import tomllib
 
 import cv2
@@ -112,9 +113,25 @@ class Pipeline:
         return [(rect * back).tolist() for rect in rects if self.describe(image, rect) is not None]
 
 
+def networks(pack):
+    """Milliseconds of each network: the least of several runs on black."""
+    times = {}
+    for name, side in (("detector", 512), ("landmarks", 112), ("recogniser", 150)):
+        network, black = session(f"{pack}/{name}.onnx"), np.zeros((1, 3, side, side), np.float32)
+        runs = []
+        for _ in range(20):
+            start = time.perf_counter()
+            network.run(None, {"image": black})
+            runs.append(time.perf_counter() - start)
+        times[f"{name}.onnx"] = 1000 * min(runs)
+    print(json.dumps(times))
+
+
 def main():
     cv2.setNumThreads(1)
     pack, steps = sys.argv[1:]
+    if steps == "networks":
+        return networks(pack)
     pipeline = Pipeline(pack, steps)
     what = "the same steps as ours" if steps == "same" else "landmarks once, no mirror image"
     print(json.dumps({"ready": f"onnxruntime {onnxruntime.__version__}, OpenCV {cv2.__version__}, {what}"}), flush=True)

@@ -1,5 +1,7 @@
 //! The landmark net: 68 points within a box.
 
+use std::time::Duration;
+
 use image::RgbImage;
 
 use super::EngineError;
@@ -35,6 +37,10 @@ impl Landmarks {
     pub(super) fn place(&self, image: &RgbImage, rect: Rect) -> Result<Option<Vec<[f32; 2]>>, EngineError> {
         let Some(points) = self.look(image, rect)? else { return Ok(None) };
         Ok(self.look(image, around(&points))?.or(Some(points)))
+    }
+
+    pub(super) fn time(&self) -> Result<(String, Duration), EngineError> {
+        self.network.time()
     }
 
     fn look(&self, image: &RgbImage, rect: Rect) -> Result<Option<Vec<[f32; 2]>>, EngineError> {

@@ -20,6 +20,8 @@ mod reference;
 mod search;
 mod turned;
 
+use std::time::Duration;
+
 use image::RgbImage;
 use thiserror::Error;
 
@@ -175,6 +177,19 @@ impl Engine {
         let points = [[260.0, 220.0], [340.0, 220.0], [300.0, 270.0], [270.0, 310.0], [330.0, 310.0]];
         self.describe(&picture, &Detection { rect, score: 1.0, points: Some(points) })?;
         Ok(())
+    }
+
+    /// The least time of several runs of each network on black, by the name of its file; the detector on its square input.
+    ///
+    /// # Errors
+    /// As [`Engine::find_faces`].
+    pub fn network_times(&self) -> Result<Vec<(String, Duration)>, EngineError> {
+        let mut times = vec![self.detector.time()?];
+        if let Some(landmarks) = &self.landmarks {
+            times.push(landmarks.time()?);
+        }
+        times.push(self.recogniser.time()?);
+        Ok(times)
     }
 
     fn search(&self, image: &RgbImage, effort: Effort) -> Result<Vec<Found>, EngineError> {

@@ -1,12 +1,16 @@
 //! One ONNX network, optimised for one concrete input shape.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tract_onnx::prelude::*;
 
 use super::{EngineError, depthwise};
 use crate::pack::Pixels;
 use crate::pixels::Planes;
+
+/// Runs of which the shortest counts.
+const TIMED_RUNS: usize = 20;
 
 /// Names and shapes of outputs, in order.
 pub(super) type Outputs<'a> = [(&'a str, &'a [usize])];
@@ -114,8 +118,28 @@ impl Network {
         Source::parse(file, onnx)?.optimise([side, side], feed, outputs)
     }
 
+    /// File name, and the least time of several runs on black.
+    pub(super) fn time(&self) -> Result<(String, Duration), EngineError> {
+        let [width, height] = self.size;
+        let input = Planes::black(width, height);
+        let run = || {
+            let start = Instant::now();
+            self.run_all(&input).map(|_| start.elapsed())
+        };
+        let times: Vec<Duration> = (0..TIMED_RUNS).map(|_| run()).collect::<Result<_, _>>()?;
+        Ok((self.file.clone(), times.into_iter().min().unwrap_or_default()))
+    }
+
     /// The outputs as flat lists, all finite.
     pub(super) fn run<const OUTPUTS: usize>(&self, input: &Planes) -> Result<[Vec<f32>; OUTPUTS], EngineError> {
+        let mut lists = [const { Vec::new() }; OUTPUTS];
+        for (list, output) in lists.iter_mut().zip(self.run_all(input)?) {
+            *list = output;
+        }
+        Ok(lists)
+    }
+
+    fn run_all(&self, input: &Planes) -> Result<Vec<Vec<f32>>, EngineError> {
         let failed = |error: TractError| EngineError::Run { file: self.file.clone(), reason: format!("{error:#}") };
         let [width, height] = self.size;
         let shape = [1, 3, height, width];
@@ -124,13 +148,13 @@ impl Network {
         } else {
             Tensor::from_shape(&shape, &self.feed.numbers(input))
         };
-        let outputs = self.plan.run(tvec!(input.map_err(failed)?.into())).map_err(failed)?;
-        let mut lists = [const { Vec::new() }; OUTPUTS];
-        for (list, output) in lists.iter_mut().zip(outputs.iter()) {
-            list.extend(output.to_plain_array_view::<f32>().map_err(failed)?.iter());
-            if !list.iter().all(|number: &f32| number.is_finite()) {
+        let mut lists = Vec::new();
+        for output in self.plan.run(tvec!(input.map_err(failed)?.into())).map_err(failed)?.iter() {
+            let list: Vec<f32> = output.to_plain_array_view::<f32>().map_err(failed)?.iter().copied().collect();
+            if !list.iter().all(|number| number.is_finite()) {
                 return Err(EngineError::NotFinite { file: self.file.clone() });
             }
+            lists.push(list);
         }
         Ok(lists)
     }

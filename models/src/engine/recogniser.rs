@@ -1,5 +1,7 @@
 //! The recogniser: aligns a face to the reference chip and embeds it.
 
+use std::time::Duration;
+
 use image::RgbImage;
 
 use super::lie::Lie;
@@ -39,6 +41,10 @@ impl Recogniser {
             numbers,
             places,
         })
+    }
+
+    pub(super) fn time(&self) -> Result<(String, Duration), EngineError> {
+        self.network.time()
     }
 
     /// The upright, scaled face. `None` when the landmarks coincide or lie outside the photo.

@@ -7,6 +7,8 @@ mod shapes;
 mod ssd;
 mod yunet;
 
+use std::time::Duration;
+
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +55,14 @@ impl Detector {
         match &self.kind {
             Kind::Ssd(ssd) => ssd.look(image, region),
             Kind::Yunet(yunet) => yunet.look(image, region),
+        }
+    }
+
+    /// Of a look at a square.
+    pub(super) fn time(&self) -> Result<(String, Duration), EngineError> {
+        match &self.kind {
+            Kind::Ssd(ssd) => ssd.shapes.time(),
+            Kind::Yunet(yunet) => yunet.shapes.time(),
         }
     }
 

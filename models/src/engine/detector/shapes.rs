@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use crate::Rect;
 use crate::engine::EngineError;
@@ -58,11 +59,20 @@ impl Shapes {
     /// region without an area.
     pub(super) fn suiting(&self, region: &Rect) -> Result<Option<([usize; 2], &Network)>, EngineError> {
         let Some(shape) = self.all.iter().find(|shape| shape.suits(region)) else { return Ok(None) };
+        Ok(Some((shape.size, self.network(shape)?)))
+    }
+
+    /// Of the square one.
+    pub(super) fn time(&self) -> Result<(String, Duration), EngineError> {
+        self.all.last().map_or_else(|| Ok(Default::default()), |square| self.network(square)?.time())
+    }
+
+    fn network<'a>(&self, shape: &'a Shape) -> Result<&'a Network, EngineError> {
         if let Some(network) = shape.network.get() {
-            return Ok(Some((shape.size, network)));
+            return Ok(network);
         }
         let network = self.source.optimise(shape.size, self.feed, &shape.outputs())?;
-        Ok(Some((shape.size, shape.network.get_or_init(|| network))))
+        Ok(shape.network.get_or_init(|| network))
     }
 }
 

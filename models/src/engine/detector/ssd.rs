@@ -11,7 +11,7 @@ use crate::pack::Detector as Spec;
 use crate::pixels::{Fit, fit};
 
 pub(super) struct Ssd {
-    shapes: Shapes,
+    pub(super) shapes: Shapes,
     /// Boxes are fractions of it, in both directions and for every shape of input.
     side: f32,
     min_score: f32,

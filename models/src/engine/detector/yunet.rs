@@ -20,7 +20,7 @@ const PARTS: [(&str, usize); 4] = [("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 
 const LARGEST: f32 = 7.0;
 
 pub(super) struct Yunet {
-    shapes: Shapes,
+    pub(super) shapes: Shapes,
     min_score: f32,
 }
 
