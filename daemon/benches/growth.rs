@@ -16,7 +16,7 @@ use inframe::library::{FacesState, Library, NewAsset, Origin, Source};
 use inframe::live::Live;
 use inframe::node::{Node, NodeConfig};
 use inframe::sandbox::{Format, Inspection, Sandbox, SandboxConfig};
-use inframe::vault::{Batch, KeyFile, Vault};
+use inframe::vault::{Batch, KeyFile, Unlock, Vault};
 use inframe_protocol::ContentId;
 
 /// Photos that are imported at each size.
@@ -83,7 +83,7 @@ fn told(problem: impl std::fmt::Debug) -> anyhow::Error {
 async fn start(folder: &Path) -> Result<Node> {
     let config = NodeConfig {
         data_dir: folder.join("data"),
-        key_file: folder.join("master.key"),
+        unlock: Unlock::KeyFile(KeyFile::at(folder.join("master.key"))),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse()?],
         mdns: false,
         nickname: None,

@@ -15,6 +15,9 @@ pub struct RunFlags {
     /// Key file that opens the vault; keep it on another disk than the data folder [default: inframe/key in the configuration folder]
     #[arg(long, env = "INFRAME_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// File with the passphrase, for a vault that has one and no key file; without it the passphrase is asked for on the terminal
+    #[arg(long, env = "INFRAME_PASSPHRASE_FILE", value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
     /// Address of the dashboard, loopback only; port 0 takes a free one
     #[arg(long, env = "INFRAME_DASHBOARD", value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, DASHBOARD_PORT)))]
     pub dashboard: SocketAddr,
@@ -54,6 +57,8 @@ pub struct RunConfig {
     pub data_dir: PathBuf,
     /// The key file; need not exist at first start.
     pub key_file: PathBuf,
+    /// A file with the passphrase.
+    pub passphrase_file: Option<PathBuf>,
     /// Where to bind the dashboard.
     pub dashboard: SocketAddr,
     /// Names under which the dashboard answers besides the loopback ones.
@@ -82,6 +87,17 @@ pub enum ConfigError {
     NoHome,
 }
 
+/// The key file that was chosen, or the default one.
+///
+/// # Errors
+/// When the default is needed and no home folder is known.
+pub fn key_file_or_default(
+    chosen: Option<PathBuf>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<PathBuf, ConfigError> {
+    chosen.map_or_else(|| home_folder(&variable, "XDG_CONFIG_HOME", ".config").map(|f| f.join("key")), Ok)
+}
+
 impl RunFlags {
     /// Fills in what was not given; `variable` reads an environment variable.
     ///
@@ -94,9 +110,8 @@ impl RunFlags {
     ) -> Result<RunConfig, ConfigError> {
         Ok(RunConfig {
             data_dir: data_dir_or_default(data_dir, &variable)?,
-            key_file: self
-                .key_file
-                .map_or_else(|| home_folder(&variable, "XDG_CONFIG_HOME", ".config").map(|f| f.join("key")), Ok)?,
+            key_file: key_file_or_default(self.key_file, &variable)?,
+            passphrase_file: self.passphrase_file,
             dashboard: self.dashboard,
             hosts: self.hosts,
             p2p_listen: self.p2p,

@@ -57,6 +57,26 @@ pub const MAX_KEY_SLOTS_BYTES: u64 = 64 * 1024;
 /// Most key slots: a key file, a passphrase, a recovery phrase, and room for replacing each.
 pub const MAX_KEY_SLOTS: usize = 16;
 
+/// Least characters of a new passphrase: four short words. Shorter ones would be found by trying, at some thousand guesses a second and machine.
+pub const MIN_PASSPHRASE_CHARS: usize = 14;
+
+/// Largest passphrase, in bytes.
+pub const MAX_PASSPHRASE_BYTES: usize = 1024;
+
+/// Cost of one guess at a passphrase: memory in KiB, passes and lanes of Argon2id. RFC 9106 recommends these for machines that are short of memory.
+pub const PASSPHRASE_MEMORY_KIB: u32 = 64 * 1024;
+/// See [`PASSPHRASE_MEMORY_KIB`].
+pub const PASSPHRASE_PASSES: u32 = 3;
+/// See [`PASSPHRASE_MEMORY_KIB`].
+pub const PASSPHRASE_LANES: u32 = 4;
+
+/// Largest memory of a passphrase slot that is read, in KiB (1 GiB): a later version may ask for more than this one does.
+pub const MAX_PASSPHRASE_MEMORY_KIB: u32 = 1024 * 1024;
+/// Most passes of a passphrase slot that is read.
+pub const MAX_PASSPHRASE_PASSES: u32 = 16;
+/// Most lanes of a passphrase slot that is read.
+pub const MAX_PASSPHRASE_LANES: u32 = 16;
+
 /// Largest key file that is read, in bytes.
 pub const MAX_KEY_FILE_BYTES: u64 = 4 * 1024;
 

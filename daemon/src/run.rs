@@ -11,7 +11,7 @@ use crate::cli::Ready;
 use crate::config::RunConfig;
 use crate::node::{Node, NodeConfig};
 use crate::tasks::Stage;
-use crate::vault::{Batch, Kind, Vault};
+use crate::vault::{Batch, Kind, Unlock, Vault};
 use crate::web::{Guards, SessionStore, StoredSession, bind_dashboard, bind_socket, serve};
 
 /// Key of the one row that holds the browsers' sessions.
@@ -39,7 +39,7 @@ impl SessionStore for SessionsInVault {
 
 /// Runs a daemon until it is told to stop.
 #[must_use]
-pub fn run(config: &RunConfig) -> ExitCode {
+pub fn run(config: &RunConfig, unlock: Unlock) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("inframe").build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -47,7 +47,7 @@ pub fn run(config: &RunConfig) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(live(config));
+    let outcome = runtime.block_on(live(config, unlock));
     runtime.shutdown_timeout(RUNTIME_PATIENCE);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,14 +58,14 @@ pub fn run(config: &RunConfig) -> ExitCode {
     }
 }
 
-async fn live(config: &RunConfig) -> anyhow::Result<()> {
+async fn live(config: &RunConfig, unlock: Unlock) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
     // The port is the likeliest thing to fail, so it comes before anything is written.
     let dashboard = bind_dashboard(config.dashboard).await?;
     let node = Node::start(NodeConfig {
         data_dir: config.data_dir.clone(),
-        key_file: config.key_file.clone(),
+        unlock,
         listen: config.p2p_listen.clone(),
         mdns: config.mdns,
         nickname: config.nickname.clone(),

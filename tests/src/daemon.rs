@@ -44,12 +44,20 @@ pub struct Options {
     pub mdns: bool,
     /// The variable `PATH`, if not that of the test.
     pub path: Option<PathBuf>,
+    /// A file with the passphrase of the vault, once it has one.
+    pub passphrase_file: Option<PathBuf>,
 }
 
 impl Options {
     /// Loopback only and no multicast: what tests want.
     pub fn local(nickname: &str) -> Self {
-        Self { nickname: nickname.to_owned(), listen: "/ip4/127.0.0.1/tcp/0".to_owned(), mdns: false, path: None }
+        Self {
+            nickname: nickname.to_owned(),
+            listen: "/ip4/127.0.0.1/tcp/0".to_owned(),
+            mdns: false,
+            path: None,
+            passphrase_file: None,
+        }
     }
 }
 
@@ -157,6 +165,16 @@ impl Daemon {
         Ok(())
     }
 
+    /// From the next start on, the vault is unlocked with the passphrase in this file.
+    pub fn unlock_with(&mut self, passphrase_file: PathBuf) {
+        self.options.passphrase_file = Some(passphrase_file);
+    }
+
+    /// Its key file.
+    pub fn key_file(&self) -> PathBuf {
+        key_file(self.folder.path())
+    }
+
     /// Starts the killed or stopped process again, on the same folder and the same port.
     ///
     /// # Errors
@@ -216,6 +234,10 @@ fn data_dir(folder: &Path) -> PathBuf {
     folder.join("data")
 }
 
+fn key_file(folder: &Path) -> PathBuf {
+    folder.join("master.key")
+}
+
 fn log_path(folder: &Path) -> PathBuf {
     folder.join("daemon.log")
 }
@@ -223,7 +245,7 @@ fn log_path(folder: &Path) -> PathBuf {
 async fn launch(folder: &Path, options: &Options) -> Result<(Child, Ready)> {
     let log = File::options().create(true).append(true).open(log_path(folder))?;
     let mut command = Command::new(binary()?);
-    command.arg("run").arg("--data-dir").arg(data_dir(folder)).arg("--key-file").arg(folder.join("master.key"));
+    command.arg("run").arg("--data-dir").arg(data_dir(folder)).arg("--key-file").arg(key_file(folder));
     command.args([
         "--dashboard",
         "127.0.0.1:0",
@@ -233,6 +255,9 @@ async fn launch(folder: &Path, options: &Options) -> Result<(Child, Ready)> {
         &options.nickname,
         "--ready-json",
     ]);
+    if let Some(file) = &options.passphrase_file {
+        command.arg("--passphrase-file").arg(file);
+    }
     if !options.mdns {
         command.arg("--no-mdns");
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::keys::KeysCommand;
 use super::models::ModelsCommand;
 use super::when::{end, start};
 use crate::config::RunFlags;
@@ -50,6 +51,9 @@ pub(super) enum Command {
     /// The networks that find and describe faces
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// Ways to unlock the vault: key file, passphrase, recovery phrase; while the daemon does not run
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Nodes that this one knows
     Peers,
     /// The node at a glance

@@ -5,6 +5,7 @@ mod client;
 mod eval;
 mod event;
 mod import;
+mod keys;
 mod models;
 mod people;
 mod profile;
@@ -27,12 +28,13 @@ use self::client::Client;
 use self::models::ModelsCommand;
 use self::text::Screen;
 use crate::config::{ConfigError, RunConfig, data_dir_or_default};
+use crate::vault::Unlock;
 
 /// What the program shall be.
 #[derive(Debug)]
 pub enum Start {
-    /// A daemon.
-    Run(Box<RunConfig>),
+    /// A daemon, and what unlocks its vault.
+    Run(Box<RunConfig>, Unlock),
     /// A command that has ended.
     Finished(ExitCode),
 }
@@ -46,9 +48,13 @@ pub fn main() -> Start {
 fn start(cli: Cli) -> Start {
     match cli.command {
         Command::Run(flags) => match flags.resolve(cli.data_dir, |name| std::env::var_os(name)) {
-            Ok(config) => Start::Run(Box::new(config)),
+            Ok(config) => unlocked(config, &Screen { json: cli.json }),
             Err(error) => Start::Finished(failure(&error)),
         },
+        Command::Keys(command) => Start::Finished(match keys::run(command, cli.data_dir, &Screen { json: cli.json }) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error),
+        }),
         Command::Openapi => Start::Finished(print_openapi()),
         Command::Models(ModelsCommand::Eval(args)) => {
             Start::Finished(match eval::run(args, &Screen { json: cli.json }) {
@@ -63,6 +69,13 @@ fn start(cli: Cli) -> Start {
             };
             Start::Finished(speak(command, socket, cli.json))
         }
+    }
+}
+
+fn unlocked(config: RunConfig, screen: &Screen) -> Start {
+    match keys::for_run(&config.data_dir, config.key_file.clone(), config.passphrase_file.as_deref(), screen) {
+        Ok(unlock) => Start::Run(Box::new(config), unlock),
+        Err(error) => Start::Finished(failure(&error)),
     }
 }
 
@@ -83,7 +96,7 @@ fn speak(command: Command, socket: std::path::PathBuf, json: bool) -> ExitCode {
 
 async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result<ExitCode, CliError> {
     match command {
-        Command::Run(_) | Command::Openapi => {}
+        Command::Run(_) | Command::Keys(_) | Command::Openapi => {}
         Command::Import { paths } => return import::run(client, screen, paths).await,
         Command::Event(command) => event::run(client, screen, command).await?,
         Command::Profile(command) => profile::run(client, screen, command).await?,

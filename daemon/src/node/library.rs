@@ -59,10 +59,7 @@ impl Node {
             background_paused: core.background.get().paused,
             sandbox_active: sandbox.report.active,
             sandbox_gaps: sandbox.report.gaps,
-            key_protection: format!(
-                "a key file at {}; whoever has it and the data folder can read everything, so keep a copy in a safe place",
-                self.place.key_file.display()
-            ),
+            key_protection: self.place.key_protection.clone(),
             enrolled: !core.profile.selfies(ProfileId::ME).is_empty(),
             announcing: count(announcing),
             video_tools: core.videos.are_there(),

@@ -50,7 +50,7 @@ pub struct Node {
 struct Place {
     root: PathBuf,
     socket: PathBuf,
-    key_file: PathBuf,
+    key_protection: String,
 }
 
 /// Why a wish was refused; the sentence is meant for the owner.

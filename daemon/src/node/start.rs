@@ -23,7 +23,7 @@ use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{BackgroundRow, Settings, SettingsRow, clean_nickname, generated_nickname};
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
-use crate::vault::{BlobId, KeyFile, Kind, Subkey, Vault, VaultError};
+use crate::vault::{BlobId, Keys, Kind, SlotKind, Subkey, Unlock, Vault, VaultError};
 use crate::video::Tools;
 use crate::workers::{self, Board, Core, embeddings};
 
@@ -32,8 +32,8 @@ use crate::workers::{self, Board, Core, embeddings};
 pub struct NodeConfig {
     /// The data folder; made at the first start.
     pub data_dir: PathBuf,
-    /// The key file; made at the first start.
-    pub key_file: PathBuf,
+    /// What unlocks the vault; a key file is made at the first start.
+    pub unlock: Unlock,
     /// Where to listen for other nodes.
     pub listen: Vec<Multiaddr>,
     /// Whether to look for nodes on the local network.
@@ -242,11 +242,31 @@ struct Stored {
     arrivals: Ledger<crate::sharing::ledgers::StoredArrival>,
 }
 
+/// How the master key is kept, in words for the owner.
+fn protection(dir: &DataDir, unlock: &Unlock) -> Result<String, VaultError> {
+    let there = Keys::slots(dir)?;
+    let mut words = match unlock {
+        Unlock::KeyFile(file) => format!(
+            "a key file at {}; whoever has it and the data folder can read everything, so keep a copy in a safe place",
+            file.path().display()
+        ),
+        Unlock::Passphrase(_) => "a passphrase, which is asked for at each start".to_owned(),
+        Unlock::Recovery(_) => "the recovery phrase".to_owned(),
+    };
+    let others = [SlotKind::KeyFile, SlotKind::Passphrase, SlotKind::Recovery];
+    for other in others.into_iter().filter(|kind| *kind != unlock.kind() && there.contains(kind)) {
+        words.push_str(&format!("; a {other} opens it as well"));
+    }
+    if !there.contains(&SlotKind::Recovery) {
+        words.push_str("; there is no recovery phrase yet (stop the daemon, then: inframe keys add recovery)");
+    }
+    Ok(words)
+}
+
 impl Stored {
     fn open(config: &NodeConfig, names: Names, live: &Live, sandbox: Sandbox) -> Result<(Self, Place), StartError> {
         let dir = DataDir::open(&config.data_dir)?;
-        let key_file = KeyFile::at(&config.key_file);
-        let vault = Vault::open(&dir, &key_file)?;
+        let vault = Vault::unlock(&dir, &config.unlock)?;
         let generated = generated_nickname().map_err(|_| StartError::Random)?;
         let first = || Settings { nickname: generated, device_name: host_name(), watched_folders: Vec::new() };
         let settings = SettingsRow::open(vault.clone(), first)?;
@@ -284,8 +304,11 @@ impl Stored {
             vault,
         };
         stored.sweep()?;
-        let place =
-            Place { socket: dir.socket.clone(), root: dir.root.clone(), key_file: key_file.path().to_path_buf() };
+        let place = Place {
+            socket: dir.socket.clone(),
+            root: dir.root.clone(),
+            key_protection: protection(&dir, &config.unlock)?,
+        };
         Ok((stored, place))
     }
 

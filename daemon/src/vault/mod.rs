@@ -19,7 +19,7 @@ use thiserror::Error;
 pub use blob::{BlobBatch, BlobEntry, BlobError, BlobId, BlobKind, BlobReader, BlobWriter, Blobs};
 pub use catalog::{Batch, Catalog, CatalogError, Kind, Older, Opening, Versioned};
 pub use incoming::Incoming;
-pub use keys::{KeyError, KeyFile, Keys, Subkey};
+pub use keys::{KeyError, KeyFile, Keys, Passphrase, RECOVERY_WORDS, RecoveryPhrase, SlotKind, Subkey, Unlock};
 pub use seal::SealError;
 pub use secret::Secret32;
 
@@ -60,7 +60,15 @@ impl Vault {
     /// # Errors
     /// A [`VaultError`] that says what to do. A new key is never made over an existing vault.
     pub fn open(dir: &DataDir, key_file: &KeyFile) -> Result<Self, VaultError> {
-        let (keys, _new) = Keys::open(dir, key_file)?;
+        Self::unlock(dir, &Unlock::KeyFile(key_file.clone()))
+    }
+
+    /// As [`Vault::open`], unlocked in any way; only a key file makes a new vault.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub fn unlock(dir: &DataDir, way: &Unlock) -> Result<Self, VaultError> {
+        let keys = Keys::unlock(dir, way)?;
         let blobs = Blobs::at(dir, &keys)?;
         let catalog = Catalog::open(dir, &keys)?;
         let content_tags = keys.subkey(Subkey::ContentTags);

@@ -5,6 +5,7 @@ mod enrol;
 mod guardians;
 mod import;
 mod invites;
+mod keys;
 mod local_api;
 mod models;
 mod people;

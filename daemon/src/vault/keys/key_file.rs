@@ -63,6 +63,15 @@ impl KeyFile {
         parse(&bytes).ok_or_else(|| self.damaged())
     }
 
+    /// Makes the file, private to its owner, for a slot that is added; one that is there already stays as it is.
+    ///
+    /// # Errors
+    /// When it cannot be written, would lie in the data folder, or what is there is no key file.
+    pub fn make(&self, dir: &DataDir) -> Result<(), KeyError> {
+        self.check_outside(dir)?;
+        self.read_or_create().map(drop)
+    }
+
     pub(super) fn read_or_create(&self) -> Result<Secret32, KeyError> {
         match self.read() {
             Err(KeyError::KeyFileMissing { .. }) => {}

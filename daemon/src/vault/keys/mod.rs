@@ -1,16 +1,18 @@
 //! The keys of the vault: one random master key, wrapped in key slots, and a sub-key for each use.
 //!
-//! Public names: [`KeyFile`], [`Subkey`], [`Keys`] and [`KeyError`]. What is absent on purpose: nothing here ever replaces a key file or key slots
+//! Public names: [`Unlock`] with [`KeyFile`], [`Passphrase`] and [`RecoveryPhrase`], [`SlotKind`], [`Subkey`], [`Keys`] and [`KeyError`]. What is absent on purpose: nothing here ever replaces a key file or key slots
 //! that exist, because a new key over an existing vault would lose every photo in it.
 
 mod key_file;
 mod slots;
+mod unlock;
 
 use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
 pub use key_file::KeyFile;
+pub use unlock::{Passphrase, RECOVERY_WORDS, RecoveryPhrase, SlotKind, Unlock};
 
 use super::{durable, seal::SealError, secret::Secret32};
 use crate::data_dir::DataDir;
@@ -68,6 +70,37 @@ pub enum KeyError {
         /// Its format.
         version: u16,
     },
+    /// The vault is unlocked in another way.
+    #[error("no {wanted} opens this vault: {}", only(there))]
+    NoSuchSlot {
+        /// What was tried.
+        wanted: SlotKind,
+        /// What does.
+        there: Vec<SlotKind>,
+    },
+    /// Another passphrase or recovery phrase.
+    #[error("this {0} does not open the vault: try again, and mind capital letters and the keyboard's language")]
+    WrongSecret(SlotKind),
+    /// A passphrase that cannot be taken.
+    #[error("{0}")]
+    BadPassphrase(String),
+    /// Words that are no recovery phrase.
+    #[error("{0}")]
+    BadRecoveryPhrase(String),
+    /// A slot asks for more memory or time than any version does.
+    #[error(
+        "the passphrase's slot is damaged or asks for more memory than it may: restore key-slots from a backup, or unlock in another way"
+    )]
+    PassphraseCost,
+    /// A slot cannot remove itself.
+    #[error("the {0} unlocks the vault right now: unlock it in the way that will be left, to show that you can")]
+    OwnSlot(SlotKind),
+    /// There is nothing to unlock.
+    #[error("there is no vault in the data folder yet: start the daemon once")]
+    NoVault,
+    /// No room.
+    #[error("there are 16 ways to unlock this vault already: remove one first")]
+    TooManySlots,
     /// No randomness.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -82,6 +115,12 @@ pub enum KeyError {
         #[source]
         source: io::Error,
     },
+}
+
+fn only(there: &[SlotKind]) -> String {
+    let mut words: Vec<&str> = there.iter().map(|kind| kind.words()).collect();
+    words.dedup();
+    if words.is_empty() { "it has no key slots".into() } else { format!("only its {} does", words.join(" or its ")) }
 }
 
 /// What a sub-key is for. Each has its own derivation context, so that no two uses share a key.
@@ -130,16 +169,64 @@ impl Keys {
     /// A [`KeyError`] that says what to do. Nothing that exists is ever overwritten with a new key.
     pub fn open(dir: &DataDir, key_file: &KeyFile) -> Result<(Self, bool), KeyError> {
         key_file.check_outside(dir)?;
-        if let Some(master) = slots::unlock(dir, key_file)? {
+        let way = Unlock::KeyFile(key_file.clone());
+        if let Some(master) = slots::unlock(dir, &way)? {
             return Ok((Self { master }, false));
         }
         if holds_a_vault(dir)? {
             return Err(KeyError::SlotsMissing { path: dir.key_slots.clone() });
         }
         // The key file comes first: a crash between the two leaves a key file without slots, which the next start takes over.
-        let secret = key_file.read_or_create()?;
-        let master = slots::create(dir, &secret)?;
+        key_file.read_or_create()?;
+        let master = slots::create(dir, &way)?;
         Ok((Self { master }, true))
+    }
+
+    /// Unlocks the key slots of `dir`; with a key file as [`Keys::open`] does.
+    ///
+    /// # Errors
+    /// A [`KeyError`] that says what to do.
+    pub fn unlock(dir: &DataDir, way: &Unlock) -> Result<Self, KeyError> {
+        if let Unlock::KeyFile(key_file) = way {
+            return Self::open(dir, key_file).map(|(keys, _new)| keys);
+        }
+        let Some(master) = slots::unlock(dir, way)? else {
+            let lost = holds_a_vault(dir)?;
+            return Err(if lost { KeyError::SlotsMissing { path: dir.key_slots.clone() } } else { KeyError::NoVault });
+        };
+        Ok(Self { master })
+    }
+
+    /// In which ways the vault of `dir` is unlocked; none before its first start.
+    ///
+    /// # Errors
+    /// When the slots cannot be read.
+    pub fn slots(dir: &DataDir) -> Result<Vec<SlotKind>, KeyError> {
+        slots::list(dir)
+    }
+
+    /// Adds a way to unlock; no photo is encrypted anew. Gives the ways that there are now.
+    ///
+    /// # Errors
+    /// When `by` does not unlock the vault, or the slots cannot be written.
+    pub fn add_slot(dir: &DataDir, by: &Unlock, new: &Unlock) -> Result<Vec<SlotKind>, KeyError> {
+        slots::change(dir, by, slots::Change::Add(new))
+    }
+
+    /// Adds a way to unlock in place of all others of its kind.
+    ///
+    /// # Errors
+    /// As [`Keys::add_slot`].
+    pub fn replace_slot(dir: &DataDir, by: &Unlock, new: &Unlock) -> Result<Vec<SlotKind>, KeyError> {
+        slots::change(dir, by, slots::Change::Replace(new))
+    }
+
+    /// Removes every slot of a kind, unlocked in another way: so that nobody shuts themselves out.
+    ///
+    /// # Errors
+    /// As [`Keys::add_slot`], and when `by` is of that kind or there is none of it.
+    pub fn remove_slots(dir: &DataDir, by: &Unlock, kind: SlotKind) -> Result<Vec<SlotKind>, KeyError> {
+        slots::change(dir, by, slots::Change::Remove(kind))
     }
 
     /// The sub-key for one use.

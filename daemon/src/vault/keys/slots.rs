@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::{DataDir, KeyError, KeyFile, SealError, Secret32, durable};
+use super::{DataDir, KeyError, SealError, Secret32, SlotKind, Unlock, durable};
 use crate::{
     limits::{MAX_KEY_SLOTS, MAX_KEY_SLOTS_BYTES},
     vault::seal,
@@ -16,9 +16,6 @@ const VERSION: u16 = 1;
 const CHECKSUM_BYTES: usize = 32;
 const HEAD_BYTES: usize = MAGIC.len() + 2;
 
-/// How a slot is unlocked. Numbers are part of the format; 2 and 3 are set aside for a passphrase and a recovery phrase.
-const KIND_KEY_FILE: u8 = 1;
-
 #[derive(Serialize, Deserialize)]
 struct Body {
     vault: [u8; 16],
@@ -27,21 +24,22 @@ struct Body {
 
 #[derive(Serialize, Deserialize)]
 struct Slot {
+    /// Of [`SlotKind`].
     kind: u8,
-    /// Tells which secret the slot belongs to, so that a wrong key file is not mistaken for damage.
+    /// Tells which secret the slot belongs to, so that a wrong secret is not mistaken for damage.
     key_id: [u8; 8],
     /// What the kind needs besides, such as the cost of a passphrase; empty for a key file.
     parameters: Vec<u8>,
     wrapped: Vec<u8>,
 }
 
-fn key_id(secret: &Secret32) -> [u8; 8] {
-    let [a, b, c, d, e, f, g, h, ..] = *secret.derive("inframe 2026-11-25 key file: id").expose();
+fn key_id(kind: SlotKind, secret: &Secret32) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = *secret.derive(kind.contexts()[0]).expose();
     [a, b, c, d, e, f, g, h]
 }
 
-fn wrapping_key(secret: &Secret32) -> Secret32 {
-    secret.derive("inframe 2026-11-25 key file: wrapping key")
+fn wrapping_key(kind: SlotKind, secret: &Secret32) -> Secret32 {
+    secret.derive(kind.contexts()[1])
 }
 
 fn aad(vault: &[u8; 16], kind: u8) -> Vec<u8> {
@@ -94,61 +92,143 @@ fn write_both(dir: &DataDir, bytes: &[u8]) -> Result<(), KeyError> {
     Ok(())
 }
 
-/// Makes a new master key, wrapped for `secret`.
-pub(super) fn create(dir: &DataDir, secret: &Secret32) -> Result<Secret32, KeyError> {
+/// Makes a new master key, wrapped for `way`.
+pub(super) fn create(dir: &DataDir, way: &Unlock) -> Result<Secret32, KeyError> {
     let master = Secret32::random().map_err(|_| SealError)?;
     let mut vault = [0; 16];
     getrandom::fill(&mut vault).map_err(|_| SealError)?;
-    let wrapped = seal::seal(&wrapping_key(secret), &aad(&vault, KIND_KEY_FILE), master.expose())?;
-    let slot = Slot { kind: KIND_KEY_FILE, key_id: key_id(secret), parameters: Vec::new(), wrapped };
-    write_both(dir, &encode(&Body { vault, slots: vec![slot] })?)?;
+    let slots = vec![wrap(&vault, &master, way)?];
+    write_both(dir, &encode(&Body { vault, slots })?)?;
     Ok(master)
 }
 
+fn wrap(vault: &[u8; 16], master: &Secret32, way: &Unlock) -> Result<Slot, KeyError> {
+    let kind = way.kind();
+    let parameters = way.new_parameters()?;
+    let secret = way.secret(&parameters)?;
+    let wrapped = seal::seal(&wrapping_key(kind, &secret), &aad(vault, kind.number()), master.expose())?;
+    Ok(Slot { kind: kind.number(), key_id: key_id(kind, &secret), parameters, wrapped })
+}
+
 /// The master key, or `None` if there are no slots yet.
-pub(super) fn unlock(dir: &DataDir, key_file: &KeyFile) -> Result<Option<Secret32>, KeyError> {
+pub(super) fn unlock(dir: &DataDir, way: &Unlock) -> Result<Option<Secret32>, KeyError> {
+    Ok(open(dir, way)?.map(|opened| opened.master))
+}
+
+/// The slots as they were found, unlocked.
+struct Opened {
+    master: Secret32,
+    body: Body,
+    /// Index of the slot that was unlocked.
+    by: usize,
+}
+
+fn open(dir: &DataDir, way: &Unlock) -> Result<Option<Opened>, KeyError> {
     let mut missing = 0;
     for path in [&dir.key_slots, &dir.key_slots_copy] {
         match parse(path)? {
             Parsed::Missing => missing += 1,
             Parsed::Damaged => {}
             Parsed::Newer(version) => return Err(KeyError::NewerSlots { path: path.clone(), version }),
-            Parsed::Sound(body) => {
-                let secret = key_file.read()?;
-                match unwrap_master(&body, &secret) {
-                    Unwrapped::Master(master) => {
-                        restore_other_copy(dir, &body)?;
-                        return Ok(Some(master));
-                    }
-                    Unwrapped::NoSlot => {
-                        return Err(KeyError::WrongKeyFile { path: key_file.path().to_path_buf() });
-                    }
-                    Unwrapped::Damaged => {}
+            Parsed::Sound(body) => match unwrap_master(&body, way)? {
+                Unwrapped::Master { master, by } => {
+                    restore_other_copy(dir, &body)?;
+                    return Ok(Some(Opened { master, body, by }));
                 }
-            }
+                Unwrapped::NoSlot => return Err(no_slot(&body, way)),
+                Unwrapped::Damaged => {}
+            },
         }
     }
     if missing == 2 { Ok(None) } else { Err(KeyError::SlotsDamaged { path: dir.key_slots.clone() }) }
 }
 
+/// Why none of the slots opens.
+fn no_slot(body: &Body, way: &Unlock) -> KeyError {
+    let kinds = kinds(body);
+    if !kinds.contains(&way.kind()) {
+        return KeyError::NoSuchSlot { wanted: way.kind(), there: kinds };
+    }
+    match way {
+        Unlock::KeyFile(file) => KeyError::WrongKeyFile { path: file.path().to_path_buf() },
+        Unlock::Passphrase(_) | Unlock::Recovery(_) => KeyError::WrongSecret(way.kind()),
+    }
+}
+
 enum Unwrapped {
-    Master(Secret32),
+    Master { master: Secret32, by: usize },
     NoSlot,
     Damaged,
 }
 
-fn unwrap_master(body: &Body, secret: &Secret32) -> Unwrapped {
-    let id = key_id(secret);
-    let mine = |slot: &&Slot| slot.kind == KIND_KEY_FILE && bool::from(slot.key_id.ct_eq(&id));
+fn unwrap_master(body: &Body, way: &Unlock) -> Result<Unwrapped, KeyError> {
+    let kind = way.kind();
     let mut outcome = Unwrapped::NoSlot;
-    for slot in body.slots.iter().filter(mine) {
-        let plain = seal::open(&wrapping_key(secret), &aad(&body.vault, slot.kind), &slot.wrapped);
+    for (by, slot) in body.slots.iter().enumerate().filter(|(_, slot)| slot.kind == kind.number()) {
+        let secret = way.secret(&slot.parameters)?;
+        if !bool::from(slot.key_id.ct_eq(&key_id(kind, &secret))) {
+            continue;
+        }
+        let plain = seal::open(&wrapping_key(kind, &secret), &aad(&body.vault, slot.kind), &slot.wrapped);
         match plain.as_ref().and_then(|plain| plain.first_chunk::<32>()) {
-            Some(master) => return Unwrapped::Master(Secret32::new(*master)),
+            Some(master) => return Ok(Unwrapped::Master { master: Secret32::new(*master), by }),
             None => outcome = Unwrapped::Damaged,
         }
     }
-    outcome
+    Ok(outcome)
+}
+
+fn kinds(body: &Body) -> Vec<SlotKind> {
+    body.slots.iter().filter_map(|slot| SlotKind::of(slot.kind)).collect()
+}
+
+/// The kinds of the slots, in their order; none before the first start.
+pub(super) fn list(dir: &DataDir) -> Result<Vec<SlotKind>, KeyError> {
+    for path in [&dir.key_slots, &dir.key_slots_copy] {
+        match parse(path)? {
+            Parsed::Sound(body) => return Ok(kinds(&body)),
+            Parsed::Newer(version) => return Err(KeyError::NewerSlots { path: path.clone(), version }),
+            Parsed::Missing | Parsed::Damaged => {}
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// What is to change of the slots.
+pub(super) enum Change<'a> {
+    /// One more.
+    Add(&'a Unlock),
+    /// One instead of all of its kind.
+    Replace(&'a Unlock),
+    /// All of a kind, which is not the kind that unlocked.
+    Remove(SlotKind),
+}
+
+/// Changes the slots, unlocked with `by`. No blob is touched: all slots hold the same master key.
+pub(super) fn change(dir: &DataDir, by: &Unlock, change: Change<'_>) -> Result<Vec<SlotKind>, KeyError> {
+    let Opened { master, mut body, by: own } = open(dir, by)?.ok_or(KeyError::NoVault)?;
+    match change {
+        Change::Add(new) => body.slots.push(wrap(&body.vault, &master, new)?),
+        Change::Replace(new) => {
+            body.slots.retain(|slot| slot.kind != new.kind().number());
+            body.slots.push(wrap(&body.vault, &master, new)?);
+        }
+        Change::Remove(kind) => {
+            if body.slots.get(own).is_some_and(|slot| slot.kind == kind.number()) {
+                return Err(KeyError::OwnSlot(kind));
+            }
+            let before = body.slots.len();
+            body.slots.retain(|slot| slot.kind != kind.number());
+            if body.slots.len() == before {
+                return Err(KeyError::NoSuchSlot { wanted: kind, there: kinds(&body) });
+            }
+        }
+    }
+    if body.slots.len() > MAX_KEY_SLOTS {
+        return Err(KeyError::TooManySlots);
+    }
+    write_both(dir, &encode(&body)?)?;
+    Ok(kinds(&body))
 }
 
 /// Writes both copies again if they are not the same sound bytes.

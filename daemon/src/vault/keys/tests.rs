@@ -321,3 +321,116 @@ fn subkeys_are_those_of_the_format() {
         assert_eq!(keys.subkey(subkey).expose(), hasher.finalize().as_bytes(), "{name}");
     }
 }
+
+fn passphrase(text: &str) -> Unlock {
+    Unlock::Passphrase(Passphrase::chosen(text).unwrap())
+}
+
+#[test]
+fn every_way_opens_the_same_vault_and_none_that_was_removed_does() {
+    let place = Place::new();
+    let master = open(&place).unwrap().master;
+    let dir = place.dir();
+    let file = Unlock::KeyFile(place.key_file());
+    let spoken = passphrase("four words are enough");
+    let paper = RecoveryPhrase::random().unwrap();
+    Keys::add_slot(&dir, &file, &spoken).unwrap();
+    let there = Keys::add_slot(&dir, &spoken, &Unlock::Recovery(paper.clone())).unwrap();
+    assert_eq!(there, [SlotKind::KeyFile, SlotKind::Passphrase, SlotKind::Recovery]);
+    let typed = Unlock::Recovery(RecoveryPhrase::typed(&paper.words().unwrap().join(" ")).unwrap());
+    for way in [&file, &spoken, &typed] {
+        assert_eq!(Keys::unlock(&dir, way).unwrap().master, master, "{way:?}");
+    }
+
+    let left = Keys::remove_slots(&dir, &spoken, SlotKind::KeyFile).unwrap();
+    assert_eq!(left, [SlotKind::Passphrase, SlotKind::Recovery]);
+    let refused = Keys::unlock(&dir, &file).unwrap_err();
+    assert!(matches!(&refused, KeyError::NoSuchSlot { wanted: SlotKind::KeyFile, .. }), "{refused:?}");
+    assert!(refused.to_string().contains("only its passphrase or its recovery phrase does"), "{refused}");
+    assert_eq!(Keys::unlock(&dir, &typed).unwrap().master, master);
+    assert_eq!(fs::read(&dir.key_slots).unwrap(), fs::read(&dir.key_slots_copy).unwrap());
+}
+
+#[test]
+fn a_new_passphrase_takes_the_place_of_the_old_one() {
+    let place = Place::new();
+    let master = open(&place).unwrap().master;
+    let dir = place.dir();
+    let file = Unlock::KeyFile(place.key_file());
+    let (old, new) = (passphrase("the first four words"), passphrase("the second four words"));
+    Keys::add_slot(&dir, &file, &old).unwrap();
+    Keys::replace_slot(&dir, &old, &new).unwrap();
+    assert_eq!(Keys::unlock(&dir, &new).unwrap().master, master);
+    let refused = Keys::unlock(&dir, &old).unwrap_err();
+    assert!(matches!(refused, KeyError::WrongSecret(SlotKind::Passphrase)), "{refused:?}");
+}
+
+#[test]
+fn nobody_shuts_themselves_out() {
+    let place = Place::new();
+    open(&place).unwrap();
+    let dir = place.dir();
+    let file = Unlock::KeyFile(place.key_file());
+    let before = fs::read(&dir.key_slots).unwrap();
+    let refused = Keys::remove_slots(&dir, &file, SlotKind::KeyFile).unwrap_err();
+    assert!(matches!(refused, KeyError::OwnSlot(SlotKind::KeyFile)), "{refused:?}");
+    let refused = Keys::remove_slots(&dir, &file, SlotKind::Passphrase).unwrap_err();
+    assert!(matches!(refused, KeyError::NoSuchSlot { wanted: SlotKind::Passphrase, .. }), "{refused:?}");
+    let wrong = passphrase("this is no passphrase of it");
+    let refused = Keys::add_slot(&dir, &wrong, &passphrase("whoever is outside stays there")).unwrap_err();
+    assert!(matches!(refused, KeyError::NoSuchSlot { .. }), "{refused:?}");
+    assert_eq!(fs::read(&dir.key_slots).unwrap(), before);
+    let mut way = file.clone();
+    for number in 1..crate::limits::MAX_KEY_SLOTS {
+        let next = Unlock::Recovery(RecoveryPhrase::random().unwrap());
+        Keys::add_slot(&dir, &way, &next).unwrap_or_else(|error| panic!("{number}: {error}"));
+        way = next;
+    }
+    let refused = Keys::add_slot(&dir, &file, &Unlock::Recovery(RecoveryPhrase::random().unwrap())).unwrap_err();
+    assert!(matches!(refused, KeyError::TooManySlots), "{refused:?}");
+}
+
+#[test]
+fn a_passphrase_makes_no_vault_and_opens_none_whose_slots_are_lost() {
+    let place = Place::new();
+    let way = passphrase("four words are enough");
+    assert!(matches!(Keys::unlock(&place.dir(), &way).unwrap_err(), KeyError::NoVault));
+    assert!(Keys::slots(&place.dir()).unwrap().is_empty());
+    open(&place).unwrap();
+    let dir = place.dir();
+    Keys::add_slot(&dir, &Unlock::KeyFile(place.key_file()), &way).unwrap();
+    fs::write(dir.blobs.join("photo"), b"sealed").unwrap();
+    for path in [&dir.key_slots, &dir.key_slots_copy] {
+        fs::remove_file(path).unwrap();
+    }
+    assert!(matches!(Keys::unlock(&dir, &way).unwrap_err(), KeyError::SlotsMissing { .. }));
+}
+
+#[test]
+fn any_flipped_bit_of_either_copy_is_made_good_and_of_both_is_told() {
+    let place = Place::new();
+    open(&place).unwrap();
+    let dir = place.dir();
+    let paper = Unlock::Recovery(RecoveryPhrase::random().unwrap());
+    Keys::add_slot(&dir, &Unlock::KeyFile(place.key_file()), &paper).unwrap();
+    let sound = fs::read(&dir.key_slots).unwrap();
+    for at in 0..sound.len() {
+        let mut flipped = sound.clone();
+        flipped[at] ^= 1 << (at % 8);
+        for path in [&dir.key_slots, &dir.key_slots_copy] {
+            fs::write(path, &flipped).unwrap();
+            // A version number may have become a later one, which is told and not repaired.
+            if !matches!(Keys::unlock(&dir, &paper), Err(KeyError::NewerSlots { .. })) {
+                assert_eq!(fs::read(path).unwrap(), sound, "byte {at}");
+            }
+            fs::write(path, &sound).unwrap();
+        }
+        for path in [&dir.key_slots, &dir.key_slots_copy] {
+            fs::write(path, &flipped).unwrap();
+        }
+        assert!(Keys::unlock(&dir, &paper).is_err(), "byte {at}");
+        for path in [&dir.key_slots, &dir.key_slots_copy] {
+            fs::write(path, &sound).unwrap();
+        }
+    }
+}

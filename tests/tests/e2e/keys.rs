@@ -1,0 +1,119 @@
+//! Ways to unlock the vault, changed from the command line while the daemon rests.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use inframe_tests::daemon::{Daemon, binary};
+use inframe_tests::photos;
+
+const PASSPHRASE: &str = "lamps over a quiet harbour";
+
+fn keys(node: &Daemon, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    command.arg("keys").args(arguments).arg("--data-dir").arg(node.data_dir());
+    command.env("INFRAME_KEY_FILE", node.key_file());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ok(command)
+}
+
+/// Runs a command that is given these lines.
+fn typed(mut command: Command, lines: &[&str]) -> Result<Output> {
+    let mut child = command.spawn()?;
+    let mut stdin = child.stdin.take().context("no standard input")?;
+    // A command that refuses at once does not read; its answer says why.
+    let _ = stdin.write_all(format!("{}\n", lines.join("\n")).as_bytes());
+    drop(stdin);
+    Ok(child.wait_with_output()?)
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[tokio::test]
+async fn a_passphrase_takes_the_place_of_the_key_file_and_the_photos_stay() -> Result<()> {
+    let mut node = Daemon::start("Node").await?;
+    let photo = photos::sample(1)?;
+    let id = node.api().upload("photo.jpg", photo.clone()).await?.asset.context("no asset")?;
+    let protection = node.api().status().await?.key_protection;
+    ensure!(protection.contains("master.key") && protection.contains("no recovery phrase"), "{protection}");
+
+    let busy = typed(keys(&node, &["add", "passphrase"])?, &[PASSPHRASE, PASSPHRASE])?;
+    ensure!(!busy.status.success(), "the daemon holds the folder: {}", said(&busy));
+    node.stop().await?;
+
+    let short = typed(keys(&node, &["add", "passphrase"])?, &["short", "short"])?;
+    ensure!(!short.status.success() && said(&short).contains("at least"), "{}", said(&short));
+    let differs = typed(keys(&node, &["add", "passphrase"])?, &[PASSPHRASE, "lamps over a quiet Harbour"])?;
+    ensure!(!differs.status.success() && said(&differs).contains("not the same"), "{}", said(&differs));
+    let own = typed(keys(&node, &["remove", "key-file"])?, &[])?;
+    ensure!(!own.status.success(), "the last way cannot be removed: {}", said(&own));
+
+    let added = typed(keys(&node, &["add", "passphrase"])?, &[PASSPHRASE, PASSPHRASE])?;
+    ensure!(added.status.success() && said(&added).contains("key file, passphrase"), "{}", said(&added));
+    let removed = typed(keys(&node, &["remove", "key-file"])?, &[PASSPHRASE])?;
+    ensure!(removed.status.success(), "{}", said(&removed));
+    std::fs::remove_file(node.key_file())?;
+
+    let file = node.folder().join("passphrase");
+    std::fs::write(&file, "lamps over a loud harbour")?;
+    node.unlock_with(file.clone());
+    ensure!(node.restart().await.is_err(), "another passphrase opens nothing");
+    ensure!(node.log()?.contains("does not open the vault"), "it says why");
+    std::fs::write(&file, format!("{PASSPHRASE}\n"))?;
+    node.restart().await?;
+    assert_eq!(node.api().original(&id).await?, photo);
+    let protection = node.api().status().await?.key_protection;
+    ensure!(protection.starts_with("a passphrase"), "{protection}");
+    ensure!(!node.log()?.contains("harbour"), "d3: no passphrase in the log");
+    Ok(())
+}
+
+#[tokio::test]
+async fn words_on_paper_open_the_vault_when_the_key_file_is_lost() -> Result<()> {
+    let mut node = Daemon::start("Node").await?;
+    let photo = photos::sample(2)?;
+    let id = node.api().upload("photo.jpg", photo.clone()).await?.asset.context("no asset")?;
+    node.stop().await?;
+
+    let wrong = typed(keys(&node, &["add", "recovery"])?, &["none", "of", "them"])?;
+    ensure!(!wrong.status.success() && said(&wrong).contains("nothing was changed"), "{}", said(&wrong));
+
+    let mut child = keys(&node, &["add", "recovery"])?.spawn()?;
+    let mut stdin = child.stdin.take().context("no standard input")?;
+    let mut shown = BufReader::new(child.stdout.take().context("no standard output")?);
+    let mut asked = BufReader::new(child.stderr.take().context("no standard error")?);
+    let mut words: Vec<String> = Vec::new();
+    while words.len() < 24 {
+        let mut row = String::new();
+        ensure!(shown.read_line(&mut row)? > 0, "the words ended after {}", words.len());
+        words.extend(row.split_whitespace().filter(|word| !word.ends_with('.')).map(str::to_owned));
+    }
+    for _ in 0..3 {
+        let mut question = Vec::new();
+        while !question.ends_with(b": ") {
+            ensure!(asked.read_until(b' ', &mut question)? > 0, "no more questions");
+        }
+        let question = String::from_utf8(question)?;
+        let number = question.rsplit("Word ").next().and_then(|rest| rest.trim_end_matches(": ").parse::<usize>().ok());
+        let word = words.get(number.context("which word?")? - 1).context("no such word")?;
+        stdin.write_all(format!("{word}\n").as_bytes())?;
+    }
+    let mut answer = String::new();
+    shown.read_to_string(&mut answer)?;
+    ensure!(child.wait()?.success() && answer.contains("key file, recovery phrase"), "{answer}");
+
+    std::fs::remove_file(node.key_file())?;
+    ensure!(node.restart().await.is_err(), "no key file, no vault");
+    // As after a fire: another machine, the data folder from a copy, the paper.
+    let paper = words.join(" ");
+    let new = node.folder().join("new.key");
+    let arguments = ["add", "key-file", "--by", "recovery", "--to", &new.display().to_string()];
+    let added = typed(keys(&node, &arguments)?, &[&paper.to_uppercase()])?;
+    ensure!(added.status.success(), "{}", said(&added));
+    std::fs::rename(&new, node.key_file())?;
+    node.restart().await?;
+    assert_eq!(node.api().original(&id).await?, photo);
+    Ok(())
+}
