@@ -17,6 +17,7 @@ pub struct Status {
     pub node_id: String,
     pub nickname: String,
     pub addresses: Vec<String>,
+    pub key_protection: String,
     pub asset_count: u64,
     pub peers_connected: u32,
     pub approvals_waiting: u32,
