@@ -234,4 +234,6 @@ fn list_ids(folder: &Path, ids: &mut Vec<BlobId>) -> io::Result<()> {
 }
 
 #[cfg(test)]
+mod kit;
+#[cfg(test)]
 mod tests;

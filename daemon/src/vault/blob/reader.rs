@@ -88,6 +88,10 @@ impl BlobReader {
     /// [`BlobError::ChunkDamaged`] and whatever the disk reports; `out` then holds nothing of the damaged chunk.
     pub fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<usize, BlobError> {
         if offset >= self.len() || out.is_empty() {
+            if self.is_empty() {
+                // That there is no byte has to be authenticated too.
+                drop(self.cached(0)?);
+            }
             return Ok(0);
         }
         let chunk = BLOB_CHUNK_BYTES as u64;

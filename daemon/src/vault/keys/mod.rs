@@ -163,6 +163,12 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// The keys of a vault whose master key is known, for files that a test describes.
+    #[cfg(test)]
+    pub(in crate::vault) fn of_master(master: [u8; 32]) -> Self {
+        Self { master: Secret32::new(master) }
+    }
+
     /// Unlocks the key slots of `dir` with `key_file`; at the very first start makes both. The flag says whether they were made.
     ///
     /// # Errors
