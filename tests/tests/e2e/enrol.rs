@@ -1,5 +1,7 @@
 //! Enrolment before a camera: who passes the pose challenge, who does not, and what others are told of it.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail, ensure};
 use image::{DynamicImage, RgbImage};
 use inframe_tests::api::refusal;
@@ -22,11 +24,16 @@ async fn obey(node: &Daemon, profile: &str) -> Result<Challenge> {
     bail!("the challenge does not end: {view:?}")
 }
 
-/// Shows the same frames over and over until the challenge ends.
+/// From one frame to the next, about as in the dashboard: one straight after the other, a fast machine would run out of frames before the time is over.
+const BETWEEN_FRAMES: Duration = Duration::from_millis(150);
+
+/// Shows the same frames over and over, at the pace of a camera, until the challenge ends.
 async fn show(node: &Daemon, frames: &[Vec<u8>]) -> Result<Challenge> {
     let mut view = node.api().begin_challenge("me").await?;
     let shown = async {
+        let mut camera = tokio::time::interval(BETWEEN_FRAMES);
         for frame in frames.iter().cycle() {
+            camera.tick().await;
             view = node.api().challenge_frame("me", &view.id, frame.clone()).await?;
             if view.state != "running" {
                 break;
