@@ -57,7 +57,7 @@ pub const MAX_KEY_SLOTS_BYTES: u64 = 64 * 1024;
 /// Most key slots: a key file, a passphrase, a recovery phrase, and room for replacing each.
 pub const MAX_KEY_SLOTS: usize = 16;
 
-/// Least characters of a new passphrase: four short words. Shorter ones would be found by trying, at some thousand guesses a second and machine.
+/// Least characters of a new passphrase: four short words. Shorter ones would be found by trying.
 pub const MIN_PASSPHRASE_CHARS: usize = 14;
 
 /// Largest passphrase, in bytes.

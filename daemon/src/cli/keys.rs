@@ -1,6 +1,6 @@
 //! `inframe keys`: the ways to unlock the vault. Works on the data folder itself, so the daemon must not run: it holds the folder's lock.
 
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
@@ -17,7 +17,7 @@ const ASKED_BACK: usize = 3;
 
 /// A kind of slot, as typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A file with a random secret, for a daemon that starts unattended
     KeyFile,
     /// Typed at each start
@@ -42,6 +42,7 @@ pub(super) enum KeysCommand {
     List,
     /// Add a way; a recovery phrase is shown once
     Add {
+        /// Which kind of way
         kind: Kind,
         /// Where a new key file is made [default: inframe/key in the configuration folder]
         #[arg(long, value_name = "FILE")]
@@ -51,6 +52,7 @@ pub(super) enum KeysCommand {
     },
     /// Choose another passphrase, key file or recovery phrase in place of the old one
     Change {
+        /// Which kind of way
         kind: Kind,
         /// Where the new key file is made
         #[arg(long, value_name = "FILE")]
@@ -60,6 +62,7 @@ pub(super) enum KeysCommand {
     },
     /// Remove a way, unlocked in another
     Remove {
+        /// Which kind of way
         kind: Kind,
         #[command(flatten)]
         by: By,
@@ -175,9 +178,7 @@ fn key_file(chosen: Option<PathBuf>) -> Result<KeyFile, ConfigError> {
 /// The way to unlock now; never the one that is to be removed.
 fn unlocking(dir: &DataDir, by: &By, removed: Option<SlotKind>, screen: &Screen) -> Result<Unlock, KeysError> {
     let there = Keys::slots(dir)?;
-    let likeliest = [SlotKind::KeyFile, SlotKind::Passphrase, SlotKind::Recovery]
-        .into_iter()
-        .find(|kind| there.contains(kind) && Some(*kind) != removed);
+    let likeliest = SlotKind::ALL.into_iter().find(|kind| there.contains(kind) && Some(*kind) != removed);
     let kind = match by.by.map(Kind::slot).or(likeliest) {
         Some(kind) => kind,
         None if there.is_empty() => return Err(KeyError::NoVault.into()),
@@ -186,15 +187,15 @@ fn unlocking(dir: &DataDir, by: &By, removed: Option<SlotKind>, screen: &Screen)
     };
     Ok(match kind {
         SlotKind::KeyFile => Unlock::KeyFile(key_file(by.key_file.clone())?),
-        SlotKind::Passphrase => Unlock::Passphrase(Passphrase::typed(&secret_line("Passphrase: ", screen)?)?),
-        SlotKind::Recovery => Unlock::Recovery(RecoveryPhrase::typed(&line("The 24 words: ", screen)?)?),
+        SlotKind::Passphrase => Unlock::Passphrase(Passphrase::typed(&screen.ask_secretly("Passphrase: ")?)?),
+        SlotKind::Recovery => Unlock::Recovery(RecoveryPhrase::typed(&screen.ask("The 24 words: ")?)?),
     })
 }
 
 fn new_passphrase(screen: &Screen) -> Result<Passphrase, KeysError> {
-    let first = secret_line("New passphrase, at least four words: ", screen)?;
+    let first = screen.ask_secretly("New passphrase, at least four words: ")?;
     let chosen = Passphrase::chosen(&first)?;
-    if *secret_line("Once more: ", screen)? != *first {
+    if *screen.ask_secretly("Once more: ")? != *first {
         return Err(KeysError::Differs("the two are not the same"));
     }
     Ok(chosen)
@@ -206,10 +207,10 @@ fn new_recovery_phrase(screen: &Screen) -> Result<RecoveryPhrase, KeysError> {
     screen.say("Write these words on paper and keep it where nobody looks. They are shown only now. Whoever has them and the data folder can see everything.");
     for (row, four) in words.chunks(4).enumerate() {
         let numbered = four.iter().enumerate().map(|(at, word)| format!("{:>2}. {word:<9}", 4 * row + at + 1));
-        println!("  {}", numbered.collect::<Vec<_>>().join("  "));
+        screen.say(&format!("  {}", numbered.collect::<Vec<_>>().join("  ")));
     }
     for number in asked_back()? {
-        let answer = line(&format!("Word {number}: "), screen)?;
+        let answer = screen.ask(&format!("Word {number}: "))?;
         if words.get(number - 1).is_none_or(|word| !answer.trim().eq_ignore_ascii_case(word)) {
             return Err(KeysError::Differs("that is another word: look at your paper and begin again"));
         }
@@ -230,26 +231,6 @@ fn asked_back() -> Result<Vec<usize>, KeyError> {
     }
     numbers.sort_unstable();
     Ok(numbers)
-}
-
-/// A line that is not shown while it is typed; from a pipe as it is.
-pub(super) fn secret_line(question: &str, screen: &Screen) -> io::Result<Zeroizing<String>> {
-    if io::stdin().is_terminal() {
-        return rpassword::prompt_password(question).map(Zeroizing::new);
-    }
-    line(question, screen)
-}
-
-fn line(question: &str, screen: &Screen) -> io::Result<Zeroizing<String>> {
-    if io::stdin().is_terminal() || !screen.json {
-        eprint!("{question}");
-        io::stderr().flush()?;
-    }
-    let mut answer = Zeroizing::new(String::new());
-    if io::stdin().read_line(&mut answer)? == 0 {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing was typed"));
-    }
-    Ok(answer)
 }
 
 /// How a daemon unlocks its vault: with the passphrase in a file or from the terminal when no key file opens it.
@@ -274,10 +255,10 @@ pub(super) fn for_run(
     }
     if there.contains(&SlotKind::Passphrase) {
         let unattended = |error| KeysError::Unattended(SlotKind::Passphrase, error);
-        let typed = secret_line("Passphrase of the vault: ", screen).map_err(unattended)?;
+        let typed = screen.ask_secretly("Passphrase of the vault: ").map_err(unattended)?;
         return Ok(Unlock::Passphrase(Passphrase::typed(&typed)?));
     }
     let unattended = |error| KeysError::Unattended(SlotKind::Recovery, error);
-    let typed = line("The 24 words of the vault: ", screen).map_err(unattended)?;
+    let typed = screen.ask("The 24 words of the vault: ").map_err(unattended)?;
     Ok(Unlock::Recovery(RecoveryPhrase::typed(&typed)?))
 }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::client::CliError;
 
@@ -46,12 +47,31 @@ impl Screen {
         }
     }
 
+    /// Asks for a line. The answer may be a secret.
+    pub(super) fn ask(&self, question: &str) -> io::Result<Zeroizing<String>> {
+        eprint!("{}", plain(question));
+        io::stderr().flush()?;
+        let mut answer = Zeroizing::new(String::new());
+        if io::stdin().read_line(&mut answer)? == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "nothing was typed"));
+        }
+        Ok(answer)
+    }
+
+    /// As [`Screen::ask`], not shown while it is typed; from a pipe as it comes.
+    pub(super) fn ask_secretly(&self, question: &str) -> io::Result<Zeroizing<String>> {
+        if !io::stdin().is_terminal() {
+            return self.ask(question);
+        }
+        rpassword::prompt_password(plain(question)).map(Zeroizing::new)
+    }
+
     /// Asks yes or no; anything but a clear yes is a no.
     pub(super) fn confirm(&self, question: &str) -> Result<(), CliError> {
-        eprint!("{} [y/N] ", plain(question));
-        io::stderr().flush()?;
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer)?;
+        let answer = match self.ask(&format!("{question} [y/N] ")) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(CliError::Declined),
+            answer => answer?,
+        };
         match answer.trim().to_lowercase().as_str() {
             "y" | "yes" => Ok(()),
             _ => Err(CliError::Declined),

@@ -1,10 +1,13 @@
 //! Assets that are no pictures: kept as they are, shown as a file with the reason, and looked at again when that may help.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use inframe_protocol::ContentId;
 
-use super::{AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Source, StoredAsset, StoredMotion, meta};
+use super::{
+    Added, AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Source, StoredAsset, StoredMotion, meta,
+};
 use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sandbox::{Inspection, Refusal};
 use crate::vault::{Batch, BlobKind};
@@ -55,14 +58,23 @@ impl From<Refusal> for Unshown {
 }
 
 impl Library {
-    /// Takes in a file that cannot be shown. Durable when it returns; blocking.
+    /// Adds a file that is too large for the decoders as its bytes come, in constant memory. Durable when it returns.
     ///
     /// # Errors
-    /// When the vault fails.
-    pub fn adopt_file(&self, id: AssetId, new: NewAsset, why: Unshown) -> Result<AssetId, LibraryError> {
+    /// When the bytes cannot be read to their end or the vault fails; nothing is kept then.
+    pub async fn import_large(
+        &self,
+        file_name: &str,
+        bytes: impl Read + Send + 'static,
+    ) -> Result<Added, LibraryError> {
+        self.import_stream(file_name, bytes, |library, id, new| library.adopt_file(id, new, Unshown::too_large())).await
+    }
+
+    /// Takes in a file that cannot be shown. Durable when it returns; blocking.
+    pub(super) fn adopt_file(&self, id: AssetId, new: NewAsset, why: Unshown) -> Result<Added, LibraryError> {
         let faces = FacesState::Failed(why.reason.clone());
-        let kind = AssetKind::File { reason: why.reason, may_change: why.may_change };
-        self.adopt_unseen(id, new, kind, UNKNOWN, faces)
+        let kind = AssetKind::File { reason: why.reason.clone(), may_change: why.may_change };
+        self.adopt_unseen(id, new, kind, UNKNOWN, faces).map(|id| Added::File(id, why))
     }
 
     /// Takes in an asset of which nothing is known but its bytes.

@@ -8,6 +8,7 @@ mod examine;
 mod files;
 mod imports;
 mod quarantine;
+mod stream;
 mod timeline;
 mod videos;
 
@@ -185,10 +186,10 @@ impl Library {
         let library = self.clone();
         let added = tokio::task::spawn_blocking(move || match looked {
             Ok(inspection) => library.adopt(new, inspection).map(Added::New),
-            Err(why) => AssetId::random()
-                .map_err(|_| LibraryError::Random)
-                .and_then(|id| library.adopt_file(id, new, why.clone()))
-                .map(|id| Added::File(id, why)),
+            Err(why) => {
+                let id = AssetId::random().map_err(|_| LibraryError::Random)?;
+                library.adopt_file(id, new, why)
+            }
         });
         let added = added.await;
         drop(claim);
@@ -369,6 +370,11 @@ impl Library {
     #[must_use]
     pub fn all(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
         self.index().assets.iter().map(|(id, asset)| (*id, asset.clone())).collect()
+    }
+
+    /// Shows every asset to `see`, in no order, while nothing else may read or change the library: for counting.
+    pub fn for_each(&self, mut see: impl FnMut(&StoredAsset)) {
+        self.index().assets.values().for_each(|asset| see(asset));
     }
 
     /// Those that `wanted` says yes to, in no order.

@@ -1,19 +1,11 @@
 //! Videos of the library: taken in as a stream, looked at later.
 
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 
-use inframe_protocol::ContentId;
-
-use super::{
-    Added, AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Origin, PlayableState, Source, Unshown,
-};
-use super::{meta, shown_name};
+use super::{Added, AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, PlayableState, meta};
 use crate::sandbox::Inspection;
-use crate::vault::{Batch, BlobError, BlobId, BlobKind};
+use crate::vault::{Batch, BlobId, BlobKind};
 use crate::video::{Input, Playing, ReadAt, VideoError, VideoFacts, VideoFormat};
-
-/// Bytes copied at once from a file or an upload into the vault.
-const COPIED_BYTES: usize = 256 * 1024;
 
 /// What was found out about a video.
 pub struct Look {
@@ -34,81 +26,10 @@ impl Library {
         format: VideoFormat,
         bytes: impl Read + Send + 'static,
     ) -> Result<Added, LibraryError> {
-        let adopt = move |library: &Self, id, new| library.adopt_video(id, new, format).map(Added::New);
-        self.import_stream(file_name, bytes, adopt).await
-    }
-
-    /// Adds a file that is too large for the decoders as its bytes come, in constant memory. Durable when it returns.
-    ///
-    /// # Errors
-    /// As [`Library::import_video`].
-    pub async fn import_large(
-        &self,
-        file_name: &str,
-        bytes: impl Read + Send + 'static,
-    ) -> Result<Added, LibraryError> {
-        let adopt = |library: &Self, id, new| {
-            let why = Unshown::too_large();
-            library.adopt_file(id, new, why.clone()).map(|id| Added::File(id, why))
-        };
-        self.import_stream(file_name, bytes, adopt).await
-    }
-
-    async fn import_stream(
-        &self,
-        file_name: &str,
-        bytes: impl Read + Send + 'static,
-        adopt: impl FnOnce(&Self, AssetId, NewAsset) -> Result<Added, LibraryError> + Send + 'static,
-    ) -> Result<Added, LibraryError> {
-        let id = AssetId::random().map_err(|_| LibraryError::Random)?;
-        let file_name = shown_name(file_name);
-        let (library, note) = (self.clone(), meta(id, &file_name));
-        let written = tokio::task::spawn_blocking(move || library.write(&note, bytes)).await;
-        let (writer, content) = written.map_err(|_| LibraryError::Ending)??;
-        let claim = match self.claim(content).await? {
-            Ok(claim) => claim,
-            // The writer goes, and with it what it wrote.
-            Err(known) => return Ok(Added::Duplicate(known)),
-        };
-        if let Some(photo) = self.photo_of(&content) {
-            return Ok(Added::Duplicate(photo));
-        }
-        let library = self.clone();
-        let added = tokio::task::spawn_blocking(move || {
-            let size_bytes = writer.written();
-            let original = Source::Stored(writer.finish()?);
-            let origin = Origin::Imported;
-            let new = NewAsset { file_name, content, size_bytes, original, origin, taken_at: None, doubtful: false };
-            adopt(&library, id, new)
-        });
-        let added = added.await;
-        drop(claim);
-        added.map_err(|_| LibraryError::Ending)?
-    }
-
-    fn write(&self, note: &[u8], mut bytes: impl Read) -> Result<(crate::vault::BlobWriter, ContentId), LibraryError> {
-        let mut writer = self.vault.blobs().writer(BlobKind::Original, note)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut piece = zeroize::Zeroizing::new(vec![0; COPIED_BYTES]);
-        loop {
-            let read = match bytes.read(&mut piece) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(LibraryError::Cut(error)),
-            };
-            let new = piece.get(..read).unwrap_or_default();
-            hasher.update(new);
-            if let Err(error) = writer.write_all(new) {
-                return Err(match BlobError::of(&error) {
-                    Some(BlobError::TooLarge { size, limit }) => {
-                        LibraryError::TooLarge { size_bytes: *size, limit_bytes: *limit }
-                    }
-                    _ => LibraryError::Write(error),
-                });
-            }
-        }
-        Ok((writer, ContentId(*hasher.finalize().as_bytes())))
+        self.import_stream(file_name, bytes, move |library, id, new| {
+            library.adopt_video(id, new, format).map(Added::New)
+        })
+        .await
     }
 
     /// Takes in a video whose bytes are a blob already. Durable when it returns; blocking.

@@ -125,14 +125,16 @@ impl Node {
 pub(super) fn progress(core: &Core) -> FacesProgressView {
     let in_use = core.pack();
     let mut view = FacesProgressView { done: 0, total: 0, failed: 0 };
-    for (_, asset) in core.library.select(|asset| asset.kind == AssetKind::Photo) {
-        match &asset.faces {
-            FacesState::Done { pack, .. } if *pack == in_use.id => view.done += 1,
-            FacesState::Failed(_) => view.failed += 1,
-            _ => {}
+    core.library.for_each(|asset| {
+        if asset.kind == AssetKind::Photo {
+            match &asset.faces {
+                FacesState::Done { pack, .. } if *pack == in_use.id => view.done += 1,
+                FacesState::Failed(_) => view.failed += 1,
+                _ => {}
+            }
+            view.total += 1;
         }
-        view.total += 1;
-    }
+    });
     view
 }
 

@@ -253,8 +253,7 @@ fn protection(dir: &DataDir, unlock: &Unlock) -> Result<String, VaultError> {
         Unlock::Passphrase(_) => "a passphrase, which is asked for at each start".to_owned(),
         Unlock::Recovery(_) => "the recovery phrase".to_owned(),
     };
-    let others = [SlotKind::KeyFile, SlotKind::Passphrase, SlotKind::Recovery];
-    for other in others.into_iter().filter(|kind| *kind != unlock.kind() && there.contains(kind)) {
+    for other in SlotKind::ALL.into_iter().filter(|kind| *kind != unlock.kind() && there.contains(kind)) {
         words.push_str(&format!("; a {other} opens it as well"));
     }
     if !there.contains(&SlotKind::Recovery) {

@@ -13,8 +13,8 @@ use crate::views::WorkerView;
 
 /// A failing worker is tried again after this long at most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// A worker that goes through the whole library at each step rests for so many times as long before the next bell, and never longer than this:
-/// its share of a core stays below a tenth however large the library is, and what is new is dealt with at once while the library is small.
+/// A worker that goes through the whole library at each step rests for so many times as long before the next bell, and never longer than this.
+/// While a step takes less than a fifth of a second its share of a core stays below a tenth, and in a small library what is new is dealt with at once.
 const REST_TIMES: u32 = 10;
 const LONGEST_REST: Duration = Duration::from_secs(2);
 /// The first pause after a failure.

@@ -183,3 +183,24 @@ fn check_outputs(file: &str, model: &TypedModel, expected: &Outputs) -> Result<(
     }
     Err(EngineError::Shape { file: file.to_owned(), expected: format!("{expected:?}"), found: format!("{found:?}") })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Pack;
+
+    #[test]
+    fn every_depthwise_convolution_of_the_builtin_pack_runs_in_our_loop_with_its_bounds() {
+        let pack = Pack::builtin().unwrap();
+        for (onnx, side, expected) in [(pack.detector(), 512, 13), (pack.landmarks().unwrap(), 112, 15)] {
+            let model = optimised(Source::parse("network", onnx).unwrap().shaped([side, side]).unwrap()).unwrap();
+            let named = |name: &str| model.nodes().iter().filter(|node| node.op.name() == name).collect::<Vec<_>>();
+            let ours = named("Depthwise3x3");
+            assert_eq!((ours.len(), named("DepthWiseConv").len()), (expected, 0));
+            for node in ours.iter().flat_map(|node| &node.outputs).flat_map(|output| &output.successors) {
+                let after = model.node(node.node).op.name();
+                assert!(!after.contains("Max") && !after.contains("Min"), "{after} after a depthwise convolution");
+            }
+        }
+    }
+}

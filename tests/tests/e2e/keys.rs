@@ -87,8 +87,14 @@ async fn words_on_paper_open_the_vault_when_the_key_file_is_lost() -> Result<()>
     let mut words: Vec<String> = Vec::new();
     while words.len() < 24 {
         let mut row = String::new();
-        ensure!(shown.read_line(&mut row)? > 0, "the words ended after {}", words.len());
-        words.extend(row.split_whitespace().filter(|word| !word.ends_with('.')).map(str::to_owned));
+        ensure!(asked.read_line(&mut row)? > 0, "the words ended after {}", words.len());
+        let mut parts = row.split_whitespace();
+        // "1. word  2. word": the sentence before has no such numbers.
+        while let Some(part) = parts.next() {
+            if part == format!("{}.", words.len() + 1) {
+                words.extend(parts.next().map(str::to_owned));
+            }
+        }
     }
     for _ in 0..3 {
         let mut question = Vec::new();

@@ -96,7 +96,9 @@ pub enum KeyError {
     #[error("the {0} unlocks the vault right now: unlock it in the way that will be left, to show that you can")]
     OwnSlot(SlotKind),
     /// There is nothing to unlock.
-    #[error("there is no vault in the data folder yet: start the daemon once")]
+    #[error(
+        "there is no vault in the data folder yet: start the daemon once, with a key file; it can be removed later"
+    )]
     NoVault,
     /// No room.
     #[error("there are 16 ways to unlock this vault already: remove one first")]

@@ -29,6 +29,9 @@ pub enum SlotKind {
 }
 
 impl SlotKind {
+    /// All of them, the one that asks least of the owner first.
+    pub const ALL: [Self; 3] = [Self::KeyFile, Self::Passphrase, Self::Recovery];
+
     pub(super) fn number(self) -> u8 {
         match self {
             Self::KeyFile => 1,
@@ -38,7 +41,7 @@ impl SlotKind {
     }
 
     pub(super) fn of(number: u8) -> Option<Self> {
-        [Self::KeyFile, Self::Passphrase, Self::Recovery].into_iter().find(|kind| kind.number() == number)
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
     }
 
     /// As in a sentence.
