@@ -28,10 +28,10 @@ impl Unshown {
     /// Of a file that no decoder is given.
     pub(super) fn too_large() -> Self {
         let reason = format!(
-            "this file is safe here and can be downloaded, but pictures of more than {} MiB are not shown",
+            "it is larger than {} MiB, and such pictures are not shown; it is safe here and can be downloaded",
             MAX_FILE_BYTES >> 20
         );
-        Self { reason, may_change: true }
+        Self { reason, may_change: false }
     }
 
     /// Of a file over which decoders stopped too often, the last time for this reason.
@@ -121,8 +121,7 @@ impl Library {
     /// Files that may be shown by another version or with another program beside it.
     #[must_use]
     pub fn undecided_files(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
-        let decodable = |asset: &StoredAsset| asset.size_bytes <= MAX_FILE_BYTES as u64;
-        self.select(|asset| matches!(asset.kind, AssetKind::File { may_change: true, .. }) && decodable(asset))
+        self.select(|asset| matches!(asset.kind, AssetKind::File { may_change: true, .. }))
     }
 
     /// Looks at such a file again; it becomes a photo if it can be shown now. Gives whether it did.

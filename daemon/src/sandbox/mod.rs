@@ -10,13 +10,13 @@
 //!
 //! | | |
 //! |---|---|
-//! | a first tiny image, with the start of a child | 10 ms |
-//! | inspecting a JPEG of 12 megapixels and 4.8 MB | 137 ms, 2.0 times what decoding it alone takes the image crate in the same run (69 ms) |
-//! | first faces, with the loading of the model | 340 ms |
-//! | a photo with three faces | 180 ms |
-//! | resident memory of a child that has done little | 23 MiB |
-//! | the most while it inspects these 12 megapixels | 87 MiB, 48 MiB of which stay until it goes |
-//! | with the face model | 210 MiB, which go with it after [`limits::IDLE`] |
+//! | a first tiny image, with the start of a child | 5 to 6 ms |
+//! | inspecting a JPEG of 12 megapixels and 4.8 MB | 121 to 124 ms, 1.9 times what decoding it alone takes the image crate in the same run (64 to 66 ms) |
+//! | first faces, with the loading of the model | 260 to 270 ms |
+//! | a photo with three faces | 90 to 97 ms |
+//! | resident memory of a child that has done little | 14 MiB |
+//! | the most while it inspects these 12 megapixels | 77 MiB, 39 MiB of which stay until it goes |
+//! | with the face model | 190 MiB, which go with it after [`limits::IDLE`] |
 
 mod answers;
 pub mod child;

@@ -114,7 +114,7 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Parses and optimises the networks of a pack. Takes about half a second of CPU time.
+    /// Parses and optimises the networks of a pack; the detector for some shapes of photos only when the first comes.
     ///
     /// # Errors
     /// When a network cannot be run or does not have the shapes that the pack states.

@@ -58,6 +58,8 @@ async fn a_picture_too_large_for_the_decoders_is_kept_whole_from_a_page_and_from
     let outcome = node.api().upload("studio.tif", uploaded.clone()).await?;
     assert_eq!(outcome.outcome, "kept");
     ensure!(outcome.reason.is_some_and(|reason| reason.contains("64 MiB")), "the reason names the limit");
+    let file = node.api().asset(&outcome.asset.context("a kept file without an asset")?).await?.file;
+    ensure!(file.is_some_and(|file| !file.may_change), "nobody is told that it will be tried again");
     assert_eq!(node.api().upload("again.tif", uploaded.clone()).await?.outcome, "duplicate");
     std::fs::write(node.photo_dir()?.join("studio-2.tif"), &copied)?;
     let run = node.api().import(&node.photo_dir()?).await?;

@@ -196,7 +196,7 @@ impl Unlock {
         }
     }
 
-    /// The secret behind a slot with these parameters. Takes a third of a second and 64 MiB for a passphrase.
+    /// The secret behind a slot with these parameters. Takes memory and time for a passphrase: see [`Cost`].
     pub(super) fn secret(&self, parameters: &[u8]) -> Result<Secret32, KeyError> {
         match self {
             Self::KeyFile(file) => file.read(),
