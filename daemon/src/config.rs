@@ -15,7 +15,7 @@ pub struct RunFlags {
     /// Key file that opens the vault; keep it on another disk than the data folder [default: inframe/key in the configuration folder]
     #[arg(long, env = "INFRAME_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
-    /// File with the passphrase, for a vault that has one and no key file; without it the passphrase is asked for on the terminal
+    /// File with the passphrase, for a vault that has one and no key file; without it the passphrase is asked for on the terminal or, where there is none, in the dashboard
     #[arg(long, env = "INFRAME_PASSPHRASE_FILE", value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
     /// Address of the dashboard, loopback only; port 0 takes a free one

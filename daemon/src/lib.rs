@@ -48,6 +48,8 @@ pub mod workers;
 
 pub mod node;
 
+pub mod door;
+
 pub mod web;
 
 pub mod cli;

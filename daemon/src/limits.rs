@@ -135,3 +135,12 @@ pub const PACK_FILE_TIMEOUT: Duration = Duration::from_secs(1400);
 
 /// How often a server may point elsewhere: a code hoster needs two.
 pub const MAX_PACK_REDIRECTS: u32 = 5;
+
+/// Wrong secrets at the door before the next try has to wait; a tired owner mistypes a few times.
+pub const UNLOCK_FREE_TRIES: u32 = 4;
+/// The longest wait after wrong secrets: 1,440 tries a day do not guess four words.
+pub const UNLOCK_LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long locking waits for the last holder of a node that was stopped, such as a job on the blocking pool.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+/// How often it looks.
+pub const LOCK_POLL: Duration = Duration::from_millis(10);

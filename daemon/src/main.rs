@@ -17,12 +17,12 @@ fn main() -> ExitCode {
     }
     match cli::main() {
         Start::Finished(code) => code,
-        Start::Run(config, unlock) => {
+        Start::Run(config, dir, secret) => {
             // No libp2p lines by default: they name addresses and peers.
             let filter = tracing_subscriber::EnvFilter::try_from_env("INFRAME_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("inframe=info,error"));
             tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-            run::run(&config, unlock)
+            run::run(&config, dir, secret)
         }
     }
 }

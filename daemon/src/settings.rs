@@ -118,6 +118,14 @@ pub fn generated_nickname() -> Result<String, getrandom::Error> {
     Ok(format!("{} {} {}", FIRST[usize::from(dice[0] % 16)], SECOND[usize::from(dice[1] % 16)], 10 + dice[2] % 90))
 }
 
+/// The machine's name, cleaned for display; the first name of the device.
+#[must_use]
+pub fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = clean_nickname(&name);
+    if name.is_empty() { "This device".into() } else { name }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::views::{
     Activity, Approval, Asset, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Models,
     Peer, People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Transfer,
-    Upload,
+    Upload, Vault,
 };
 
 /// A request that hangs is a bug; the slowest honest one (an upload on a loaded machine) stays far below.
@@ -162,6 +162,18 @@ impl Api {
 
     pub async fn activity(&self) -> Result<Vec<Activity>> {
         self.get("/activity").await
+    }
+
+    pub async fn vault(&self) -> Result<Vault> {
+        self.get("/vault").await
+    }
+
+    pub async fn lock(&self) -> Result<()> {
+        self.send(self.request(Method::POST, "/vault/lock")).await.map(drop)
+    }
+
+    pub async fn unlock(&self, secret: &Value) -> Result<()> {
+        self.send(self.request(Method::POST, "/vault/unlock").json(secret)).await.map(drop)
     }
 
     pub async fn openapi(&self) -> Result<Value> {

@@ -31,6 +31,9 @@ pub struct Ready {
     pub launch: String,
     /// Multiaddresses it listens on.
     pub p2p: Vec<String>,
+    /// Whether its vault is still locked.
+    #[serde(default)]
+    pub locked: bool,
 }
 
 /// How to start a daemon.

@@ -324,6 +324,13 @@ pub struct Activity {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+pub struct Vault {
+    pub phase: String,
+    pub ways: Vec<String>,
+    pub wait_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 pub struct LaunchLink {
     pub url: String,
 }

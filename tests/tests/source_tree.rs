@@ -25,6 +25,7 @@ const ORDER: &[&[&str]] = &[
     &["transfer"],
     &["workers"],
     &["node"],
+    &["door"],
     &["web"],
     &["cli"],
     &["run"],

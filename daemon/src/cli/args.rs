@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::keys::KeysCommand;
+use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
 use super::when::{end, start};
 use crate::config::RunFlags;
@@ -51,9 +51,13 @@ pub(super) enum Command {
     /// The networks that find and describe faces
     #[command(subcommand)]
     Models(ModelsCommand),
-    /// Ways to unlock the vault: key file, passphrase, recovery phrase; while the daemon does not run
+    /// Ways to unlock the vault: key file, passphrase, recovery phrase
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Lock the vault of the running daemon: no key stays in memory, sharing stops
+    Lock,
+    /// Unlock the vault of the running daemon
+    Unlock(By),
     /// Nodes that this one knows
     Peers,
     /// The node at a glance

@@ -1,16 +1,20 @@
-//! `inframe keys`: the ways to unlock the vault. Works on the data folder itself, so the daemon must not run: it holds the folder's lock.
+//! `inframe keys`, `lock` and `unlock`: what opens the vault. Through the daemon where one runs, else on the data folder itself.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::CliError;
+use super::client::Client;
 use super::text::Screen;
 use crate::config::{ConfigError, data_dir_or_default, key_file_or_default};
 use crate::data_dir::{DataDir, DataDirError};
+use crate::door::{NewWay, Secret, SlotChange};
 use crate::vault::{KeyError, KeyFile, Keys, Passphrase, RECOVERY_WORDS, RecoveryPhrase, SlotKind, Unlock};
+use crate::web::{PhaseView, RecoveryWordsView, VaultView, WayView};
 
 /// Words of a new recovery phrase that are asked back.
 const ASKED_BACK: usize = 3;
@@ -69,10 +73,10 @@ pub(super) enum KeysCommand {
     },
 }
 
-/// How to unlock for the change.
+/// How to unlock.
 #[derive(Debug, clap::Args)]
 pub(super) struct By {
-    /// How to unlock the vault now [default: the key file if there is one, else the passphrase]
+    /// How to unlock the vault [default: the key file if there is one, else the passphrase]
     #[arg(long, value_name = "KIND")]
     by: Option<Kind>,
     /// The key file [default: inframe/key in the configuration folder]
@@ -95,37 +99,214 @@ pub(super) enum KeysError {
     Differs(&'static str),
     #[error("cannot read the passphrase file {}", .0.display())]
     PassphraseFile(PathBuf, #[source] io::Error),
-    #[error(
-        "this vault is unlocked by a {0}: start the daemon in a terminal, or name a file that holds the passphrase with --passphrase-file"
-    )]
-    Unattended(SlotKind, #[source] io::Error),
+    #[error(transparent)]
+    Daemon(#[from] CliError),
 }
 
-pub(super) fn run(command: KeysCommand, data_dir: Option<PathBuf>, screen: &Screen) -> Result<(), KeysError> {
-    let variable = |name: &str| std::env::var_os(name);
-    let folder = data_dir_or_default(data_dir, variable)?;
-    // Looking must not make a folder.
-    if !folder.is_dir() {
-        return Err(KeyError::NoVault.into());
-    }
-    let dir = DataDir::open(&folder)?;
+/// Carries out a command on the ways to unlock.
+pub(super) async fn run(command: KeysCommand, data_dir: Option<PathBuf>, screen: &Screen) -> Result<(), KeysError> {
+    let place = Place::find(data_dir)?;
+    let there = place.slots().await?;
     let slots = match command {
-        KeysCommand::List => Keys::slots(&dir)?,
-        KeysCommand::Add { kind, to, by } => {
-            let (by, new) = both(&dir, kind, to, &by, screen)?;
-            Keys::add_slot(&dir, &by, &new)?
-        }
-        KeysCommand::Change { kind, to, by } => {
-            let (by, new) = both(&dir, kind, to, &by, screen)?;
-            Keys::replace_slot(&dir, &by, &new)?
-        }
+        KeysCommand::List => there,
+        KeysCommand::Add { kind, to, by } => place.change(Change::Add, kind, to, &by, &there, screen).await?,
+        KeysCommand::Change { kind, to, by } => place.change(Change::Replace, kind, to, &by, &there, screen).await?,
         KeysCommand::Remove { kind, by } => {
-            let by = unlocking(&dir, &by, Some(kind.slot()), screen)?;
-            Keys::remove_slots(&dir, &by, kind.slot())?
+            let by = Known::ask(&by, &there, Some(kind.slot()), screen)?;
+            place.carry_out("remove", &by, &New { kind: kind.slot(), secret: None, path: None }).await?
         }
     };
     show(&slots, screen);
     Ok(())
+}
+
+/// Stops the node of the running daemon and has it forget every key.
+pub(super) async fn lock(client: &Client, screen: &Screen) -> Result<(), CliError> {
+    client.post("/vault/lock", &()).await?;
+    let answer = client.get("/vault").await?;
+    screen.show(&answer, || {
+        Ok(vec![
+            "The vault is locked: no key is in memory, nothing is shared. Unlock it with: inframe unlock".to_owned(),
+        ])
+    })
+}
+
+/// Unlocks the vault of the running daemon.
+pub(super) async fn unlock(client: &Client, by: &By, screen: &Screen) -> Result<(), KeysError> {
+    let view: VaultView = client.view(&client.get("/vault").await?)?;
+    if view.phase == PhaseView::Open {
+        screen.say("The vault is unlocked already.");
+        return Ok(());
+    }
+    let there: Vec<SlotKind> = view.ways.into_iter().map(SlotKind::from).collect();
+    client.post("/vault/unlock", &Known::ask(by, &there, None, screen)?.json()).await?;
+    let answer = client.get("/vault").await?;
+    screen.show(&answer, || Ok(vec!["The vault is unlocked.".to_owned()]))
+}
+
+/// Where the slots are changed.
+enum Place {
+    /// In the folder itself; no daemon runs.
+    Folder(DataDir),
+    /// By the daemon that holds the folder.
+    Daemon(Client),
+}
+
+/// How the owner unlocks for the change.
+struct Known {
+    kind: SlotKind,
+    /// What was typed.
+    secret: Option<Zeroizing<String>>,
+    key_file: Option<PathBuf>,
+}
+
+/// A new way.
+struct New {
+    kind: SlotKind,
+    secret: Option<Zeroizing<String>>,
+    path: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    Add,
+    Replace,
+}
+
+impl Place {
+    fn find(data_dir: Option<PathBuf>) -> Result<Self, KeysError> {
+        let folder = data_dir_or_default(data_dir, |name| std::env::var_os(name))?;
+        // Looking must not make a folder.
+        if !folder.is_dir() {
+            return Err(KeyError::NoVault.into());
+        }
+        match DataDir::open(&folder) {
+            Ok(dir) => Ok(Self::Folder(dir)),
+            Err(DataDirError::InUse { path }) => Ok(Self::Daemon(Client::new(path.join("inframe.sock"))?)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn slots(&self) -> Result<Vec<SlotKind>, KeysError> {
+        match self {
+            Self::Folder(dir) => Ok(Keys::slots(dir)?),
+            Self::Daemon(client) => ways(client, &client.get("/vault").await?),
+        }
+    }
+
+    /// Proves first that `by` unlocks, so that nobody writes 24 words down for nothing.
+    async fn change(
+        &self,
+        change: Change,
+        kind: Kind,
+        to: Option<PathBuf>,
+        by: &By,
+        there: &[SlotKind],
+        screen: &Screen,
+    ) -> Result<Vec<SlotKind>, KeysError> {
+        let by = Known::ask(by, there, None, screen)?;
+        match self {
+            Self::Folder(dir) => drop(Keys::unlock(dir, &by.unlock()?)?),
+            // One that is open takes a secret only as a proof.
+            Self::Daemon(client) => drop(client.post("/vault/unlock", &by.json()).await?),
+        }
+        let secret = match kind {
+            Kind::KeyFile => None,
+            Kind::Passphrase => Some(new_passphrase(screen)?),
+            Kind::Recovery => Some(self.new_recovery_phrase(screen).await?),
+        };
+        let word = match change {
+            Change::Add => "add",
+            Change::Replace => "replace",
+        };
+        // The daemon may run in another folder than this command.
+        let path = to.map(std::path::absolute).transpose()?;
+        self.carry_out(word, &by, &New { kind: kind.slot(), secret, path }).await
+    }
+
+    async fn carry_out(&self, change: &str, by: &Known, new: &New) -> Result<Vec<SlotKind>, KeysError> {
+        match self {
+            Self::Folder(dir) => {
+                let change = match change {
+                    "add" => SlotChange::Add(new.way()?),
+                    "replace" => SlotChange::Replace(new.way()?),
+                    _ => SlotChange::Remove(new.kind),
+                };
+                let own = KeyFile::at(key_file_path(by.key_file.clone())?);
+                Ok(change.carry_out(dir, &own, &by.unlock()?)?)
+            }
+            Self::Daemon(client) => {
+                let wish = json!({
+                    "by": by.json(),
+                    "change": change,
+                    "way": WayView::from(new.kind),
+                    "secret": new.secret.as_ref().map(|text| text.as_str()),
+                    "path": new.path,
+                });
+                ways(client, &client.post("/vault/slots", &wish).await?)
+            }
+        }
+    }
+
+    async fn new_recovery_phrase(&self, screen: &Screen) -> Result<Zeroizing<String>, KeysError> {
+        let words = match self {
+            Self::Folder(_) => RecoveryPhrase::random()?.words()?.iter().map(|word| (*word).to_owned()).collect(),
+            Self::Daemon(client) => {
+                let view: RecoveryWordsView = client.view(&client.post("/vault/recovery-words", &()).await?)?;
+                view.words
+            }
+        };
+        write_down(&words, screen)?;
+        Ok(Zeroizing::new(words.join(" ")))
+    }
+}
+
+impl Known {
+    /// The way to unlock now, never the one that is to be removed; asks for what is known by heart or on paper.
+    fn ask(by: &By, there: &[SlotKind], removed: Option<SlotKind>, screen: &Screen) -> Result<Self, KeysError> {
+        let likeliest = SlotKind::ALL.into_iter().find(|kind| there.contains(kind) && Some(*kind) != removed);
+        let kind = match by.by.map(Kind::slot).or(likeliest) {
+            Some(kind) => kind,
+            None if there.is_empty() => return Err(KeyError::NoVault.into()),
+            // Only the one that is to be removed is there; the vault says what is wrong with that.
+            None => removed.unwrap_or(SlotKind::KeyFile),
+        };
+        let secret = match kind {
+            SlotKind::KeyFile => None,
+            SlotKind::Passphrase => Some(screen.ask_secretly("Passphrase: ")?),
+            SlotKind::Recovery => Some(screen.ask("The 24 words: ")?),
+        };
+        Ok(Self { kind, secret, key_file: by.key_file.clone() })
+    }
+
+    fn json(&self) -> Value {
+        json!({ "way": WayView::from(self.kind), "secret": self.secret.as_ref().map(|text| text.as_str()) })
+    }
+
+    fn unlock(&self) -> Result<Unlock, KeysError> {
+        let typed = self.secret.as_ref().map_or("", |text| text.as_str());
+        Ok(match self.kind {
+            SlotKind::KeyFile => Unlock::KeyFile(KeyFile::at(key_file_path(self.key_file.clone())?)),
+            SlotKind::Passphrase => Unlock::Passphrase(Passphrase::typed(typed)?),
+            SlotKind::Recovery => Unlock::Recovery(RecoveryPhrase::typed(typed)?),
+        })
+    }
+}
+
+impl New {
+    fn way(&self) -> Result<NewWay, KeyError> {
+        let typed = self.secret.as_ref().map_or("", |text| text.as_str());
+        Ok(match self.kind {
+            SlotKind::KeyFile => NewWay::KeyFile(self.path.clone()),
+            SlotKind::Passphrase => NewWay::Passphrase(Passphrase::chosen(typed)?),
+            SlotKind::Recovery => NewWay::Recovery(RecoveryPhrase::typed(typed)?),
+        })
+    }
+}
+
+fn ways(client: &Client, answer: &Value) -> Result<Vec<SlotKind>, KeysError> {
+    let view: VaultView = client.view(answer)?;
+    Ok(view.ways.into_iter().map(SlotKind::from).collect())
 }
 
 fn show(slots: &[SlotKind], screen: &Screen) {
@@ -146,64 +327,21 @@ fn show(slots: &[SlotKind], screen: &Screen) {
     }
 }
 
-/// What unlocks now, proven at once so that nobody writes 24 words down for nothing, and the new way.
-fn both(
-    dir: &DataDir,
-    kind: Kind,
-    to: Option<PathBuf>,
-    by: &By,
-    screen: &Screen,
-) -> Result<(Unlock, Unlock), KeysError> {
-    let unlock = unlocking(dir, by, None, screen)?;
-    Keys::unlock(dir, &unlock)?;
-    let new = match kind {
-        Kind::KeyFile => {
-            let file = key_file(to)?;
-            if matches!(&unlock, Unlock::KeyFile(now) if *now == file) {
-                return Err(KeysError::Differs("that key file is in use already: name another with --to"));
-            }
-            file.make(dir)?;
-            Unlock::KeyFile(file)
-        }
-        Kind::Passphrase => Unlock::Passphrase(new_passphrase(screen)?),
-        Kind::Recovery => Unlock::Recovery(new_recovery_phrase(screen)?),
-    };
-    Ok((unlock, new))
+fn key_file_path(chosen: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
+    key_file_or_default(chosen, |name| std::env::var_os(name))
 }
 
-fn key_file(chosen: Option<PathBuf>) -> Result<KeyFile, ConfigError> {
-    key_file_or_default(chosen, |name| std::env::var_os(name)).map(KeyFile::at)
-}
-
-/// The way to unlock now; never the one that is to be removed.
-fn unlocking(dir: &DataDir, by: &By, removed: Option<SlotKind>, screen: &Screen) -> Result<Unlock, KeysError> {
-    let there = Keys::slots(dir)?;
-    let likeliest = SlotKind::ALL.into_iter().find(|kind| there.contains(kind) && Some(*kind) != removed);
-    let kind = match by.by.map(Kind::slot).or(likeliest) {
-        Some(kind) => kind,
-        None if there.is_empty() => return Err(KeyError::NoVault.into()),
-        // Only the one that is to be removed is there; the vault says what is wrong with that.
-        None => removed.unwrap_or(SlotKind::KeyFile),
-    };
-    Ok(match kind {
-        SlotKind::KeyFile => Unlock::KeyFile(key_file(by.key_file.clone())?),
-        SlotKind::Passphrase => Unlock::Passphrase(Passphrase::typed(&screen.ask_secretly("Passphrase: ")?)?),
-        SlotKind::Recovery => Unlock::Recovery(RecoveryPhrase::typed(&screen.ask("The 24 words: ")?)?),
-    })
-}
-
-fn new_passphrase(screen: &Screen) -> Result<Passphrase, KeysError> {
+fn new_passphrase(screen: &Screen) -> Result<Zeroizing<String>, KeysError> {
     let first = screen.ask_secretly("New passphrase, at least four words: ")?;
-    let chosen = Passphrase::chosen(&first)?;
+    Passphrase::chosen(&first)?;
     if *screen.ask_secretly("Once more: ")? != *first {
         return Err(KeysError::Differs("the two are not the same"));
     }
-    Ok(chosen)
+    Ok(first)
 }
 
-fn new_recovery_phrase(screen: &Screen) -> Result<RecoveryPhrase, KeysError> {
-    let phrase = RecoveryPhrase::random()?;
-    let words = phrase.words()?;
+/// Shows the words once, and asks some of them back.
+fn write_down(words: &[String], screen: &Screen) -> Result<(), KeysError> {
     screen.say("Write these words on paper and keep it where nobody looks. They are shown only now. Whoever has them and the data folder can see everything.");
     for (row, four) in words.chunks(4).enumerate() {
         let numbered = four.iter().enumerate().map(|(at, word)| format!("{:>2}. {word:<9}", 4 * row + at + 1));
@@ -215,7 +353,7 @@ fn new_recovery_phrase(screen: &Screen) -> Result<RecoveryPhrase, KeysError> {
             return Err(KeysError::Differs("that is another word: look at your paper and begin again"));
         }
     }
-    Ok(phrase)
+    Ok(())
 }
 
 /// Which words are asked back, in order.
@@ -233,32 +371,32 @@ fn asked_back() -> Result<Vec<usize>, KeyError> {
     Ok(numbers)
 }
 
-/// How a daemon unlocks its vault: with the passphrase in a file or from the terminal when no key file opens it.
+/// The data folder of a daemon, and how it unlocks its vault by itself: with its key file, the passphrase in a file, or what is typed on the
+/// terminal. Nothing where it begins locked.
 pub(super) fn for_run(
     data_dir: &Path,
-    key_file: PathBuf,
+    key_file: &Path,
     passphrase_file: Option<&Path>,
     screen: &Screen,
-) -> Result<Unlock, KeysError> {
+) -> Result<(DataDir, Option<Secret>), KeysError> {
+    let dir = DataDir::open(data_dir)?;
     if let Some(path) = passphrase_file {
         let failed = |error| KeysError::PassphraseFile(path.to_path_buf(), error);
         let text = Zeroizing::new(std::fs::read_to_string(path).map_err(failed)?);
-        return Ok(Unlock::Passphrase(Passphrase::typed(&text)?));
+        return Ok((dir, Some(Secret::Passphrase(Passphrase::typed(&text)?))));
     }
-    let key_file = Unlock::KeyFile(KeyFile::at(key_file));
-    if !data_dir.is_dir() {
-        return Ok(key_file);
+    let there = Keys::slots(&dir)?;
+    let by_hand = there.iter().any(|kind| *kind != SlotKind::KeyFile);
+    if there.is_empty() || (there.contains(&SlotKind::KeyFile) && !(by_hand && !key_file.exists())) {
+        return Ok((dir, Some(Secret::KeyFile)));
     }
-    let there = Keys::slots(&DataDir::open(data_dir)?)?;
-    if there.is_empty() || there.contains(&SlotKind::KeyFile) {
-        return Ok(key_file);
+    if !io::stdin().is_terminal() {
+        return Ok((dir, None));
     }
-    if there.contains(&SlotKind::Passphrase) {
-        let unattended = |error| KeysError::Unattended(SlotKind::Passphrase, error);
-        let typed = screen.ask_secretly("Passphrase of the vault: ").map_err(unattended)?;
-        return Ok(Unlock::Passphrase(Passphrase::typed(&typed)?));
-    }
-    let unattended = |error| KeysError::Unattended(SlotKind::Recovery, error);
-    let typed = screen.ask("The 24 words of the vault: ").map_err(unattended)?;
-    Ok(Unlock::Recovery(RecoveryPhrase::typed(&typed)?))
+    let secret = if there.contains(&SlotKind::Passphrase) {
+        Secret::Passphrase(Passphrase::typed(&screen.ask_secretly("Passphrase of the vault: ")?)?)
+    } else {
+        Secret::Recovery(RecoveryPhrase::typed(&screen.ask("The 24 words of the vault: ")?)?)
+    };
+    Ok((dir, Some(secret)))
 }

@@ -28,13 +28,14 @@ use self::client::Client;
 use self::models::ModelsCommand;
 use self::text::Screen;
 use crate::config::{ConfigError, RunConfig, data_dir_or_default};
-use crate::vault::Unlock;
+use crate::data_dir::DataDir;
+use crate::door::Secret;
 
 /// What the program shall be.
 #[derive(Debug)]
 pub enum Start {
-    /// A daemon, and what unlocks its vault.
-    Run(Box<RunConfig>, Unlock),
+    /// A daemon on a data folder, and what unlocks its vault; nothing where it begins locked.
+    Run(Box<RunConfig>, DataDir, Option<Secret>),
     /// A command that has ended.
     Finished(ExitCode),
 }
@@ -51,10 +52,10 @@ fn start(cli: Cli) -> Start {
             Ok(config) => unlocked(config, &Screen { json: cli.json }),
             Err(error) => Start::Finished(failure(&error)),
         },
-        Command::Keys(command) => Start::Finished(match keys::run(command, cli.data_dir, &Screen { json: cli.json }) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failure(&error),
-        }),
+        Command::Keys(command) => {
+            let screen = Screen { json: cli.json };
+            Start::Finished(in_runtime(keys::run(command, cli.data_dir, &screen)))
+        }
         Command::Openapi => Start::Finished(print_openapi()),
         Command::Models(ModelsCommand::Eval(args)) => {
             Start::Finished(match eval::run(args, &Screen { json: cli.json }) {
@@ -73,30 +74,43 @@ fn start(cli: Cli) -> Start {
 }
 
 fn unlocked(config: RunConfig, screen: &Screen) -> Start {
-    match keys::for_run(&config.data_dir, config.key_file.clone(), config.passphrase_file.as_deref(), screen) {
-        Ok(unlock) => Start::Run(Box::new(config), unlock),
+    match keys::for_run(&config.data_dir, &config.key_file, config.passphrase_file.as_deref(), screen) {
+        Ok((dir, secret)) => Start::Run(Box::new(config), dir, secret),
         Err(error) => Start::Finished(failure(&error)),
     }
 }
 
 fn speak(command: Command, socket: std::path::PathBuf, json: bool) -> ExitCode {
+    let screen = Screen { json };
+    match command {
+        Command::Unlock(by) => in_runtime(async { keys::unlock(&Client::new(socket)?, &by, &screen).await }),
+        command => {
+            let mut code = ExitCode::SUCCESS;
+            let done = in_runtime(async {
+                code = carry_out(command, &Client::new(socket)?, &screen).await?;
+                Ok::<_, CliError>(())
+            });
+            if done == ExitCode::SUCCESS { code } else { done }
+        }
+    }
+}
+
+/// Runs a command to its end; says why it failed.
+fn in_runtime<E: std::error::Error>(work: impl Future<Output = Result<(), E>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure(&error),
     };
-    let done = runtime.block_on(async {
-        let client = Client::new(socket)?;
-        carry_out(command, &client, &Screen { json }).await
-    });
-    match done {
-        Ok(code) => code,
+    match runtime.block_on(work) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure(&error),
     }
 }
 
 async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result<ExitCode, CliError> {
     match command {
-        Command::Run(_) | Command::Keys(_) | Command::Openapi => {}
+        Command::Run(_) | Command::Keys(_) | Command::Unlock(_) | Command::Openapi => {}
+        Command::Lock => keys::lock(client, screen).await?,
         Command::Import { paths } => return import::run(client, screen, paths).await,
         Command::Event(command) => event::run(client, screen, command).await?,
         Command::Profile(command) => profile::run(client, screen, command).await?,

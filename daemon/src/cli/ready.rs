@@ -17,7 +17,9 @@ pub struct Ready {
     pub launch: String,
     /// The unix socket of the command line.
     pub socket: PathBuf,
-    /// Multiaddresses for other nodes.
+    /// Whether the vault is still locked.
+    pub locked: bool,
+    /// Multiaddresses for other nodes; none while it is locked.
     pub p2p: Vec<String>,
 }
 
@@ -26,6 +28,11 @@ impl Ready {
     pub fn announce(&self, config: &RunConfig) {
         let text = match (config.ready_json, serde_json::to_string(self)) {
             (true, Ok(line)) => line,
+            _ if self.locked => format!(
+                "Inframe waits for its vault to be unlocked, in the dashboard or with `inframe unlock`.\n  Dashboard:  {}\nThe link works once, within ten \
+                 minutes; `inframe open` prints a fresh one. Stop with Ctrl-C.",
+                self.launch
+            ),
             _ => format!(
                 "Inframe is running.\n  Dashboard:  {}\n  Other nodes reach it at:  {}\nThe link works once, within ten minutes; \
                  `inframe open` prints a fresh one. Stop with Ctrl-C.",

@@ -37,6 +37,7 @@ impl Node {
     /// None at present.
     pub async fn status(&self) -> Answer<StatusView> {
         let core = &self.core;
+        let key_protection = self.protection().await;
         let settings = core.settings.get();
         let (asset_count, asset_bytes) = core.library.totals();
         let sandbox = core.sandbox.status();
@@ -59,7 +60,7 @@ impl Node {
             background_paused: core.background.get().paused,
             sandbox_active: sandbox.report.active,
             sandbox_gaps: sandbox.report.gaps,
-            key_protection: self.place.key_protection.clone(),
+            key_protection,
             enrolled: !core.profile.selfies(ProfileId::ME).is_empty(),
             announcing: count(announcing),
             video_tools: core.videos.are_there(),
@@ -172,7 +173,7 @@ impl Node {
 
     /// An absolute path on this machine that exists and is not part of the data folder.
     pub(super) async fn own_path(&self, path: String) -> Answer<PathBuf> {
-        let root = self.place.root.clone();
+        let root = self.place.dir.root.clone();
         self.blocking(move |_| {
             let refuse = |why: String| Err(NodeError::Invalid("bad-path", why));
             if !Path::new(&path).is_absolute() {

@@ -18,24 +18,25 @@ mod media;
 mod models;
 mod people;
 mod profile;
+mod protection;
 mod quarantine;
 mod sharing;
 mod start;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::broadcast;
 
-pub use start::{NodeConfig, StartError};
+pub use start::{NodeConfig, Remains, StartError};
 
+use crate::data_dir::DataDir;
 use crate::events::EventsError;
 use crate::faces::ProfileError;
 use crate::faces::challenge::ChallengeError;
 use crate::library::LibraryError;
 use crate::sandbox::SandboxError;
-use crate::vault::{BlobError, CatalogError, Vault, VaultError};
+use crate::vault::{BlobError, CatalogError, KeyFile, SlotKind, Vault, VaultError};
 use crate::views::LiveView;
 use crate::workers::Core;
 
@@ -48,9 +49,9 @@ pub struct Node {
 
 /// Where the node lives.
 struct Place {
-    root: PathBuf,
-    socket: PathBuf,
-    key_protection: String,
+    dir: DataDir,
+    key_file: KeyFile,
+    unlocked_by: SlotKind,
 }
 
 /// Why a wish was refused; the sentence is meant for the owner.

@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use inframe_models::PackError;
 use libp2p::Multiaddr;
 
 use super::{Node, Place};
-use crate::activity::Activity;
+use crate::activity::{Activity, ActivityKind};
 use crate::clock::now_ms;
-use crate::data_dir::{DataDir, DataDirError};
+use crate::data_dir::DataDir;
 use crate::events::{Events, EventsError};
 use crate::faces::{ActivePack, Faces, Profiles};
 use crate::ledger::Ledger;
@@ -20,20 +20,18 @@ use crate::network::{Network, NetworkConfig};
 use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
-use crate::settings::{BackgroundRow, Settings, SettingsRow, clean_nickname, generated_nickname};
+use crate::settings::{BackgroundRow, Settings, SettingsRow, clean_nickname, generated_nickname, host_name};
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
-use crate::vault::{BlobId, Keys, Kind, SlotKind, Subkey, Unlock, Vault, VaultError};
+use crate::vault::{BlobId, KeyFile, Keys, Kind, SlotKind, Subkey, Vault, VaultError};
 use crate::video::Tools;
 use crate::workers::{self, Board, Core, embeddings};
 
 /// What a node is started with.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
-    /// The data folder; made at the first start.
-    pub data_dir: PathBuf,
-    /// What unlocks the vault; a key file is made at the first start.
-    pub unlock: Unlock,
+    /// Where an unattended start finds its secret.
+    pub key_file: KeyFile,
     /// Where to listen for other nodes.
     pub listen: Vec<Multiaddr>,
     /// Whether to look for nodes on the local network.
@@ -49,9 +47,6 @@ pub struct NodeConfig {
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The data folder cannot be used.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
     /// The vault cannot be opened.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -82,20 +77,27 @@ pub enum StartError {
 }
 
 impl Node {
-    /// Starts every part; returns once the node listens. Needs a running tokio runtime.
+    /// Starts every part on the vault in `dir`, which `keys` opens; returns once the node listens. Needs a running tokio runtime. `unlocked_by` is how
+    /// the owner gave the keys.
     ///
     /// # Errors
     /// A [`StartError`] that says what to do; nothing runs on then.
-    pub async fn start(config: NodeConfig) -> Result<Self, StartError> {
+    pub async fn start(
+        config: NodeConfig,
+        dir: DataDir,
+        keys: Keys,
+        unlocked_by: SlotKind,
+    ) -> Result<Self, StartError> {
         let names = Names::of(&config)?;
         let tasks = Tasks::new();
         let live = Live::default();
         let sandbox_config = SandboxConfig::new(config.program.clone());
         let sandbox_processes = most_processes();
         let sandbox = Sandbox::start(sandbox_config);
-        let (stored, place) = {
-            let (live, sandbox, config) = (live.clone(), sandbox.clone(), config.clone());
-            let opened = tokio::task::spawn_blocking(move || Stored::open(&config, names, &live, sandbox));
+        let place = Place { dir: dir.clone(), key_file: config.key_file.clone(), unlocked_by };
+        let stored = {
+            let (live, sandbox) = (live.clone(), sandbox.clone());
+            let opened = tokio::task::spawn_blocking(move || Stored::open(&dir, keys, names, &live, sandbox));
             opened.await.map_err(|error| StartError::BrokenOff(error.to_string()))??
         };
         let seed = *stored.vault.subkey(Subkey::Identity).expose();
@@ -171,12 +173,6 @@ impl Node {
         Ok(Self { core, place: Arc::new(place) })
     }
 
-    /// The unix socket of the command line.
-    #[must_use]
-    pub fn socket(&self) -> &std::path::Path {
-        &self.place.socket
-    }
-
     /// Addresses at which other nodes reach this one.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
@@ -187,6 +183,23 @@ impl Node {
     #[must_use]
     pub fn tasks(&self) -> &Tasks {
         &self.core.tasks
+    }
+
+    /// To see, after [`Node::stop`], whether anything still holds the node and its keys.
+    #[must_use]
+    pub fn remains(&self) -> Remains {
+        Remains(Arc::downgrade(&self.core))
+    }
+
+    /// Notes that somebody tried to unlock the vault with wrong secrets.
+    pub async fn note_wrong_secrets(&self, times: u32) {
+        let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+        let text = format!("Somebody tried to unlock this vault with a wrong passphrase or wrong words, {times}");
+        let core = self.core.clone();
+        let noted = move || core.activity.note(ActivityKind::Suspicious, text, None, None);
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(noted).await {
+            tracing::warn!("the wrong tries could not be noted: {error}");
+        }
     }
 
     /// Stops every part in order and leaves the vault settled.
@@ -200,6 +213,18 @@ impl Node {
             Err(_) => tracing::error!("settling the vault panicked"),
         }
         report
+    }
+}
+
+/// What may be left of a node that was stopped.
+#[derive(Debug)]
+pub struct Remains(Weak<Core>);
+
+impl Remains {
+    /// Whether nothing is: every part of it, the keys included, was dropped.
+    #[must_use]
+    pub fn gone(&self) -> bool {
+        self.0.strong_count() == 0
     }
 }
 
@@ -242,30 +267,9 @@ struct Stored {
     arrivals: Ledger<crate::sharing::ledgers::StoredArrival>,
 }
 
-/// How the master key is kept, in words for the owner.
-fn protection(dir: &DataDir, unlock: &Unlock) -> Result<String, VaultError> {
-    let there = Keys::slots(dir)?;
-    let mut words = match unlock {
-        Unlock::KeyFile(file) => format!(
-            "a key file at {}; whoever has it and the data folder can read everything, so keep a copy in a safe place",
-            file.path().display()
-        ),
-        Unlock::Passphrase(_) => "a passphrase, which is asked for at each start".to_owned(),
-        Unlock::Recovery(_) => "the recovery phrase".to_owned(),
-    };
-    for other in SlotKind::ALL.into_iter().filter(|kind| *kind != unlock.kind() && there.contains(kind)) {
-        words.push_str(&format!("; a {other} opens it as well"));
-    }
-    if !there.contains(&SlotKind::Recovery) {
-        words.push_str("; there is no recovery phrase yet (stop the daemon, then: inframe keys add recovery)");
-    }
-    Ok(words)
-}
-
 impl Stored {
-    fn open(config: &NodeConfig, names: Names, live: &Live, sandbox: Sandbox) -> Result<(Self, Place), StartError> {
-        let dir = DataDir::open(&config.data_dir)?;
-        let vault = Vault::unlock(&dir, &config.unlock)?;
+    fn open(dir: &DataDir, keys: Keys, names: Names, live: &Live, sandbox: Sandbox) -> Result<Self, StartError> {
+        let vault = Vault::with(dir, keys)?;
         let generated = generated_nickname().map_err(|_| StartError::Random)?;
         let first = || Settings { nickname: generated, device_name: host_name(), watched_folders: Vec::new() };
         let settings = SettingsRow::open(vault.clone(), first)?;
@@ -303,12 +307,7 @@ impl Stored {
             vault,
         };
         stored.sweep()?;
-        let place = Place {
-            socket: dir.socket.clone(),
-            root: dir.root.clone(),
-            key_protection: protection(&dir, &config.unlock)?,
-        };
-        Ok((stored, place))
+        Ok(stored)
     }
 
     /// Removes blobs that no row names: their writer was stopped between the blob and the catalog, so nobody was told that they are kept.
@@ -351,11 +350,4 @@ fn chosen_pack(packs: &Packs) -> Result<(ActivePack, Model), StartError> {
         Err(error) => return Err(error.into()),
     };
     Ok((ActivePack::new(facts.into()), model))
-}
-
-/// The machine's name for the first settings.
-fn host_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let name = clean_nickname(&name);
-    if name.is_empty() { "This device".into() } else { name }
 }

@@ -68,7 +68,14 @@ impl Vault {
     /// # Errors
     /// As [`Vault::open`].
     pub fn unlock(dir: &DataDir, way: &Unlock) -> Result<Self, VaultError> {
-        let keys = Keys::unlock(dir, way)?;
+        Self::with(dir, Keys::unlock(dir, way)?)
+    }
+
+    /// As [`Vault::open`], with keys that were unlocked before.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub fn with(dir: &DataDir, keys: Keys) -> Result<Self, VaultError> {
         let blobs = Blobs::at(dir, &keys)?;
         let catalog = Catalog::open(dir, &keys)?;
         let content_tags = keys.subkey(Subkey::ContentTags);

@@ -9,6 +9,7 @@
 
 mod api;
 mod download;
+mod edge;
 pub mod guard;
 mod intake;
 mod limits;
@@ -17,12 +18,11 @@ pub mod problem;
 mod serve;
 
 pub use self::api::session::LaunchLinkView;
-pub use self::guard::{Clock, Guards, NoRandomness, SessionStore, SessionsInMemory, StoredSession};
+pub use self::api::vault::{PhaseView, RecoveryWordsView, VaultView, WayView};
+pub use self::guard::{Clock, Guards, NoRandomness, SessionStore, StoredSession};
 pub use self::serve::{BindError, bind_dashboard, bind_socket, serve};
 
-use std::sync::Arc;
-
-use axum::extract::FromRef;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
@@ -34,6 +34,7 @@ use utoipa::openapi::{RefOr, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 use self::api::live::LiveRoom;
+use self::edge::{Edge, Way};
 use self::guard::{guarded, only_signed_in};
 use self::problem::{PROBLEM_JSON, Problem, as_problems};
 use crate::node::Node;
@@ -57,12 +58,12 @@ struct Description;
 /// The API as an OpenAPI document, made from the routes themselves.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     // The routes of both ways in; where they listen does not show in the document.
-    let guards = Guards::new(([127, 0, 0, 1], 7410).into(), &[], Arc::new(SessionsInMemory));
+    let guards = Guards::new(([127, 0, 0, 1], 7410).into(), &[]);
     let routes: OpenApiRouter<Node> = api::routes()
         .merge(api::session::routes(&guards).with_state(guards.clone()))
-        .merge(api::session::socket_routes().with_state(guards));
+        .merge(api::session::socket_routes().with_state(guards.clone()));
     let routes = OpenApiRouter::with_openapi(Description::openapi()).nest(API_ROOT, routes);
-    let mut document = routes.into_openapi();
+    let mut document = routes.into_openapi().nest(API_ROOT, api::vault::routes(&guards).into_openapi());
     for item in document.paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten();
@@ -79,39 +80,53 @@ fn may_fail(operation: &mut Operation) {
     operation.responses.responses.insert("default".into(), RefOr::T(response.build()));
 }
 
-/// What browsers reach.
-fn dashboard<S>(node: S, guards: &Guards, room: LiveRoom) -> Router
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
-    let (routes, _) = api::routes::<S>().with_state(node).split_for_parts();
-    let signed_in = routes
-        .route("/openapi.json", get(serve_openapi))
-        .fallback(no_such_path)
-        .layer(from_fn_with_state(guards.clone(), only_signed_in));
-    let (session, _) = api::session::routes(guards).with_state(guards.clone()).split_for_parts();
-    let api = with_shape(session.merge(signed_in), room);
-    guarded(Router::new().nest(API_ROOT, api).fallback(pages::fallback), guards)
+/// What browsers reach of a node.
+fn dashboard(node: Node, guards: &Guards, room: LiveRoom) -> Router {
+    let (routes, _) = api::routes().with_state(node).split_for_parts();
+    let signed_in = routes.fallback(no_such_path).layer(from_fn_with_state(guards.clone(), only_signed_in));
+    with_shape(signed_in, room)
 }
 
-/// What the command line reaches.
-fn control<S>(node: S, guards: &Guards, room: LiveRoom) -> Router
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
-    let (routes, _) = api::routes::<S>().with_state(node).split_for_parts();
-    let (links, _) = api::session::socket_routes().with_state(guards.clone()).split_for_parts();
-    let api = routes
-        .merge(links)
+/// What the command line reaches of a node.
+fn control(node: Node, room: LiveRoom) -> Router {
+    let (routes, _) = api::routes().with_state(node).split_for_parts();
+    with_shape(routes.fallback(no_such_path), room)
+}
+
+/// What browsers reach, whether there is a node or not.
+fn dashboard_edge(edge: Edge) -> Router {
+    let guards = edge.guards.clone();
+    let signed_in = || from_fn_with_state(guards.clone(), only_signed_in);
+    let (session, _) = api::session::routes(&guards).with_state(guards.clone()).split_for_parts();
+    let (vault, _) = api::vault::routes(&guards).with_state(edge.clone()).split_for_parts();
+    let api = session
+        .merge(vault)
+        .route("/openapi.json", get(serve_openapi).layer(signed_in()))
+        .fallback_service(to_the_node(edge, Way::Dashboard))
+        .layer(from_fn(as_problems));
+    guarded(Router::new().nest(API_ROOT, api).fallback(pages::fallback), &guards)
+}
+
+/// What the command line reaches, whether there is a node or not.
+fn control_edge(edge: Edge) -> Router {
+    let (links, _) = api::session::socket_routes().with_state(edge.guards.clone()).split_for_parts();
+    let (vault, _) = api::vault::socket_routes().with_state(edge.clone()).split_for_parts();
+    let api = links
+        .merge(vault)
         .route("/session", get(|| async { StatusCode::NO_CONTENT }))
         .route("/openapi.json", get(serve_openapi))
-        .fallback(no_such_path);
-    Router::new().nest(API_ROOT, with_shape(api, room)).fallback(no_such_path)
+        .fallback_service(to_the_node(edge, Way::Control))
+        .layer(from_fn(as_problems));
+    Router::new().nest(API_ROOT, api).fallback(no_such_path)
 }
 
-/// What both ways in have around their routes.
+/// Everything else is the node's to answer.
+fn to_the_node(edge: Edge, way: Way) -> Router {
+    let forward = move |State(edge): State<Edge>, request: Request| edge.forward(way, request);
+    Router::new().fallback(forward).with_state(edge)
+}
+
+/// What both ways in have around a node's routes.
 fn with_shape(api: Router, room: LiveRoom) -> Router {
     api.layer(Extension(room)).layer(from_fn(as_problems))
 }

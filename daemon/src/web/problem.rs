@@ -111,6 +111,7 @@ fn title(status: StatusCode) -> &'static str {
         416 => "No such range",
         421 => "Wrong host",
         422 => "Not valid",
+        423 => "Locked",
         429 => "Too often",
         503 => "Busy",
         500..=599 => "Something failed",

@@ -8,15 +8,14 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::serve::Listener;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-use super::api::live::LiveRoom;
+use super::edge::Edge;
 use super::guard::Guards;
 use super::limits::SHUTDOWN_WITHIN;
-use crate::node::Node;
+use crate::door::Door;
 
 /// Why a way in could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -85,26 +84,20 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves both ways in until `shutdown` is ready, then lets open answers end for a few seconds. `node` is a [`Node`] or a state that
-/// holds one.
+/// Serves both ways in to the node behind `door` until `shutdown` is ready, then lets open answers end for a few seconds.
 ///
 /// # Errors
 /// When a listener fails for good.
-pub async fn serve<S>(
+pub async fn serve(
     tcp: TcpListener,
     unix: UnixListener,
-    node: S,
+    door: Door,
     guards: Guards,
     shutdown: impl Future<Output = ()> + Send,
-) -> io::Result<()>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+) -> io::Result<()> {
     let closing = CancellationToken::new();
-    let room = LiveRoom::new(closing.clone());
-    let dashboard = super::dashboard(node.clone(), &guards, room.clone());
-    let control = super::control(node, &guards, room);
+    let edge = Edge::new(door, guards, closing.clone());
+    let (dashboard, control) = (super::dashboard_edge(edge.clone()), super::control_edge(edge));
     let both = async { tokio::try_join!(until(tcp, dashboard, &closing), until(unix, control, &closing)) };
     tokio::pin!(both);
     tokio::select! {

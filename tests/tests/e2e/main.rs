@@ -7,6 +7,7 @@ mod import;
 mod invites;
 mod keys;
 mod local_api;
+mod lock;
 mod models;
 mod people;
 mod recovery;

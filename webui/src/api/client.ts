@@ -26,8 +26,8 @@ export class UnreachableError extends Error {
   }
 }
 
-type Watcher = { reached(): void; lost(): void; signedOut(): void }
-let watcher: Watcher = { reached() {}, lost() {}, signedOut() {} }
+type Watcher = { reached(): void; lost(): void; signedOut(): void; locked(): void }
+let watcher: Watcher = { reached() {}, lost() {}, signedOut() {}, locked() {} }
 
 /** Tells one listener (the connection state) how every request fared. */
 export function watchRequests(next: Watcher): void {
@@ -74,6 +74,7 @@ async function send(method: string, path: string, init: RequestInit = {}): Promi
   }
   watcher.reached()
   if (response.status === 401 && !path.startsWith('/session')) watcher.signedOut()
+  if (response.status === 423) watcher.locked()
   if (!response.ok && response.status !== 304) throw problemOf(response.status, await response.text().catch(() => ''))
   return response
 }
@@ -103,6 +104,12 @@ export const api = {
   },
   openSession: (token: string) => send('POST', '/session', jsonInit({ token })),
   closeSession: () => send('DELETE', '/session'),
+
+  vault: () => json<T.VaultView>('GET', '/vault'),
+  unlock: (body: T.SecretBody) => json<void>('POST', '/vault/unlock', body),
+  lock: () => json<void>('POST', '/vault/lock'),
+  changeSlots: (body: T.SlotsBody) => json<T.VaultView>('POST', '/vault/slots', body),
+  recoveryWords: () => json<T.RecoveryWordsView>('POST', '/vault/recovery-words'),
 
   status: () => json<T.StatusView>('GET', '/status'),
   settings: () => json<T.SettingsView>('GET', '/settings'),

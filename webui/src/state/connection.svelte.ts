@@ -1,10 +1,14 @@
 // Whether this page may talk to the daemon (session) and whether the daemon answers (reach).
 import { api, ApiError, watchRequests } from '../api/client'
 
-type Session = 'checking' | 'open' | 'none' | 'refused'
+import type { VaultView } from '../api/types'
+
+type Session = 'checking' | 'open' | 'locked' | 'none' | 'refused'
 
 class Connection {
   session = $state<Session>('checking')
+  /** The vault from outside, as it was seen last. */
+  vault = $state.raw<VaultView | null>(null)
   /** Why a launch link was refused, in the daemon's words. */
   refusal = $state('')
   /** The daemon did not answer the last request. */
@@ -14,6 +18,9 @@ class Connection {
     watchRequests({
       reached: () => (this.lost = false),
       lost: () => (this.lost = true),
+      locked: () => {
+        if (this.session === 'open') void this.start()
+      },
       signedOut: () => {
         if (this.session === 'open') this.session = 'none'
       },
@@ -28,19 +35,26 @@ class Connection {
       if (token !== null) {
         try {
           await api.openSession(token)
-          this.session = 'open'
-          return
         } catch (error) {
           if (!(error instanceof ApiError)) throw error
           this.refusal = error.message
         }
       }
-      if (await api.hasSession()) this.session = 'open'
+      const signedIn = await api.hasSession()
+      this.vault = await api.vault()
+      if (this.vault.phase !== 'open') this.session = 'locked'
+      else if (signedIn) this.session = 'open'
       else this.session = token === null ? 'none' : 'refused'
     } catch {
       this.lost = true
       if (token !== null) history.replaceState(history.state, '', `${location.pathname}#launch=${token}`)
     }
+  }
+
+  /** Locks the vault of the daemon. */
+  async lock(): Promise<void> {
+    await api.lock()
+    await this.start()
   }
 
   /** Asks again after "Try again". */

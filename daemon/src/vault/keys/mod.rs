@@ -44,6 +44,12 @@ pub enum KeyError {
         /// Which file.
         path: PathBuf,
     },
+    /// It opens the vault already.
+    #[error("the key file {} is in use already: name another", path.display())]
+    KeyFileInUse {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The key file would lie inside the data folder.
     #[error("the key file {} lies inside the data folder, so whoever copies the folder could open it: keep it elsewhere with --key-file", path.display())]
     KeyFileInsideDataFolder {

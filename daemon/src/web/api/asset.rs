@@ -1,7 +1,7 @@
 //! One asset: its facts, its pictures and its original.
 
 use axum::Json;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
@@ -14,11 +14,7 @@ use super::{Answer, JsonAnswer, Node, picture};
 use crate::node::ThumbSize;
 use crate::views::AssetView;
 
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
         .routes(routes!(get_asset))
         .routes(routes!(get_thumb))

@@ -1,7 +1,7 @@
 //! Events: founding, joining, members, invites, find-me and the photos that take part.
 
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -13,11 +13,7 @@ use crate::views::{
     NewInviteBody, WithdrawQuery,
 };
 
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
         .routes(routes!(list_events, create_event))
         .routes(routes!(join_event))

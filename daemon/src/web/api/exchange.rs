@@ -1,7 +1,7 @@
 //! What goes between nodes: approvals, transfers, peers and the log of it all.
 
 use axum::Json;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -12,11 +12,7 @@ use super::super::limits::{ACTIVITY_DEFAULT, ACTIVITY_PER_PAGE};
 use super::{Answer, JsonAnswer, Node, picture};
 use crate::views::{ActivityView, ApprovalView, DecisionBody, PeerView, TransferView};
 
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
         .routes(routes!(list_approvals))
         .routes(routes!(decide_approval))

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use serde::Deserialize;
@@ -16,11 +16,7 @@ use super::{Answer, JsonAnswer, Node, Problem};
 use crate::video::VideoFormat;
 use crate::views::{ImportView, PathBody, UploadView};
 
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
         .routes(routes!(start_import, list_imports))
         .routes(routes!(get_import))

@@ -12,9 +12,10 @@ mod quarantine;
 pub(super) mod session;
 mod status;
 mod timeline;
+pub(super) mod vault;
 
 use axum::Json;
-use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -28,11 +29,7 @@ type Answer<T> = Result<T, Problem>;
 type JsonAnswer<T> = Answer<Json<T>>;
 
 /// All addresses that both ways in share.
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
         .merge(status::routes())
         .merge(import::routes())

@@ -1,18 +1,14 @@
 //! Model packs: what there is, adding one, using another.
 
 use axum::Json;
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{JsonAnswer, Node};
 use crate::views::{AddModelBody, ModelsView, UseModelBody};
 
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default().routes(routes!(list_models, add_model)).routes(routes!(use_model))
 }
 

@@ -1,7 +1,7 @@
 //! People: who is in which photo, names, and what the owner says about them. None of it ever leaves the node.
 
 use axum::Json;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -15,11 +15,7 @@ use crate::views::{
     PersonView, QuestionsView,
 };
 
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
         .routes(routes!(get_people))
         .routes(routes!(get_questions, answer_question))

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRef, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use axum::response::Response;
@@ -14,11 +14,7 @@ use super::super::limits::{FRAME_BYTES, UPLOAD_BYTES};
 use super::{Answer, JsonAnswer, Node, picture};
 use crate::views::{ChallengeView, ConsentBody, ConsentTextView, NewProfileBody, ProfileView, ReceiptView};
 
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
         .routes(routes!(get_consent_text))
         .routes(routes!(get_receipts))

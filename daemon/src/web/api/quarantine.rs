@@ -1,18 +1,14 @@
 //! Files over which decoders stopped.
 
 use axum::Json;
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{Path, State};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{JsonAnswer, Node};
 use crate::views::QuarantinedView;
 
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default().routes(routes!(list_quarantine)).routes(routes!(retry_quarantined))
 }
 

@@ -1,18 +1,14 @@
 //! The node at a glance, its settings and its watched folders.
 
 use axum::Json;
-use axum::extract::{FromRef, Query, State};
+use axum::extract::{Query, State};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{JsonAnswer, Node};
 use crate::views::{PathBody, SettingsPatch, SettingsView, StatusView};
 
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
         .routes(routes!(get_status))
         .routes(routes!(get_settings, change_settings))

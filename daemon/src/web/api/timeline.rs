@@ -1,7 +1,7 @@
 //! The geometry of the whole library in one small answer, and its items in blocks.
 
 use axum::Json;
-use axum::extract::{FromRef, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,11 +13,7 @@ use utoipa_axum::routes;
 use super::{Answer, JsonAnswer, Node};
 use crate::views::TimelineBlockView;
 
-pub(super) fn routes<S>() -> OpenApiRouter<S>
-where
-    S: Clone + Send + Sync + 'static,
-    Node: FromRef<S>,
-{
+pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default().routes(routes!(get_skeleton)).routes(routes!(get_block))
 }
 

@@ -1,6 +1,6 @@
 //! Who may speak to the dashboard's TCP port: host names, one-time launch links, sessions, same-origin checks and response headers.
 //!
-//! Deliberately absent: passwords and LAN access (the port is loopback only), CORS (no other origin is ever allowed), tokens in URLs that
+//! Deliberately absent: LAN access (the port is loopback only), CORS (no other origin is ever allowed), tokens in URLs that
 //! a server sees (the launch token stands in the fragment, which browsers keep to themselves).
 
 mod host;
@@ -19,7 +19,7 @@ use axum::http::header::COOKIE;
 
 pub use self::layers::PAGE_POLICY;
 pub(super) use self::layers::{guarded, not_signed_in, only_signed_in};
-pub use self::session::{SessionStore, SessionsInMemory, StoredSession};
+pub use self::session::{SessionStore, StoredSession};
 
 use self::host::HostList;
 use self::launch::LaunchTokens;
@@ -42,7 +42,8 @@ struct Inner {
     sessions: Mutex<Sessions>,
     /// Held while storing, so that an older state never overwrites a newer one.
     storing: Mutex<()>,
-    store: Arc<dyn SessionStore>,
+    /// Where sessions outlive a restart; nowhere while the vault is locked.
+    store: Mutex<Option<Arc<dyn SessionStore>>>,
     clock: Clock,
 }
 
@@ -59,13 +60,13 @@ pub(super) struct Visitor {
 }
 
 impl Guards {
-    /// Guards for a dashboard bound at `bound`, which also answers to the names in `added_hosts`. Blocks while stored sessions are read.
-    pub fn new(bound: SocketAddr, added_hosts: &[String], store: Arc<dyn SessionStore>) -> Self {
-        Self::with_clock(bound, added_hosts, store, Arc::new(unix_millis))
+    /// Guards for a dashboard bound at `bound`, which also answers to the names in `added_hosts`.
+    pub fn new(bound: SocketAddr, added_hosts: &[String]) -> Self {
+        Self::with_clock(bound, added_hosts, Arc::new(unix_millis))
     }
 
     /// The same with a clock of one's own.
-    pub fn with_clock(bound: SocketAddr, added_hosts: &[String], store: Arc<dyn SessionStore>, clock: Clock) -> Self {
+    pub fn with_clock(bound: SocketAddr, added_hosts: &[String], clock: Clock) -> Self {
         let port = bound.port();
         Self(Arc::new(Inner {
             origin: format!("http://{bound}"),
@@ -73,11 +74,43 @@ impl Guards {
             cookie: format!("inframe_{port}"),
             hosts: HostList::new(port, added_hosts),
             launch: Mutex::new(LaunchTokens::default()),
-            sessions: Mutex::new(Sessions::new(store.load())),
+            sessions: Mutex::new(Sessions::new(Vec::new())),
             storing: Mutex::new(()),
-            store,
+            store: Mutex::default(),
             clock,
         }))
+    }
+
+    /// Goes on with the sessions in `store` beside those of now, and stores all of them there from now on.
+    pub async fn attach(&self, store: Arc<dyn SessionStore>) {
+        let inner = Arc::clone(&self.0);
+        let stored = tokio::task::spawn_blocking(move || {
+            let _turn = locked(&inner.storing);
+            let sessions = {
+                let mut sessions = locked(&inner.sessions);
+                sessions.join(store.load());
+                sessions.stored()
+            };
+            store.save(&sessions);
+            *locked(&inner.store) = Some(store);
+        });
+        if let Err(error) = stored.await {
+            tracing::warn!(%error, "stored sessions could not be read; browsers need a new launch link");
+        }
+    }
+
+    /// Stores sessions nowhere any more; those of now live on in memory.
+    pub fn detach(&self) {
+        // Not while one is being stored: what stores holds the vault.
+        let _turn = locked(&self.0.storing);
+        *locked(&self.0.store) = None;
+    }
+
+    /// Opens a session; the `Set-Cookie` value for it. For somebody who has shown that they are the owner.
+    pub(super) async fn open_session(&self) -> Result<String, NoRandomness> {
+        let secret = locked(&self.0.sessions).open(self.now())?;
+        self.store_sessions().await;
+        Ok(self.cookie_line(secret.text(), SESSION_LIFE_MS / 1000))
     }
 
     /// Address of the dashboard, such as `http://127.0.0.1:7410`.
@@ -100,9 +133,7 @@ impl Guards {
         if !locked(&self.0.launch).redeem(token, now) {
             return Ok(None);
         }
-        let secret = locked(&self.0.sessions).open(now)?;
-        self.store_sessions().await;
-        Ok(Some(self.cookie_line(secret.text(), SESSION_LIFE_MS / 1000)))
+        self.open_session().await.map(Some)
     }
 
     /// The visitor whose session cookie is in `headers`, if it is good.
@@ -129,8 +160,9 @@ impl Guards {
         let inner = Arc::clone(&self.0);
         let stored = tokio::task::spawn_blocking(move || {
             let _turn = locked(&inner.storing);
+            let Some(store) = locked(&inner.store).clone() else { return };
             let sessions = locked(&inner.sessions).stored();
-            inner.store.save(&sessions);
+            store.save(&sessions);
         });
         if let Err(error) = stored.await {
             tracing::warn!(%error, "sessions could not be stored; browsers need a new launch link after a restart");
@@ -193,7 +225,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let guards = Guards::new(([127, 0, 0, 1], 7410).into(), &[], Arc::new(SessionsInMemory));
+        let guards = Guards::new(([127, 0, 0, 1], 7410).into(), &[]);
         assert_eq!(format!("{guards:?}"), r#"Guards { origin: "http://127.0.0.1:7410", .. }"#);
     }
 }

@@ -24,17 +24,6 @@ pub trait SessionStore: Send + Sync + 'static {
     fn save(&self, sessions: &[StoredSession]);
 }
 
-/// Keeps sessions in memory only: after a restart, browsers need a new launch link.
-#[derive(Debug, Default)]
-pub struct SessionsInMemory;
-
-impl SessionStore for SessionsInMemory {
-    fn load(&self) -> Vec<StoredSession> {
-        Vec::new()
-    }
-    fn save(&self, _sessions: &[StoredSession]) {}
-}
-
 /// What became of a check.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Checked {
@@ -58,6 +47,15 @@ impl Sessions {
         stored.sort_by_key(|session| std::cmp::Reverse(session.used_at));
         stored.truncate(SESSIONS);
         Self { live: stored, stored_at: 0 }
+    }
+
+    /// Takes in those of `stored` that are not known yet.
+    pub(super) fn join(&mut self, stored: Vec<StoredSession>) {
+        let known = |one: &StoredSession| self.live.iter().any(|live| live.hash == one.hash);
+        let new: Vec<StoredSession> = stored.into_iter().filter(|one| !known(one)).collect();
+        self.live.extend(new);
+        self.live.sort_by_key(|session| std::cmp::Reverse(session.used_at));
+        self.live.truncate(SESSIONS);
     }
 
     /// Opens a session; the one unused for longest gives way when there are too many (D7).

@@ -1,0 +1,317 @@
+//! Locking, unlocking and the ways to unlock. These answer whether the vault is locked or not.
+
+use std::path::PathBuf;
+
+use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::http::header::{RETRY_AFTER, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, middleware};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+use zeroize::Zeroizing;
+
+use super::super::edge::{Edge, Way};
+use super::super::guard::{Guards, not_signed_in, only_signed_in};
+use super::super::limits::JSON_BYTES;
+use super::{Answer, JsonAnswer, Problem};
+use crate::door::{DoorError, NewWay, Phase, Secret, SlotChange};
+use crate::node::StartError;
+use crate::vault::{KeyError, Passphrase, RecoveryPhrase, SlotKind, VaultError};
+
+/// A way to unlock the vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WayView {
+    /// A file with a random secret, outside the data folder.
+    KeyFile,
+    /// Typed at each start.
+    Passphrase,
+    /// 24 words on paper.
+    Recovery,
+}
+
+impl From<SlotKind> for WayView {
+    fn from(kind: SlotKind) -> Self {
+        match kind {
+            SlotKind::KeyFile => Self::KeyFile,
+            SlotKind::Passphrase => Self::Passphrase,
+            SlotKind::Recovery => Self::Recovery,
+        }
+    }
+}
+
+impl From<WayView> for SlotKind {
+    fn from(way: WayView) -> Self {
+        match way {
+            WayView::KeyFile => Self::KeyFile,
+            WayView::Passphrase => Self::Passphrase,
+            WayView::Recovery => Self::Recovery,
+        }
+    }
+}
+
+/// What stands behind the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhaseView {
+    /// No key is in memory, nothing is shared.
+    Locked,
+    /// The secret was right; the node is starting.
+    Opening,
+    /// The node runs.
+    Open,
+    /// The node is being stopped.
+    Closing,
+}
+
+/// The vault from outside.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct VaultView {
+    /// Whether it is locked.
+    pub phase: PhaseView,
+    /// Name of the machine.
+    pub machine: String,
+    /// What unlocks it; empty before its first start.
+    pub ways: Vec<WayView>,
+    /// How long the next try has to wait after wrong ones, in milliseconds.
+    pub wait_ms: u64,
+}
+
+/// What unlocks, as a browser or the command line shows it.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct SecretBody {
+    /// Which way.
+    way: WayView,
+    /// The passphrase or the words; nothing for the key file.
+    #[schema(value_type = Option<String>)]
+    secret: Option<Typed>,
+}
+
+/// What somebody typed, wiped when it was looked at.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+struct Typed(Zeroizing<String>);
+
+impl From<String> for Typed {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+/// A change in the ways to unlock.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct SlotsBody {
+    /// How the vault is unlocked now, to show that it is its owner who asks.
+    by: SecretBody,
+    /// What changes.
+    change: ChangeBody,
+    /// Which way.
+    way: WayView,
+    /// The new passphrase or the new words.
+    #[schema(value_type = Option<String>)]
+    secret: Option<Typed>,
+    /// Where a new key file is made; where the daemon looks for it when absent.
+    #[schema(value_type = Option<String>)]
+    path: Option<PathBuf>,
+}
+
+/// Which change.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum ChangeBody {
+    /// One more.
+    Add,
+    /// In place of all others of its kind.
+    Replace,
+    /// None of this kind any more.
+    Remove,
+}
+
+/// The words of a new recovery phrase, to be written down and asked back; they open nothing yet.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct RecoveryWordsView {
+    /// 24 of them, in order.
+    pub words: Vec<String>,
+}
+
+/// For browsers: unlocking signs one in, since whoever knows the passphrase is the owner.
+pub(in super::super) fn routes(guards: &Guards) -> OpenApiRouter<Edge> {
+    let signed_in = || middleware::from_fn_with_state(guards.clone(), only_signed_in);
+    OpenApiRouter::default()
+        .routes(routes!(get_vault))
+        .routes(routes!(unlock_vault))
+        .routes(routes!(lock_vault).layer(signed_in()))
+        .routes(routes!(change_slots).layer(signed_in()))
+        .routes(routes!(new_recovery_words).layer(signed_in()))
+        .layer(DefaultBodyLimit::max(JSON_BYTES))
+        .layer(Extension(Way::Dashboard))
+}
+
+/// For the unix socket.
+pub(in super::super) fn socket_routes() -> OpenApiRouter<Edge> {
+    OpenApiRouter::default()
+        .routes(routes!(get_vault))
+        .routes(routes!(unlock_vault))
+        .routes(routes!(lock_vault))
+        .routes(routes!(change_slots))
+        .routes(routes!(new_recovery_words))
+        .layer(DefaultBodyLimit::max(JSON_BYTES))
+        .layer(Extension(Way::Control))
+}
+
+/// Whether the vault is locked, and what unlocks it
+#[utoipa::path(get, path = "/vault", tag = "vault", responses((status = 200, body = VaultView)))]
+async fn get_vault(State(edge): State<Edge>) -> JsonAnswer<VaultView> {
+    Ok(Json(view(&edge).await?))
+}
+
+/// Unlock the vault and start the node; in a browser, sign in as well
+#[utoipa::path(
+    post, path = "/vault/unlock", tag = "vault", request_body = SecretBody,
+    responses((status = 204, description = "Unlocked; the session cookie is set where there was none"))
+)]
+async fn unlock_vault(
+    State(edge): State<Edge>,
+    Extension(way_in): Extension<Way>,
+    headers: HeaderMap,
+    Json(body): Json<SecretBody>,
+) -> Answer<Response> {
+    let stranger = matches!(way_in, Way::Dashboard) && edge.guards.visitor(&headers).await.is_none();
+    // A key file shows nothing about who asks; what one knows does.
+    if stranger && body.way == WayView::KeyFile {
+        return Err(not_signed_in());
+    }
+    if let Err(error) = edge.door.unlock(secret(body)?).await {
+        return Ok(refused(error));
+    }
+    if !stranger {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let cookie = edge.guards.open_session().await.map_err(internal)?;
+    let value = HeaderValue::from_str(&cookie).map_err(internal)?;
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, value)]).into_response())
+}
+
+/// Stop the node and forget every key
+#[utoipa::path(
+    post, path = "/vault/lock", tag = "vault",
+    responses((status = 204, description = "Locked: no key is in memory, sharing has stopped"))
+)]
+async fn lock_vault(State(edge): State<Edge>) -> Answer<StatusCode> {
+    let door = edge.door.clone();
+    // A browser that leaves does not leave the vault half locked.
+    let report = tokio::spawn(async move { door.lock().await }).await.map_err(internal)?;
+    if !report.is_clean() {
+        tracing::warn!(cut_off = ?report.cut_off, panicked = ?report.panicked, "not every task ended by itself");
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Add, replace or remove a way to unlock; no photo is encrypted anew
+#[utoipa::path(
+    post, path = "/vault/slots", tag = "vault", request_body = SlotsBody,
+    responses((status = 200, description = "The ways that there are now", body = VaultView))
+)]
+async fn change_slots(State(edge): State<Edge>, Json(body): Json<SlotsBody>) -> Answer<Response> {
+    let SlotsBody { by, change, way, secret: text, path } = body;
+    let new = || -> Answer<NewWay> {
+        Ok(match way {
+            WayView::KeyFile => NewWay::KeyFile(path),
+            WayView::Passphrase => NewWay::Passphrase(Passphrase::chosen(typed(&text)).map_err(of_key)?),
+            WayView::Recovery => NewWay::Recovery(RecoveryPhrase::typed(typed(&text)).map_err(of_key)?),
+        })
+    };
+    let change = match change {
+        ChangeBody::Add => SlotChange::Add(new()?),
+        ChangeBody::Replace => SlotChange::Replace(new()?),
+        ChangeBody::Remove => SlotChange::Remove(way.into()),
+    };
+    match edge.door.change_slots(change, secret(by)?).await {
+        Ok(_) => Ok(Json(view(&edge).await?).into_response()),
+        Err(error) => Ok(refused(error)),
+    }
+}
+
+/// Words for a new recovery phrase, shown once
+#[utoipa::path(
+    post, path = "/vault/recovery-words", tag = "vault", responses((status = 200, body = RecoveryWordsView))
+)]
+async fn new_recovery_words(State(edge): State<Edge>) -> JsonAnswer<RecoveryWordsView> {
+    let words = edge.door.new_recovery_words().map_err(problem)?;
+    Ok(Json(RecoveryWordsView { words }))
+}
+
+async fn view(edge: &Edge) -> Answer<VaultView> {
+    let phase = match edge.door.phase() {
+        Phase::Locked => PhaseView::Locked,
+        Phase::Opening => PhaseView::Opening,
+        Phase::Open => PhaseView::Open,
+        Phase::Closing => PhaseView::Closing,
+    };
+    Ok(VaultView {
+        phase,
+        machine: crate::settings::host_name(),
+        ways: edge.door.slots().await.map_err(problem)?.into_iter().map(WayView::from).collect(),
+        wait_ms: u64::try_from(edge.door.wait().as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+fn typed(text: &Option<Typed>) -> &str {
+    text.as_ref().map_or("", |text| text.0.as_str())
+}
+
+fn secret(body: SecretBody) -> Answer<Secret> {
+    Ok(match body.way {
+        WayView::KeyFile => Secret::KeyFile,
+        WayView::Passphrase => Secret::Passphrase(Passphrase::typed(typed(&body.secret)).map_err(of_key)?),
+        WayView::Recovery => Secret::Recovery(RecoveryPhrase::typed(typed(&body.secret)).map_err(of_key)?),
+    })
+}
+
+fn refused(error: DoorError) -> Response {
+    let wait = match &error {
+        DoorError::Wait(wait) => Some(wait.as_secs().max(1)),
+        _ => None,
+    };
+    let mut response = problem(error).into_response();
+    if let Some(wait) = wait {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
+    }
+    response
+}
+
+fn problem(error: DoorError) -> Problem {
+    match error {
+        DoorError::Wait(_) => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries", error.to_string()),
+        DoorError::Key(error) => of_key(error),
+        DoorError::Start(error) => match *error {
+            StartError::Vault(VaultError::Key(error)) => of_key(error),
+            error => internal(error),
+        },
+        DoorError::BrokenOff => internal(error),
+    }
+}
+
+fn of_key(error: KeyError) -> Problem {
+    match error {
+        KeyError::WrongSecret(_) => Problem::new(StatusCode::FORBIDDEN, "wrong-secret", error.to_string()),
+        KeyError::NoSuchSlot { .. } | KeyError::OwnSlot(_) | KeyError::TooManySlots | KeyError::KeyFileInUse { .. } => {
+            Problem::new(StatusCode::CONFLICT, "no-such-way", error.to_string())
+        }
+        KeyError::BadPassphrase(_) => Problem::invalid("bad-passphrase", error.to_string()),
+        KeyError::BadRecoveryPhrase(_) => Problem::invalid("bad-recovery-phrase", error.to_string()),
+        KeyError::KeyFileMissing { .. }
+        | KeyError::KeyFileDamaged { .. }
+        | KeyError::WrongKeyFile { .. }
+        | KeyError::KeyFileExposed { .. }
+        | KeyError::KeyFileInsideDataFolder { .. } => Problem::invalid("key-file", error.to_string()),
+        other => internal(other),
+    }
+}
+
+fn internal(error: impl std::fmt::Display) -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string())
+}

@@ -1,0 +1,170 @@
+//! From the edge, which is always open, to the node, which runs only while the vault is unlocked.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use http_body::{Frame, SizeHint};
+use tokio::sync::Mutex;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tower::ServiceExt as _;
+
+use super::api::live::LiveRoom;
+use super::guard::{Guards, SessionStore, StoredSession};
+use super::problem::Problem;
+use crate::door::{Door, Opened, Phase};
+use crate::vault::{Batch, Kind, Vault};
+
+/// Key of the one row that holds the browsers' sessions.
+const SESSIONS: &[u8] = b"browsers";
+
+/// Keeps the sessions of browsers over restarts: hashes only, sealed like everything else.
+struct SessionsInVault(Vault);
+
+impl SessionStore for SessionsInVault {
+    fn load(&self) -> Vec<StoredSession> {
+        self.0.catalog().get_as(Kind::Session, SESSIONS).ok().flatten().unwrap_or_default()
+    }
+
+    fn save(&self, sessions: &[StoredSession]) {
+        let mut batch = Batch::default();
+        let saved =
+            batch.put_as(Kind::Session, SESSIONS, sessions).map(|_| ()).and_then(|()| self.0.catalog().commit(batch));
+        if let Err(error) = saved {
+            tracing::warn!("browsers will have to sign in again after a restart: {error}");
+        }
+    }
+}
+
+/// Which way in a request came.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    Dashboard,
+    Control,
+}
+
+/// The way from the edge to the node that runs now; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Edge {
+    pub(super) door: Door,
+    pub(super) guards: Guards,
+    routes: Arc<Mutex<Option<Routes>>>,
+    /// The process is ending.
+    closing: CancellationToken,
+}
+
+/// The routes of one node; dropped with it.
+#[derive(Clone)]
+struct Routes {
+    number: u64,
+    dashboard: Router,
+    control: Router,
+    leaving: CancellationToken,
+}
+
+impl Edge {
+    pub(super) fn new(door: Door, guards: Guards, closing: CancellationToken) -> Self {
+        Self { door, guards, routes: Arc::default(), closing }
+    }
+
+    /// Hands a request to the node; says that the vault is locked when there is none, or as soon as there is none any more.
+    pub(super) async fn forward(self, way: Way, request: Request) -> Response {
+        let Some(routes) = self.routes().await else { return locked(self.door.phase()).into_response() };
+        let router = match way {
+            Way::Dashboard => routes.dashboard,
+            Way::Control => routes.control,
+        };
+        tokio::select! {
+            answer = router.oneshot(request) => {
+                let Ok(answer) = answer;
+                answer.map(|body| Body::new(Until { body, leaving: Box::pin(routes.leaving.cancelled_owned()) }))
+            }
+            () = routes.leaving.cancelled() => locked(Phase::Closing).into_response(),
+        }
+    }
+
+    /// The routes of the node that runs now, made at the first request.
+    async fn routes(&self) -> Option<Routes> {
+        let leaving = self.door.leaving();
+        let Opened { number, node } = self.door.opened()?;
+        let mut kept = self.routes.lock().await;
+        if let Some(routes) = kept.as_ref().filter(|routes| routes.number == number) {
+            return Some(routes.clone());
+        }
+        // The node may have been locked meanwhile, and its vault shall not be held by the guards after that.
+        let store = Arc::new(SessionsInVault(node.vault().clone()));
+        self.guards.attach(store).await;
+        let closing = leaving.child_token();
+        let room = LiveRoom::new(closing.clone());
+        let routes = Routes {
+            number,
+            dashboard: super::dashboard(node.clone(), &self.guards, room.clone()),
+            control: super::control(node, room),
+            leaving: leaving.clone(),
+        };
+        *kept = Some(routes.clone());
+        drop(kept);
+        let edge = self.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = leaving.cancelled() => edge.let_go(number).await,
+                // Sockets end with the process too.
+                () = edge.closing.cancelled() => closing.cancel(),
+            }
+        });
+        Some(routes)
+    }
+
+    /// Drops what holds a node that is being stopped.
+    async fn let_go(&self, number: u64) {
+        let mut kept = self.routes.lock().await;
+        if kept.as_ref().is_some_and(|routes| routes.number == number) {
+            *kept = None;
+            self.guards.detach();
+        }
+    }
+}
+
+/// Why there is no answer from the node.
+pub(super) fn locked(phase: Phase) -> Problem {
+    let (kind, detail) = match phase {
+        Phase::Opening => ("unlocking", "The vault is being unlocked; try again in a moment"),
+        Phase::Locked | Phase::Open | Phase::Closing => {
+            ("locked", "The vault is locked; unlock it in the dashboard, or with `inframe unlock`")
+        }
+    };
+    Problem::new(StatusCode::LOCKED, kind, detail)
+}
+
+/// A body that breaks off when its node is stopped, so that a slow download does not keep the keys in memory.
+struct Until {
+    body: Body,
+    leaving: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl HttpBody for Until {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        if this.leaving.as_mut().poll(cx).is_ready() {
+            this.body = Body::empty();
+            return Poll::Ready(Some(Err(axum::Error::new(std::io::Error::other("the vault was locked")))));
+        }
+        pin!(&mut this.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
