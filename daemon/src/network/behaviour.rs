@@ -54,7 +54,7 @@ fn local_discovery(node: PeerId) -> Option<mdns::tokio::Behaviour> {
 
 /// Builds the swarm and binds its sockets.
 pub(super) fn swarm(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartError> {
-    let mut seed = zeroize::Zeroizing::new(config.seed);
+    let mut seed = zeroize::Zeroizing::new(*config.seed.expose());
     let identity = Keypair::ed25519_from_bytes(seed.as_mut_slice()).map_err(|_| StartError::Seed)?;
     let behaviour = Behaviour::new(identity.public().to_peer_id(), config.mdns)?;
     let mut swarm = SwarmBuilder::with_existing_identity(identity)

@@ -32,6 +32,8 @@ use std::time::SystemTime;
 use inframe_protocol::ids::NodeId;
 use libp2p::Multiaddr;
 
+use crate::vault::Secret32;
+
 pub use self::{
     error::{ConnectError, GossipError, OpenError, StartError, StreamError},
     handle::Network,
@@ -49,7 +51,7 @@ pub fn peer_id_text(node: &NodeId) -> Option<String> {
 #[derive(Clone)]
 pub struct NetworkConfig {
     /// Ed25519 seed of this node's identity.
-    pub seed: [u8; 32],
+    pub seed: Secret32,
     /// Where to listen: `/ip4/0.0.0.0/tcp/7412`; port 0 takes a free one.
     pub listen: Vec<Multiaddr>,
     /// Whether to look for, and be found by, nodes on the local network. Without multicast this does nothing.

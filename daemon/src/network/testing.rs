@@ -6,6 +6,7 @@ use inframe_protocol::ids::NodeId;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use super::{Network, NetworkConfig, NetworkEvent, PeerStream};
+use crate::vault::Secret32;
 
 /// Longer than anything that works takes on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -25,7 +26,7 @@ impl TestNode {
 
     /// Starts a node with this seed at this address.
     pub(crate) async fn start_at(seed: u8, address: &str) -> Self {
-        let config = NetworkConfig { seed: [seed; 32], listen: vec![address.parse().unwrap()], mdns: false };
+        let config = NetworkConfig { seed: Secret32::new([seed; 32]), listen: vec![address.parse().unwrap()], mdns: false };
         let (network, events, task) = Network::start(&config).unwrap();
         let task = tokio::spawn(task);
         assert!(!network.listening().await.is_empty());

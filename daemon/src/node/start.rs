@@ -100,7 +100,7 @@ impl Node {
             let opened = tokio::task::spawn_blocking(move || Stored::open(&dir, keys, names, &live, sandbox));
             opened.await.map_err(|error| StartError::BrokenOff(error.to_string()))??
         };
-        let seed = *stored.vault.subkey(Subkey::Identity).expose();
+        let seed = stored.vault.subkey(Subkey::Identity);
         let network_config = NetworkConfig { seed, listen: config.listen, mdns: config.mdns };
         let (network, incoming, swarm) = Network::start(&network_config)?;
         tasks.spawn(Stage::Network, "network", swarm);

@@ -3,17 +3,24 @@
 use std::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
-/// A 256-bit secret. `Debug` shows nothing of it, comparison takes constant time, and it is wiped on drop.
+/// Bytes of the stack that are wiped after a derivation: more than what BLAKE3 takes.
+const WIPED_STACK_BYTES: usize = 16 * 1024;
+
+/// A 256-bit secret. `Debug` shows nothing of it, comparison takes constant time, and it is wiped on drop. It lies on the heap, so that handing it on
+/// leaves no copy behind.
 #[derive(Clone)]
-pub struct Secret32(Zeroizing<[u8; 32]>);
+pub struct Secret32(Zeroizing<Box<[u8; 32]>>);
 
 impl Secret32 {
     /// Takes over `bytes`.
     #[must_use]
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
+    pub fn new(mut bytes: [u8; 32]) -> Self {
+        let mut kept = Zeroizing::new(Box::new([0; 32]));
+        kept.copy_from_slice(&bytes);
+        bytes.zeroize();
+        Self(kept)
     }
 
     /// A fresh secret from the operating system.
@@ -21,7 +28,7 @@ impl Secret32 {
     /// # Errors
     /// If the operating system has no randomness to give.
     pub fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = Zeroizing::new([0; 32]);
+        let mut bytes = Zeroizing::new(Box::new([0; 32]));
         getrandom::fill(bytes.as_mut_slice())?;
         Ok(Self(bytes))
     }
@@ -29,7 +36,20 @@ impl Secret32 {
     /// The secret derived from this one for `context`, which must be unique in the whole program (BLAKE3 `derive_key`).
     #[must_use]
     pub fn derive(&self, context: &str) -> Self {
-        Self::new(blake3::derive_key(context, self.0.as_slice()))
+        let derived = Self::derived(context, &self.0);
+        wipe_stack();
+        derived
+    }
+
+    /// In a frame of its own, below which [`wipe_stack`] then writes.
+    #[inline(never)]
+    fn derived(context: &str, from: &[u8; 32]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(context);
+        hasher.update(from);
+        let mut kept = Zeroizing::new(Box::new([0; 32]));
+        hasher.finalize_xof().fill(kept.as_mut_slice());
+        hasher.zeroize();
+        Self(kept)
     }
 
     /// The bytes themselves, for the one call that needs them.
@@ -37,6 +57,14 @@ impl Secret32 {
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
+}
+
+/// Overwrites what calls before it have left on the stack of this thread: hash functions keep their input there and do not clean up.
+#[inline(never)]
+pub(super) fn wipe_stack() {
+    let mut stack = [0_u8; WIPED_STACK_BYTES];
+    stack.zeroize();
+    std::hint::black_box(&mut stack);
 }
 
 impl PartialEq for Secret32 {

@@ -193,6 +193,9 @@ export interface ChallengeView {
   steps: number
 }
 
+/** Which change. */
+export type ChangeBody = "add" | "replace" | "remove"
+
 /** Consent given to a text. */
 export interface ConsentBody {
   /** Hash of the text that was shown. */
@@ -622,6 +625,9 @@ export interface PersonView {
   photos: number
 }
 
+/** What stands behind the door. */
+export type PhaseView = "locked" | "opening" | "open" | "closing"
+
 /** A problem, as in RFC 9457 (`application/problem+json`). */
 export interface ProblemView {
   /** What happened and what to do. */
@@ -715,6 +721,20 @@ export interface ReceiptView {
   version: number
 }
 
+/** The words of a new recovery phrase, to be written down and asked back; they open nothing yet. */
+export interface RecoveryWordsView {
+  /** 24 of them, in order. */
+  words: Array<string>
+}
+
+/** What unlocks, as a browser or the command line shows it. */
+export interface SecretBody {
+  /** The passphrase or the words; nothing for the key file. */
+  secret?: string | null
+  /** Which way. */
+  way: WayView
+}
+
 /** A selfie of a profile. */
 export interface SelfieView {
   /** When enrolled. */
@@ -765,6 +785,20 @@ export interface SharedWithView {
   event_name: string
   /** Nickname. */
   nickname: string
+}
+
+/** A change in the ways to unlock. */
+export interface SlotsBody {
+  /** How the vault is unlocked now, to show that it is its owner who asks. */
+  by: SecretBody
+  /** What changes. */
+  change: ChangeBody
+  /** Where a new key file is made; where the daemon looks for it when absent. */
+  path?: string | null
+  /** The new passphrase or the new words. */
+  secret?: string | null
+  /** Which way. */
+  way: WayView
 }
 
 /** The node at a glance. */
@@ -877,6 +911,18 @@ export interface UseModelBody {
   pack: string
 }
 
+/** The vault from outside. */
+export interface VaultView {
+  /** Name of the machine. */
+  machine: string
+  /** Whether it is locked. */
+  phase: PhaseView
+  /** How long the next try has to wait after wrong ones, in milliseconds. */
+  wait_ms: number
+  /** What unlocks it; empty before its first start. */
+  ways: Array<WayView>
+}
+
 /** A video's length and how far the work on it has got. */
 export interface VideoView {
   /** Per cent of that copy that is made, while it is being made. */
@@ -898,6 +944,9 @@ export interface WatchedFolderView {
   /** Why it cannot be read now, if so. */
   problem?: string | null
 }
+
+/** A way to unlock the vault. */
+export type WayView = "key-file" | "passphrase" | "recovery"
 
 /** One background worker, for the status page. */
 export interface WorkerView {
