@@ -70,6 +70,8 @@ pub struct DataDir {
     pub catalog_snapshot: PathBuf,
     /// Sealed journal of the commits since the snapshot.
     pub catalog_journal: PathBuf,
+    /// Mark that a backup is being brought back into the folder.
+    pub restoring: PathBuf,
     /// Model packs that the owner added, each in a folder named by its id.
     pub models: PathBuf,
     /// Unix socket of the CLI.
@@ -126,6 +128,7 @@ impl DataDir {
             catalog_damaged: root.join("catalog.damaged"),
             catalog_snapshot: root.join("catalog.snapshot"),
             catalog_journal: root.join("journal"),
+            restoring: root.join("restoring"),
             models: root.join("models"),
             socket: root.join("inframe.sock"),
             _held: Arc::new(held),

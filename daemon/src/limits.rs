@@ -144,3 +144,18 @@ pub const UNLOCK_LONGEST_WAIT: Duration = Duration::from_secs(60);
 pub const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 /// How often it looks.
 pub const LOCK_POLL: Duration = Duration::from_millis(10);
+
+/// Bytes read and written at a time while a backup is copied.
+pub const BACKUP_PIECE_BYTES: usize = 256 * 1024;
+/// How often a backup begins again because photos were deleted while it ran.
+pub const BACKUP_ROUNDS: u32 = 4;
+/// How often it is looked whether a backup is due.
+pub const BACKUP_SLICE: Duration = Duration::from_secs(300);
+/// A backup that failed, as for a disk that is not connected, is tried again after this long.
+pub const BACKUP_RETRY: Duration = Duration::from_secs(15 * 60);
+/// Versions of a backup that stay: the newest of so many days,
+pub const BACKUP_DAYS: usize = 7;
+/// of so many weeks,
+pub const BACKUP_WEEKS: usize = 4;
+/// and of so many months. A photo that is deleted for good is gone from the backup after as long.
+pub const BACKUP_MONTHS: usize = 6;

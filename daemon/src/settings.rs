@@ -1,12 +1,14 @@
 //! The owner's settings, one row of the catalog.
 
 mod background;
+mod backup;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 pub use background::{Background, BackgroundRow};
+pub use backup::{BackupPlan, BackupRow};
 
 use crate::vault::{Batch, Kind, Vault, VaultError};
 

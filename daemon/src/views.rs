@@ -864,3 +864,41 @@ pub struct ProblemView {
     /// What happened and what to do.
     pub detail: String,
 }
+
+/// The backup of the vault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BackupView {
+    /// The folder; none while there is no backup.
+    pub folder: Option<String>,
+    /// Whether it lies on the disk of the vault itself, and would be lost with it.
+    pub same_disk: bool,
+    /// Hours between two; only by hand when absent.
+    pub every_hours: Option<u32>,
+    /// The last one that was complete, Unix milliseconds.
+    pub last_at: Option<u64>,
+    /// Files in it.
+    pub files: u64,
+    /// Bytes in it.
+    pub bytes: u64,
+    /// When it was last read through and found whole, Unix milliseconds.
+    pub checked_at: Option<u64>,
+    /// What is wrong since the last try.
+    pub problem: Option<String>,
+    /// `backup` or `check` while one runs.
+    pub running: Option<String>,
+    /// Files done by what runs.
+    pub done_files: u64,
+    /// Files that it has to look at.
+    pub of_files: u64,
+    /// Bytes copied or read by it.
+    pub done_bytes: u64,
+}
+
+/// Changes of the backup.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BackupPatch {
+    /// The folder, a whole path; empty for none any more.
+    pub folder: Option<String>,
+    /// Hours between two; 0 is only by hand.
+    pub every_hours: Option<u32>,
+}

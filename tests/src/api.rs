@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::views::{
-    Activity, Approval, Asset, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Models,
+    Activity, Approval, Asset, Backup, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Models,
     Peer, People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Transfer,
     Upload, Vault,
 };
@@ -162,6 +162,31 @@ impl Api {
 
     pub async fn activity(&self) -> Result<Vec<Activity>> {
         self.get("/activity").await
+    }
+
+    pub async fn backup(&self) -> Result<Backup> {
+        self.get("/backup").await
+    }
+
+    pub async fn change_backup(&self, patch: &Value) -> Result<Backup> {
+        self.with(Method::PATCH, "/backup", patch).await
+    }
+
+    pub async fn run_backup(&self) -> Result<Backup> {
+        self.with(Method::POST, "/backup/run", &()).await
+    }
+
+    pub async fn check_backup(&self) -> Result<Backup> {
+        self.with(Method::POST, "/backup/check", &()).await
+    }
+
+    pub async fn recovery_words(&self) -> Result<Vec<String>> {
+        let answer: Value = self.with(Method::POST, "/vault/recovery-words", &()).await?;
+        Ok(serde_json::from_value(answer["words"].clone())?)
+    }
+
+    pub async fn change_slots(&self, wish: &Value) -> Result<Vault> {
+        self.with(Method::POST, "/vault/slots", wish).await
     }
 
     pub async fn vault(&self) -> Result<Vault> {

@@ -324,6 +324,17 @@ pub struct Activity {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+pub struct Backup {
+    pub folder: Option<String>,
+    pub same_disk: bool,
+    pub last_at: Option<u64>,
+    pub checked_at: Option<u64>,
+    pub files: u64,
+    pub problem: Option<String>,
+    pub running: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 pub struct Vault {
     pub phase: String,
     pub ways: Vec<String>,

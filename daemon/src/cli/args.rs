@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::backup::{BackupArgs, RestoreArgs};
 use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
 use super::when::{end, start};
@@ -58,6 +59,10 @@ pub(super) enum Command {
     Lock,
     /// Unlock the vault of the running daemon
     Unlock(By),
+    /// The copy of the vault in another folder: where, how often, now
+    Backup(BackupArgs),
+    /// Bring a backup back into an empty data folder, while no daemon runs in it
+    Restore(RestoreArgs),
     /// Nodes that this one knows
     Peers,
     /// The node at a glance

@@ -153,7 +153,7 @@ enum Place {
 }
 
 /// How the owner unlocks for the change.
-struct Known {
+pub(super) struct Known {
     kind: SlotKind,
     /// What was typed.
     secret: Option<Zeroizing<String>>,
@@ -263,7 +263,7 @@ impl Place {
 
 impl Known {
     /// The way to unlock now, never the one that is to be removed; asks for what is known by heart or on paper.
-    fn ask(by: &By, there: &[SlotKind], removed: Option<SlotKind>, screen: &Screen) -> Result<Self, KeysError> {
+    pub(super) fn ask(by: &By, there: &[SlotKind], removed: Option<SlotKind>, screen: &Screen) -> Result<Self, KeysError> {
         let likeliest = SlotKind::ALL.into_iter().find(|kind| there.contains(kind) && Some(*kind) != removed);
         let kind = match by.by.map(Kind::slot).or(likeliest) {
             Some(kind) => kind,
@@ -283,7 +283,7 @@ impl Known {
         json!({ "way": WayView::from(self.kind), "secret": self.secret.as_ref().map(|text| text.as_str()) })
     }
 
-    fn unlock(&self) -> Result<Unlock, KeysError> {
+    pub(super) fn unlock(&self) -> Result<Unlock, KeysError> {
         let typed = self.secret.as_ref().map_or("", |text| text.as_str());
         Ok(match self.kind {
             SlotKind::KeyFile => Unlock::KeyFile(KeyFile::at(key_file_path(self.key_file.clone())?)),

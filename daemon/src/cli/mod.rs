@@ -1,6 +1,7 @@
 //! The command line: starts the daemon, or speaks to a running one over the unix socket in its data folder.
 
 mod args;
+mod backup;
 mod client;
 mod eval;
 mod event;
@@ -56,6 +57,12 @@ fn start(cli: Cli) -> Start {
             let screen = Screen { json: cli.json };
             Start::Finished(in_runtime(keys::run(command, cli.data_dir, &screen)))
         }
+        Command::Restore(args) => {
+            Start::Finished(match backup::bring_back(args, cli.data_dir, &Screen { json: cli.json }) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failure(&error),
+            })
+        }
         Command::Openapi => Start::Finished(print_openapi()),
         Command::Models(ModelsCommand::Eval(args)) => {
             Start::Finished(match eval::run(args, &Screen { json: cli.json }) {
@@ -109,7 +116,8 @@ fn in_runtime<E: std::error::Error>(work: impl Future<Output = Result<(), E>>) -
 
 async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result<ExitCode, CliError> {
     match command {
-        Command::Run(_) | Command::Keys(_) | Command::Unlock(_) | Command::Openapi => {}
+        Command::Run(_) | Command::Keys(_) | Command::Unlock(_) | Command::Restore(_) | Command::Openapi => {}
+        Command::Backup(args) => backup::run(client, args, screen).await?,
         Command::Lock => keys::lock(client, screen).await?,
         Command::Import { paths } => return import::run(client, screen, paths).await,
         Command::Event(command) => event::run(client, screen, command).await?,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `start` | bringing up and down every part in order |
 //! | `library` | status, settings, imports, timeline, photos |
+//! | `backup` | the copy of the vault elsewhere |
 //! | `models` | model packs |
 //! | `profile` | consent, selfies, erasure |
 //! | `people` | who is in which photo, names, corrections |
@@ -11,6 +12,7 @@
 //! | `quarantine` | files over which decoders stopped, and another try |
 //! | `sharing` | approvals, transfers, peers, activity |
 
+mod backup;
 mod challenge;
 mod events;
 mod library;

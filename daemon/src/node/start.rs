@@ -20,7 +20,7 @@ use crate::network::{Network, NetworkConfig};
 use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
-use crate::settings::{BackgroundRow, Settings, SettingsRow, clean_nickname, generated_nickname, host_name};
+use crate::settings::{BackgroundRow, BackupRow, Settings, SettingsRow, clean_nickname, generated_nickname, host_name};
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
 use crate::vault::{BlobId, KeyFile, Keys, Kind, SlotKind, Subkey, Vault, VaultError};
@@ -112,6 +112,7 @@ impl Node {
             vault,
             settings,
             background,
+            backup,
             activity,
             packs,
             model,
@@ -141,6 +142,8 @@ impl Node {
             vault,
             settings,
             background,
+            backup,
+            backup_state: Default::default(),
             activity,
             sandbox,
             sandbox_processes,
@@ -252,6 +255,7 @@ struct Stored {
     vault: Vault,
     settings: SettingsRow,
     background: BackgroundRow,
+    backup: BackupRow,
     activity: Activity,
     packs: Packs,
     /// The pack to begin with.
@@ -296,6 +300,7 @@ impl Stored {
             people,
             profile: Profiles::open(vault.clone(), pack.clone())?,
             background: BackgroundRow::open(vault.clone())?,
+            backup: BackupRow::open(vault.clone())?,
             seen_files: Ledger::open(vault.clone(), Kind::ImportedFile)?,
             approvals: Ledger::open_versioned(vault.clone(), Kind::Approval)?,
             deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,

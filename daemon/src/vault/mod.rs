@@ -1,9 +1,10 @@
 //! The vault: the encrypted store of one node.
 //!
-//! Public names: [`Vault`] opens it; [`Blobs`] holds files, one encrypted file each; [`Catalog`] holds records; [`Keys`] and [`KeyFile`] unlock both.
+//! Public names: [`Vault`] opens it; [`backup`] copies it elsewhere and brings it back; [`Blobs`] holds files, one encrypted file each; [`Catalog`] holds records; [`Keys`] and [`KeyFile`] unlock both.
 //! The formats are described in `FORMAT.md` beside this file. Every call blocks: async callers use `spawn_blocking`. What is absent on purpose: nothing in
 //! here knows what a photo, a face or an event is, nothing touches the network, and nothing writes plaintext to the disk (D3).
 
+pub mod backup;
 pub mod blob;
 pub mod catalog;
 mod durable;
@@ -47,6 +48,7 @@ pub struct Vault {
 
 #[derive(Debug)]
 struct Parts {
+    dir: DataDir,
     keys: Keys,
     content_tags: Secret32,
     blobs: Blobs,
@@ -79,7 +81,17 @@ impl Vault {
         let blobs = Blobs::at(dir, &keys)?;
         let catalog = Catalog::open(dir, &keys)?;
         let content_tags = keys.subkey(Subkey::ContentTags);
-        Ok(Self { parts: Arc::new(Parts { keys, content_tags, blobs, catalog }) })
+        Ok(Self { parts: Arc::new(Parts { dir: dir.clone(), keys, content_tags, blobs, catalog }) })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn dir(&self) -> &DataDir {
+        &self.parts.dir
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.parts.keys
     }
 
     /// The files.

@@ -43,11 +43,13 @@ pub enum Job {
     Receiving,
     /// Joins, syncs, renews find-mes.
     Events,
+    /// Copies the vault elsewhere.
+    Backup,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 10] = [
+    pub const ALL: [Job; 11] = [
         Job::Watch,
         Job::Faces,
         Job::Videos,
@@ -58,6 +60,7 @@ impl Job {
         Job::Sending,
         Job::Receiving,
         Job::Events,
+        Job::Backup,
     ];
 
     /// Whether a step goes through the whole library.
@@ -79,6 +82,7 @@ impl Job {
             Job::Sending => "sending",
             Job::Receiving => "receiving",
             Job::Events => "events",
+            Job::Backup => "backup",
         }
     }
 }

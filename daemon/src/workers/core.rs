@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use inframe_models::Thresholds;
 use inframe_protocol::{EventId, FindMeId, NodeId, OfferId};
 
+use super::backup::BackupState;
 use super::board::{Board, Job};
 use super::events::Rounds;
 use super::matching::Projected;
@@ -23,7 +24,7 @@ use crate::network::Network;
 use crate::packs::Packs;
 use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
-use crate::settings::{Background, BackgroundRow, SettingsRow};
+use crate::settings::{Background, BackgroundRow, BackupRow, SettingsRow};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::tasks::Tasks;
 use crate::vault::Vault;
@@ -84,6 +85,10 @@ pub struct Core {
     pub vault: Vault,
     /// Settings.
     pub settings: SettingsRow,
+    /// Where the vault is backed up.
+    pub backup: BackupRow,
+    /// The backup that runs.
+    pub backup_state: BackupState,
     /// Activity log.
     pub activity: Activity,
     /// Sandbox.

@@ -2,6 +2,7 @@
 //! timer wakes it anyway; first run, retry and recovery after a crash are the same path (D2).
 
 pub(crate) mod again;
+pub(crate) mod backup;
 mod board;
 mod core;
 pub(crate) mod events;
@@ -18,6 +19,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use backup::{BackupState, Running};
 pub use board::{Board, Job, Step};
 pub use core::{Core, Held, Progress, embeddings};
 pub use events::Rounds;
@@ -29,7 +31,7 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 10] = [
+const SLOWLY: [(Job, Duration); 11] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
     (Job::Videos, Duration::from_secs(600)),
@@ -40,6 +42,7 @@ const SLOWLY: [(Job, Duration); 10] = [
     (Job::Sending, Duration::from_secs(30)),
     (Job::Receiving, Duration::from_secs(30)),
     (Job::Events, Duration::from_secs(30)),
+    (Job::Backup, Duration::from_secs(600)),
 ];
 
 /// How often it is looked whether a snapshot of the catalog is due.
@@ -75,6 +78,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                             Job::Sending => sending::step(core).await,
                             Job::Receiving => receiving::step(core).await,
                             Job::Events => events::step(core).await,
+                            Job::Backup => backup::step(core).await,
                         }
                     }
                 })

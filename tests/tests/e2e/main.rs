@@ -1,5 +1,6 @@
 //! End-to-end tests: real daemons in throwaway folders, over their own API.
 
+mod backup;
 mod children;
 mod enrol;
 mod guardians;

@@ -111,6 +111,12 @@ export const api = {
   changeSlots: (body: T.SlotsBody) => json<T.VaultView>('POST', '/vault/slots', body),
   recoveryWords: () => json<T.RecoveryWordsView>('POST', '/vault/recovery-words'),
 
+  backup: () => json<T.BackupView>('GET', '/backup'),
+  changeBackup: (patch: T.BackupPatch) => json<T.BackupView>('PATCH', '/backup', patch),
+  runBackup: () => json<T.BackupView>('POST', '/backup/run'),
+  stopBackup: () => json<T.BackupView>('DELETE', '/backup/run'),
+  checkBackup: () => json<T.BackupView>('POST', '/backup/check'),
+
   status: () => json<T.StatusView>('GET', '/status'),
   settings: () => json<T.SettingsView>('GET', '/settings'),
   changeSettings: (patch: T.SettingsPatch) => json<T.SettingsView>('PATCH', '/settings', patch),

@@ -50,7 +50,7 @@ impl WrappingKeys {
 
     fn of(&self, kind: BlobKind) -> &Secret32 {
         match kind {
-            BlobKind::CatalogSnapshot => &self.catalog,
+            BlobKind::CatalogSnapshot | BlobKind::BackupList => &self.catalog,
             kind if kind.is_biometric() => &self.biometrics,
             _ => &self.photos,
         }

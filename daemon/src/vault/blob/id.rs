@@ -77,11 +77,13 @@ pub enum BlobKind {
     Playable = 9,
     /// Snapshot of the catalog; made by the catalog itself.
     CatalogSnapshot = 64,
+    /// List of the blobs of one version of a backup.
+    BackupList = 65,
 }
 
 impl BlobKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Original,
         Self::Grid,
         Self::Preview,
@@ -92,6 +94,7 @@ impl BlobKind {
         Self::Embeddings,
         Self::Playable,
         Self::CatalogSnapshot,
+        Self::BackupList,
     ];
 
     pub(super) fn from_number(number: u8) -> Option<Self> {

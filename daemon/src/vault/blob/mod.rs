@@ -184,6 +184,11 @@ impl Blobs {
         self.folder_of(id).join(id.to_string())
     }
 
+    /// Whether the file at `path` is this blob, whole, down to its last chunk.
+    pub(super) fn is_sound(&self, path: &Path, id: BlobId) -> bool {
+        BlobReader::open(&self.store.keys, id, path).is_ok_and(|reader| reader.verify().is_ok())
+    }
+
     fn folder_of(&self, id: BlobId) -> PathBuf {
         let BlobId([first_byte, ..]) = id;
         self.store.dir.blobs.join(format!("{first_byte:02x}"))

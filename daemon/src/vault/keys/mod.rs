@@ -106,6 +106,12 @@ pub enum KeyError {
         "there is no vault in the data folder yet: start the daemon once, with a key file; it can be removed later"
     )]
     NoVault,
+    /// A restore was cut short.
+    #[error("a backup was being brought back into {} and was cut short: run the same inframe restore again", path.display())]
+    RestoreUnfinished {
+        /// The data folder.
+        path: PathBuf,
+    },
     /// No room.
     #[error("there are 16 ways to unlock this vault already: remove one first")]
     TooManySlots,
@@ -182,6 +188,7 @@ impl Keys {
     /// # Errors
     /// A [`KeyError`] that says what to do. Nothing that exists is ever overwritten with a new key.
     pub fn open(dir: &DataDir, key_file: &KeyFile) -> Result<(Self, bool), KeyError> {
+        refuse_half_restored(dir)?;
         key_file.check_outside(dir)?;
         let way = Unlock::KeyFile(key_file.clone());
         if let Some(master) = slots::unlock(dir, &way)? {
@@ -204,11 +211,36 @@ impl Keys {
         if let Unlock::KeyFile(key_file) = way {
             return Self::open(dir, key_file).map(|(keys, _new)| keys);
         }
+        refuse_half_restored(dir)?;
         let Some(master) = slots::unlock(dir, way)? else {
             let lost = holds_a_vault(dir)?;
             return Err(if lost { KeyError::SlotsMissing { path: dir.key_slots.clone() } } else { KeyError::NoVault });
         };
         Ok(Self { master })
+    }
+
+    /// Whether there is a vault in `dir`, or anything of one.
+    pub(super) fn is_there(dir: &DataDir) -> Result<bool, KeyError> {
+        Ok(dir.key_slots.exists() || dir.key_slots_copy.exists() || holds_a_vault(dir)?)
+    }
+
+    /// The random name of the vault in `dir`, which is no secret.
+    pub(super) fn vault_id(dir: &DataDir) -> Result<[u8; 16], KeyError> {
+        slots::sound(dir)?.map(|(vault, _)| vault).ok_or(KeyError::NoVault)
+    }
+
+    /// The key slots as they are in their file.
+    pub(super) fn slots_bytes(dir: &DataDir) -> Result<Vec<u8>, KeyError> {
+        slots::sound(dir)?.map(|(_, bytes)| bytes).ok_or(KeyError::NoVault)
+    }
+
+    /// Puts key slots from a backup into `dir` and unlocks them.
+    pub(super) fn adopt(dir: &DataDir, slots: &[u8], way: &Unlock) -> Result<Self, KeyError> {
+        if let Unlock::KeyFile(key_file) = way {
+            key_file.check_outside(dir)?;
+        }
+        slots::adopt(dir, slots)?;
+        slots::unlock(dir, way)?.map(|master| Self { master }).ok_or(KeyError::NoVault)
     }
 
     /// In which ways the vault of `dir` is unlocked; none before its first start.
@@ -256,6 +288,11 @@ impl Keys {
     pub fn destroy(dir: &DataDir) -> Result<(), KeyError> {
         slots::destroy(dir)
     }
+}
+
+/// A vault of which only a part was brought back must not start: what is missing would be taken for lost.
+fn refuse_half_restored(dir: &DataDir) -> Result<(), KeyError> {
+    if dir.restoring.exists() { Err(KeyError::RestoreUnfinished { path: dir.root.clone() }) } else { Ok(()) }
 }
 
 /// Whether `dir` holds anything that a former key sealed.

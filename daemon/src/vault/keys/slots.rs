@@ -194,6 +194,23 @@ pub(super) fn list(dir: &DataDir) -> Result<Vec<SlotKind>, KeyError> {
     Ok(Vec::new())
 }
 
+/// The vault's id and the bytes of a sound copy of the slots.
+pub(super) fn sound(dir: &DataDir) -> Result<Option<([u8; 16], Vec<u8>)>, KeyError> {
+    for path in [&dir.key_slots, &dir.key_slots_copy] {
+        match parse(path)? {
+            Parsed::Sound(body) => return Ok(Some((body.vault, encode(&body)?))),
+            Parsed::Newer(version) => return Err(KeyError::NewerSlots { path: path.clone(), version }),
+            Parsed::Missing | Parsed::Damaged => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Takes over slots from elsewhere, byte for byte.
+pub(super) fn adopt(dir: &DataDir, bytes: &[u8]) -> Result<(), KeyError> {
+    write_both(dir, bytes)
+}
+
 /// What is to change of the slots.
 pub(super) enum Change<'a> {
     /// One more.

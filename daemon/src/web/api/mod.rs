@@ -1,6 +1,7 @@
 //! Every address of the API as a thin handler: take the wish apart, hand it to the node, dress the answer.
 
 mod asset;
+mod backup;
 mod event;
 mod exchange;
 mod import;
@@ -35,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .merge(import::routes())
         .merge(timeline::routes())
         .merge(asset::routes())
+        .merge(backup::routes())
         .merge(models::routes())
         .merge(profile::routes())
         .merge(people::routes())
