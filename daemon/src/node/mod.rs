@@ -9,6 +9,7 @@
 //! | `people` | who is in which photo, names, corrections |
 //! | `events` | events, invites, members, find-mes |
 //! | `quarantine` | files over which decoders stopped, and another try |
+//! | `trash` | moving into the trash, restoring, deleting for good |
 //! | `sharing` | approvals, transfers, peers, activity |
 
 mod challenge;
@@ -21,6 +22,7 @@ mod profile;
 mod quarantine;
 mod sharing;
 mod start;
+mod trash;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use tokio::sync::broadcast;
 
 pub use start::{NodeConfig, StartError};
 
+use crate::disk::NoRoom;
 use crate::events::EventsError;
 use crate::faces::ProfileError;
 use crate::faces::challenge::ChallengeError;
@@ -74,6 +77,9 @@ pub enum NodeError {
     /// Too often or too fast, with what to do in words.
     #[error("{0}")]
     TooOften(String),
+    /// The disk is almost full, with what is free and what is needed in words.
+    #[error("{0}")]
+    NoRoom(String),
     /// Something failed inside; the text says what to do.
     #[error("{0}")]
     Internal(String),
@@ -112,13 +118,21 @@ impl From<getrandom::Error> for NodeError {
 impl From<LibraryError> for NodeError {
     fn from(error: LibraryError) -> Self {
         match error {
+            full if full.is_full() => Self::NoRoom(full.to_string()),
             LibraryError::NotFound => Self::NotFound("photo"),
+            LibraryError::Unanswered => Self::Conflict("waits-for-answer", error.to_string()),
             LibraryError::NoPicture => Self::NotFound("picture of this file"),
             LibraryError::TooLarge { .. } => Self::TooLarge(error.to_string()),
             LibraryError::Cut(_) => Self::Invalid("cut-short", error.to_string()),
             LibraryError::Unreadable(reason) => Self::Invalid("unreadable-photo", reason),
             other => Self::Internal(other.to_string()),
         }
+    }
+}
+
+impl From<NoRoom> for NodeError {
+    fn from(error: NoRoom) -> Self {
+        Self::NoRoom(error.to_string())
     }
 }
 

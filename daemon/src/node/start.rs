@@ -11,6 +11,7 @@ use super::{Node, Place};
 use crate::activity::Activity;
 use crate::clock::now_ms;
 use crate::data_dir::{DataDir, DataDirError};
+use crate::disk::Disk;
 use crate::events::{Events, EventsError};
 use crate::faces::{ActivePack, Faces, Profiles};
 use crate::ledger::Ledger;
@@ -38,6 +39,8 @@ pub struct NodeConfig {
     pub listen: Vec<Multiaddr>,
     /// Whether to look for nodes on the local network.
     pub mdns: bool,
+    /// Bytes to keep free on the disk of the data folder, if the owner said so.
+    pub keep_free: Option<u64>,
     /// New nickname, if given.
     pub nickname: Option<String>,
     /// New device name, if given.
@@ -107,6 +110,7 @@ impl Node {
         let events = tokio::task::spawn_blocking(move || Events::open(events, live_events, me));
         let events = events.await.map_err(|error| StartError::BrokenOff(error.to_string()))??;
         let Stored {
+            disk,
             vault,
             settings,
             background,
@@ -136,6 +140,7 @@ impl Node {
             started_at: now_ms(),
             tasks,
             live,
+            disk,
             vault,
             settings,
             background,
@@ -224,6 +229,7 @@ impl Names {
 
 /// The parts that only need the disk.
 struct Stored {
+    disk: Disk,
     vault: Vault,
     settings: SettingsRow,
     background: BackgroundRow,
@@ -279,6 +285,7 @@ impl Stored {
                 }
             })?;
         }
+        let disk = Disk::of(&dir.root, config.keep_free);
         let packs = Packs::open(dir.models.clone(), vault.clone())?;
         let (pack, model) = chosen_pack(&packs)?;
         let faces = Faces::open(&vault)?;
@@ -287,7 +294,7 @@ impl Stored {
         let people = People::open(vault.clone(), faces.clone(), embeddings(&pack.get()), seed)?;
         let stored = Self {
             activity: Activity::open(vault.clone(), live.clone())?,
-            library: Library::open(vault.clone(), sandbox, live.clone())?,
+            library: Library::open(vault.clone(), sandbox, live.clone(), disk.clone())?,
             faces,
             people,
             profile: Profiles::open(vault.clone(), pack.clone())?,
@@ -301,7 +308,9 @@ impl Stored {
             model,
             pack,
             vault,
+            disk,
         };
+        stored.people.set_aside(|| stored.library.trash_ids());
         stored.sweep()?;
         let place = Place {
             socket: dir.socket.clone(),
@@ -311,13 +320,10 @@ impl Stored {
         Ok((stored, place))
     }
 
-    /// Removes blobs that no row names: their writer was stopped between the blob and the catalog, so nobody was told that they are kept.
-    fn sweep(&self) -> Result<(), VaultError> {
-        let mut named: HashSet<BlobId> = HashSet::new();
-        for (_, asset) in self.library.all() {
-            named.extend(asset.blobs());
-        }
-        named.extend(self.deliveries.all().iter().filter_map(|(_, row)| row.rendition.as_ref().map(|made| made.blob)));
+    /// Erases blobs that no row names.
+    fn sweep(&self) -> Result<(), StartError> {
+        let deliveries = self.deliveries.all();
+        let renditions = deliveries.iter().filter_map(|(_, row)| row.rendition.as_ref().map(|made| made.blob));
         let mut arriving: HashSet<BlobId> = HashSet::new();
         for (key, row) in self.arrivals.all() {
             if let (ArrivalState::Accepted | ArrivalState::Stored(_), Ok(id)) = (&row.state, key.as_slice().try_into())
@@ -325,12 +331,10 @@ impl Stored {
                 arriving.insert(BlobId(id));
             }
         }
+        self.library.sweep(&renditions.chain(arriving.iter().copied()).collect())?;
         let blobs = self.vault.blobs();
-        for id in blobs.list()?.into_iter().filter(|id| !named.contains(id) && !arriving.contains(id)) {
-            blobs.remove(id)?;
-        }
-        for id in blobs.list_incoming()?.into_iter().filter(|id| !arriving.contains(id)) {
-            blobs.discard_incoming(id)?;
+        for id in blobs.list_incoming().map_err(VaultError::from)?.into_iter().filter(|id| !arriving.contains(id)) {
+            blobs.discard_incoming(id).map_err(VaultError::from)?;
         }
         Ok(())
     }

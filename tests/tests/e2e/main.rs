@@ -1,6 +1,7 @@
 //! End-to-end tests: real daemons in throwaway folders, over their own API.
 
 mod children;
+mod disk;
 mod enrol;
 mod guardians;
 mod import;
@@ -12,5 +13,6 @@ mod people;
 mod recovery;
 mod secrecy;
 mod sharing;
+mod trash;
 mod unfit_files;
 mod videos;

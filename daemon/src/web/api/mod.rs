@@ -12,6 +12,7 @@ mod quarantine;
 pub(super) mod session;
 mod status;
 mod timeline;
+mod trash;
 
 use axum::Json;
 use axum::extract::{DefaultBodyLimit, FromRef};
@@ -42,6 +43,7 @@ where
         .merge(profile::routes())
         .merge(people::routes())
         .merge(quarantine::routes())
+        .merge(trash::routes())
         .merge(event::routes())
         .merge(exchange::routes())
         .merge(live::routes())
