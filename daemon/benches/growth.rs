@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use inframe::data_dir::DataDir;
+use inframe::disk::Disk;
 use inframe::faces::{Faces, StoredFace, StoredFaces};
 use inframe::library::{FacesState, Library, NewAsset, Origin, Source};
 use inframe::live::Live;
@@ -86,6 +87,7 @@ async fn start(folder: &Path) -> Result<Node> {
         unlock: Unlock::KeyFile(KeyFile::at(folder.join("master.key"))),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse()?],
         mdns: false,
+        keep_free: None,
         nickname: None,
         device_name: None,
         program: PathBuf::from(env!("CARGO_BIN_EXE_inframe")),
@@ -98,7 +100,7 @@ fn fill(folder: &Path, pack: &str, from: usize, to: usize) -> Result<()> {
     let vault = Vault::open(&DataDir::open(folder.join("data"))?, &KeyFile::at(folder.join("master.key")))?;
     let program = PathBuf::from(env!("CARGO_BIN_EXE_inframe"));
     let sandbox = Sandbox::start(SandboxConfig::new(program));
-    let library = Library::open(vault.clone(), sandbox, Live::default())?;
+    let library = Library::open(vault.clone(), sandbox, Live::default(), Disk::of(folder, None))?;
     std::thread::scope(|scope| {
         let fillers: Vec<_> = (0..FILLERS)
             .map(|filler| {

@@ -36,6 +36,10 @@ pub struct RunFlags {
     /// Do not look for nodes on the local network
     #[arg(long, env = "INFRAME_NO_MDNS")]
     pub no_mdns: bool,
+    /// Space to keep free on the disk of the data folder, such as 5GB: imports and receiving wait below that [default: 1 GiB, or a twentieth of
+    /// a smaller disk]
+    #[arg(long, env = "INFRAME_KEEP_FREE", value_name = "SIZE", value_parser = size)]
+    pub keep_free: Option<u64>,
     /// The name that others see; kept from then on
     #[arg(long, env = "INFRAME_NICKNAME", value_name = "NAME")]
     pub nickname: Option<String>,
@@ -67,6 +71,8 @@ pub struct RunConfig {
     pub p2p_listen: Vec<Multiaddr>,
     /// Whether to look for nodes on the local network.
     pub mdns: bool,
+    /// Bytes to keep free on the disk of the data folder, if given.
+    pub keep_free: Option<u64>,
     /// New nickname, if given.
     pub nickname: Option<String>,
     /// New device name, if given.
@@ -116,12 +122,34 @@ impl RunFlags {
             hosts: self.hosts,
             p2p_listen: self.p2p,
             mdns: !self.no_mdns,
+            keep_free: self.keep_free,
             nickname: self.nickname,
             device_name: self.device_name,
             ready_json: self.ready_json,
             open: self.open,
         })
     }
+}
+
+/// A size in bytes as people write it: a number and B, kB, MB, GB or TB, or KiB, MiB, GiB or TiB.
+fn size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err("give a whole number and a unit, such as 500MB or 5GB".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "give a whole number and a unit, such as 500MB or 5GB".to_owned())?;
+    number.checked_mul(unit).ok_or_else(|| "that is more than any disk has".to_owned())
 }
 
 /// The data folder that was named, else `inframe` in the folder where the desktop keeps data of programs.
@@ -194,6 +222,15 @@ mod tests {
     fn without_a_home_the_error_says_what_to_give() {
         let error = resolve(&[], None).unwrap_err().to_string();
         assert!(error.contains("--data-dir") && error.contains("--key-file"));
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        let good = [("0", 0), ("12", 12), ("5GB", 5_000_000_000), ("5 gb", 5_000_000_000), ("2GiB", 2 << 30)];
+        good.iter().for_each(|(text, bytes)| assert_eq!(size(text), Ok(*bytes), "{text}"));
+        for bad in ["", "GB", "-1", "1.5GB", "5 gallons", "99999999999999TB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub mod config;
 
 pub mod data_dir;
 
+pub mod disk;
+
 pub mod tasks;
 
 pub mod live;

@@ -85,6 +85,28 @@ pub const MAX_KEY_FILE_BYTES: u64 = 4 * 1024;
 /// How long opening waits for a database lock that a just ended owner in this process still holds.
 pub const DATABASE_LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
+// ---- disk ----
+
+/// Kept free on the disk of the data folder, in bytes (1 GiB): the catalog's journal may grow to 256 MiB, its snapshot is written beside the old
+/// one, its database grows by as much, and thumbnails and faces of what is here already still come.
+pub const DISK_RESERVE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// On a small disk this part of it instead, one in so many: a memory card of 8 GB keeps 400 MB free, and its library is as much smaller.
+pub const DISK_RESERVE_PART: u64 = 20;
+
+/// A file that only takes up space, in bytes. Other programs may fill the disk to its last byte; then this file goes, so that there is room for
+/// the commits by which things are deleted: some hundred bytes for each photo.
+pub const DISK_BALLAST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How often somebody who waits for space looks whether it is there.
+pub const DISK_ROOM_CHECK: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether the disk is almost full, for the notice on the pages.
+pub const DISK_WATCH: Duration = Duration::from_secs(10);
+
+/// A file whose size is not known beforehand asks for so much room at a time, in bytes.
+pub const DISK_ROOM_STEP_BYTES: u64 = 16 * 1024 * 1024;
+
 // ---- people ----
 
 /// Longest name of a person, in characters: first and family names with room, and one line on the screen.
@@ -116,6 +138,21 @@ pub const QUESTIONS_PER_ANSWER: usize = 20;
 
 /// Pictures of faces kept in memory, in bytes: some thousand. They are never on disk in plain.
 pub const FACE_PICTURES_BYTES: usize = 16 * 1024 * 1024;
+
+// ---- trash ----
+
+/// How long what was deleted can be restored.
+pub const TRASH_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How much of a jump of the wall clock counts as time in the trash: a week of holidays with the machine off. A clock that is set years ahead
+/// costs what is in the trash a week and never all at once.
+pub const TRASH_JUMP_COUNTS: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Photos named in one request to the trash, and in one answer of it: a screen shows some hundred.
+pub const MAX_TRASH_PER_REQUEST: usize = 1000;
+
+/// Files of purged photos erased in one step, so that the status page shows how it goes on: each costs two waits for the disk.
+pub const FILES_ERASED_PER_STEP: usize = 100;
 
 // ---- tasks ----
 

@@ -35,6 +35,8 @@ pub enum What {
     Settings,
     /// People: who is in which photo, and their names.
     People,
+    /// The trash.
+    Trash,
 }
 
 impl What {
@@ -51,6 +53,7 @@ impl What {
             What::Activity => "activity",
             What::Settings => "settings",
             What::People => "people",
+            What::Trash => "trash",
         }
     }
 }

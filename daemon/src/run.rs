@@ -49,6 +49,7 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
         key_file: KeyFile::at(&config.key_file),
         listen: config.p2p_listen.clone(),
         mdns: config.mdns,
+        keep_free: config.keep_free,
         nickname: config.nickname.clone(),
         device_name: config.device_name.clone(),
         program: std::env::current_exe().context("cannot find the program's own file")?,

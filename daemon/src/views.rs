@@ -2,8 +2,10 @@
 //! Ids are lowercase hex strings, times are Unix milliseconds, boxes are fractions (0..1) of the upright image.
 
 mod people;
+mod trash;
 
 pub use people::*;
+pub use trash::*;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -42,6 +44,12 @@ pub struct StatusView {
     pub asset_count: u64,
     /// Plain bytes of all assets.
     pub asset_bytes: u64,
+    /// Assets in the trash.
+    pub trash_count: u64,
+    /// Plain bytes of what is in the trash.
+    pub trash_bytes: u64,
+    /// The disk of the data folder; absent when the system does not say.
+    pub disk: Option<DiskView>,
     /// Connected peers.
     pub peers_connected: u32,
     /// Approvals waiting for an answer.
@@ -70,6 +78,17 @@ pub struct StatusView {
     pub workers: Vec<WorkerView>,
     /// Revision of the timeline.
     pub timeline_rev: u64,
+}
+
+/// The disk of the data folder.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DiskView {
+    /// Free, in bytes.
+    pub free_bytes: u64,
+    /// Kept free, in bytes: imports and receiving wait while there is less.
+    pub reserve_bytes: u64,
+    /// Whether something waits for space, or would.
+    pub low: bool,
 }
 
 /// How far the photos are with the model pack in use.
@@ -231,6 +250,10 @@ pub struct ImportView {
     pub imported: u64,
     /// Exact duplicates skipped.
     pub duplicates: u64,
+    /// Files that were in the trash and are back in the library.
+    pub restored: u64,
+    /// What it waits for now, in words, such as space on the disk; it goes on by itself.
+    pub waits: Option<String>,
     /// Those of them that are kept but cannot be shown, at most the first 1,000.
     pub files: Vec<ImportFailureView>,
     /// Files that could not be imported, at most the first 1,000.
@@ -253,7 +276,7 @@ pub struct ImportFailureView {
 /// What became of one uploaded file.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct UploadView {
-    /// `imported`, `kept` (as a file that cannot be shown), `duplicate` or `refused`.
+    /// `imported`, `kept` (as a file that cannot be shown), `duplicate`, `restored` (from the trash) or `refused`.
     pub outcome: String,
     /// The asset, unless refused.
     pub asset: Option<String>,

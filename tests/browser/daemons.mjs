@@ -45,20 +45,20 @@ export class Daemon {
   #folder
   #log = []
 
-  /** Starts a daemon and waits until it serves. */
-  static async start(nickname) {
+  /** Starts a daemon, with `more` flags, and waits until it serves. */
+  static async start(nickname, more = []) {
     const daemon = new Daemon()
-    await daemon.#launch(nickname)
+    await daemon.#launch(nickname, more)
     return daemon
   }
 
-  async #launch(nickname) {
+  async #launch(nickname, more) {
     this.nickname = nickname
     this.#folder = mkdtempSync(join(tmpdir(), 'inframe-browser-'))
     this.socket = join(this.#folder, 'data/inframe.sock')
     const files = ['--data-dir', join(this.#folder, 'data'), '--key-file', join(this.#folder, 'master.key')]
     const network = ['--dashboard', '127.0.0.1:0', '--p2p', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
-    this.#child = spawn(binary(), ['run', ...files, ...network, '--nickname', nickname, '--ready-json'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = spawn(binary(), ['run', ...files, ...network, '--nickname', nickname, '--ready-json', ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
     createInterface({ input: this.#child.stderr }).on('line', (line) => this.#log.push(line))
     const lines = createInterface({ input: this.#child.stdout })
     this.ready = await new Promise((done, failed) => {

@@ -7,7 +7,7 @@ import { cut, drop, openBrowser, PHONE, Screen, SCREENSHOTS, steps } from './bro
 
 /** Head and shoulders of the woman at the right of the first sample. */
 const HER_SELFIE = { x: 1330, y: 90, width: 540, height: 560 }
-const SCREENS = ['/photos', '/events', '/approvals', '/transfers', '/profile', '/settings', '/activity']
+const SCREENS = ['/photos', '/events', '/approvals', '/transfers', '/profile', '/settings', '/activity', '/trash']
 
 let browser, holder, finder, theirs, hers, event
 

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::views::{
-    Activity, Approval, Asset, Backup, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Models,
-    Peer, People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Transfer,
-    Upload, Vault,
+    Activity, Approval, Asset, Backup, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink,
+    Models, Peer, People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock,
+    Transfer, Trash, TrashDone, Trashed, Upload, Vault,
 };
 
 /// A request that hangs is a bug; the slowest honest one (an upload on a loaded machine) stays far below.
@@ -235,6 +235,31 @@ impl Api {
 
     pub async fn asset(&self, id: &str) -> Result<Asset> {
         self.get(&format!("/assets/{id}")).await
+    }
+
+    pub async fn add_assets(&self, event: &str, assets: &[&str]) -> Result<Event> {
+        self.with(Method::POST, &format!("/events/{event}/assets"), &json!({ "assets": assets })).await
+    }
+
+    pub async fn move_to_trash(&self, id: &str) -> Result<Trashed> {
+        self.json(self.request(Method::DELETE, &format!("/assets/{id}"))).await
+    }
+
+    pub async fn trash(&self, before: Option<&str>, limit: usize) -> Result<Trash> {
+        let before = before.map(|mark| format!("&before={mark}")).unwrap_or_default();
+        self.get(&format!("/trash?limit={limit}{before}")).await
+    }
+
+    pub async fn restore(&self, assets: &[&str]) -> Result<TrashDone> {
+        self.with(Method::POST, "/trash/restore", &json!({ "assets": assets })).await
+    }
+
+    pub async fn purge(&self, assets: &[&str]) -> Result<TrashDone> {
+        self.with(Method::POST, "/trash/purge", &json!({ "assets": assets })).await
+    }
+
+    pub async fn empty_trash(&self) -> Result<TrashDone> {
+        self.json(self.request(Method::POST, "/trash/empty")).await
     }
 
     pub async fn original(&self, id: &str) -> Result<Vec<u8>> {

@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::api::Api;
+use crate::disk::SmallDisk;
 use crate::wait::{Seen, wait_until};
 
 /// A daemon is ready in well under a second; a machine that links and tests at once may need far longer.
@@ -49,6 +50,10 @@ pub struct Options {
     pub path: Option<PathBuf>,
     /// A file with the passphrase of the vault, once it has one.
     pub passphrase_file: Option<PathBuf>,
+    /// Space to keep free on the disk, as on the command line.
+    pub keep_free: Option<String>,
+    /// A disk of its own for the data folder, of this many MiB; see [`crate::disk`].
+    pub disk_mib: Option<u64>,
 }
 
 impl Options {
@@ -60,6 +65,8 @@ impl Options {
             mdns: false,
             path: None,
             passphrase_file: None,
+            keep_free: None,
+            disk_mib: None,
         }
     }
 }
@@ -67,6 +74,8 @@ impl Options {
 /// A running (or killed) daemon with its folder. Dropping it ends the process and removes the folder.
 pub struct Daemon {
     options: Options,
+    // Before the folder, so that it goes first.
+    _disk: Option<SmallDisk>,
     folder: TempDir,
     child: Option<Child>,
     ready: Ready,
@@ -88,9 +97,11 @@ impl Daemon {
     /// When the binary is missing or does not become ready.
     pub async fn start_with(options: Options) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("inframe-").tempdir()?;
+        let data = data_dir(folder.path());
+        let disk = options.disk_mib.map(|mib| SmallDisk::mount(&data, mib)).transpose()?;
         let (child, ready) = launch(folder.path(), &options).await?;
         let api = Api::on_socket(&data_dir(folder.path()).join("inframe.sock"))?;
-        Ok(Self { options, folder, child: Some(child), ready, api })
+        Ok(Self { options, _disk: disk, folder, child: Some(child), ready, api })
     }
 
     /// Its API.
@@ -171,6 +182,11 @@ impl Daemon {
     /// From the next start on, the vault is unlocked with the passphrase in this file.
     pub fn unlock_with(&mut self, passphrase_file: PathBuf) {
         self.options.passphrase_file = Some(passphrase_file);
+    }
+
+    /// From the next start on, this much space is kept free.
+    pub fn keep_free(&mut self, size: Option<&str>) {
+        self.options.keep_free = size.map(str::to_owned);
     }
 
     /// Its key file.
@@ -260,6 +276,9 @@ async fn launch(folder: &Path, options: &Options) -> Result<(Child, Ready)> {
     ]);
     if let Some(file) = &options.passphrase_file {
         command.arg("--passphrase-file").arg(file);
+    }
+    if let Some(size) = &options.keep_free {
+        command.arg("--keep-free").arg(size);
     }
     if !options.mdns {
         command.arg("--no-mdns");

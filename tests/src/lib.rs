@@ -3,6 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`daemon`] | start, kill, restart one `inframe` process; keep its log when a test fails |
+//! | [`disk`] | a small disk that can be filled |
 //! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
 //! | [`views`] | the answers, as far as a client of ours reads them |
 //! | [`wait`] | wait for a condition and say what was seen last |
@@ -18,6 +19,7 @@
 
 pub mod api;
 pub mod daemon;
+pub mod disk;
 pub mod files;
 pub mod films;
 pub mod heads;

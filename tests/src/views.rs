@@ -19,6 +19,8 @@ pub struct Status {
     pub addresses: Vec<String>,
     pub key_protection: String,
     pub asset_count: u64,
+    pub trash_count: u64,
+    pub disk: Option<Disk>,
     pub peers_connected: u32,
     pub approvals_waiting: u32,
     pub pack: String,
@@ -30,6 +32,13 @@ pub struct Status {
     pub background_paused: bool,
     pub sandbox_active: Vec<String>,
     pub sandbox_gaps: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Disk {
+    pub free_bytes: u64,
+    pub reserve_bytes: u64,
+    pub low: bool,
 }
 
 impl Status {
@@ -97,6 +106,8 @@ pub struct Import {
     pub total: u64,
     pub imported: u64,
     pub duplicates: u64,
+    pub restored: u64,
+    pub waits: Option<String>,
     pub files: Vec<ImportFailure>,
     pub failed: Vec<ImportFailure>,
 }
@@ -170,6 +181,29 @@ pub struct Asset {
     pub video: Option<Video>,
     pub origin: Origin,
     pub shared_with: Vec<SharedWith>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Trashed {
+    pub id: String,
+    pub file_name: String,
+    pub days_left: u32,
+    pub received: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Trash {
+    pub items: Vec<Trashed>,
+    pub next: Option<String>,
+    pub total: u64,
+    pub erasing: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TrashDone {
+    pub done: u64,
+    pub total: u64,
+    pub erasing: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

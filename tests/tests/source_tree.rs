@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 /// Modules of the daemon in the order in which they may use each other: each only those of earlier groups, or of its own group.
 const ORDER: &[&[&str]] = &[
     &["limits"],
-    &["views", "clock", "config", "data_dir", "tasks"],
+    &["views", "clock", "config", "data_dir", "disk", "tasks"],
     &["live"],
     &["vault"],
     &["settings", "ledger", "activity"],

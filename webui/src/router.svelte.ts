@@ -1,7 +1,7 @@
 // Real addresses without a framework: a path, a query, and the browser's own history.
 
 export interface Route {
-  name: 'photos' | 'photo' | 'people' | 'person' | 'who' | 'events' | 'event' | 'approvals' | 'transfers' | 'profile' | 'settings' | 'activity' | 'missing'
+  name: 'photos' | 'photo' | 'people' | 'person' | 'who' | 'events' | 'event' | 'approvals' | 'transfers' | 'profile' | 'settings' | 'activity' | 'trash' | 'missing'
   id: string
   query: URLSearchParams
 }
@@ -19,6 +19,7 @@ const PATTERNS: ReadonlyArray<[RegExp, Route['name']]> = [
   [/^\/profile$/, 'profile'],
   [/^\/settings$/, 'settings'],
   [/^\/activity$/, 'activity'],
+  [/^\/trash$/, 'trash'],
 ]
 
 export function parseRoute(path: string, search: string): Route {

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::backup::{BackupArgs, RestoreArgs};
 use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
+use super::trash::TrashCommand;
 use super::when::{end, start};
 use crate::config::RunFlags;
 
@@ -43,6 +44,9 @@ pub(super) enum Command {
     /// The people in your photos; what you call them never leaves this node
     #[command(subcommand)]
     People(PeopleCommand),
+    /// What was deleted in the last 30 days: restore it, or delete it for good
+    #[command(subcommand)]
+    Trash(TrashCommand),
     /// Ask the members of an event for photos of you
     #[command(subcommand)]
     FindMe(FindMeCommand),

@@ -81,7 +81,9 @@ pub(super) async fn run(client: &Client, args: BackupArgs, screen: &Screen) -> R
 
 fn lines(view: &BackupView) -> Vec<String> {
     let Some(folder) = &view.folder else {
-        return vec!["There is no backup. Name a folder on another disk: inframe backup --to FOLDER --every 24 --now".into()];
+        return vec![
+            "There is no backup. Name a folder on another disk: inframe backup --to FOLDER --every 24 --now".into(),
+        ];
     };
     let every = match view.every_hours {
         Some(hours) => format!("every {hours} h"),
@@ -129,8 +131,12 @@ fn say(lost: &usize, files: u64, size: u64, folder: &Path, screen: &Screen) {
     }
     println!("Brought back {files} files, {}, into {}.", bytes(size), folder.display());
     if *lost > 0 {
-        println!("{lost} files of the backup are damaged or missing; after the start, `inframe verify` names the photos.");
+        println!(
+            "{lost} files of the backup are damaged or missing; after the start, `inframe verify` names the photos."
+        );
     }
-    println!("Start it with: inframe run. Where there is no key file, unlock it in the dashboard or with: inframe unlock");
+    println!(
+        "Start it with: inframe run. Where there is no key file, unlock it in the dashboard or with: inframe unlock"
+    );
     println!("If the daemon that made the backup still runs, stop it: two with one identity confuse the others.");
 }

@@ -35,6 +35,7 @@ async fn import(client: &Client, screen: &Screen, path: &Path) -> Result<(Value,
         let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "its path is not UTF-8; rename it");
         return Err(CliError::File(path.to_owned(), error));
     };
+    let mut waits = None;
     let mut answer = client.post("/imports", &PathBody { path: text.to_owned() }).await?;
     loop {
         let view: ImportView = client.view(&answer)?;
@@ -42,7 +43,12 @@ async fn import(client: &Client, screen: &Screen, path: &Path) -> Result<(Value,
             screen.progress_over();
             return Ok((answer, view));
         }
-        let seen = view.imported + view.duplicates + view.failed.len() as u64;
+        let seen = view.imported + view.duplicates + view.restored + view.failed.len() as u64;
+        if view.waits.is_some() && view.waits != waits {
+            screen.progress_over();
+            screen.say(&format!("{} waits: {}", path.display(), view.waits.clone().unwrap_or_default()));
+        }
+        waits = view.waits.or(waits);
         screen.progress(&format!("{}: {seen} of {} files", path.display(), view.total));
         tokio::time::sleep(ASK_EVERY).await;
         answer = client.get(&format!("/imports/{}", segment(&view.id))).await?;
@@ -51,10 +57,11 @@ async fn import(client: &Client, screen: &Screen, path: &Path) -> Result<(Value,
 
 fn report(path: &Path, view: &ImportView) {
     println!(
-        "{}: {} imported, {} there already, {} failed",
+        "{}: {} imported, {} there already{}, {} failed",
         one_line(&path.display().to_string()),
         view.imported,
         view.duplicates,
+        if view.restored > 0 { format!(", {} restored from the trash", view.restored) } else { String::new() },
         view.failed.len()
     );
     for kept in &view.files {

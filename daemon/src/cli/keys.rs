@@ -263,7 +263,12 @@ impl Place {
 
 impl Known {
     /// The way to unlock now, never the one that is to be removed; asks for what is known by heart or on paper.
-    pub(super) fn ask(by: &By, there: &[SlotKind], removed: Option<SlotKind>, screen: &Screen) -> Result<Self, KeysError> {
+    pub(super) fn ask(
+        by: &By,
+        there: &[SlotKind],
+        removed: Option<SlotKind>,
+        screen: &Screen,
+    ) -> Result<Self, KeysError> {
         let likeliest = SlotKind::ALL.into_iter().find(|kind| there.contains(kind) && Some(*kind) != removed);
         let kind = match by.by.map(Kind::slot).or(likeliest) {
             Some(kind) => kind,

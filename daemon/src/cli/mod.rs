@@ -13,6 +13,7 @@ mod profile;
 mod ready;
 mod sharing;
 mod text;
+mod trash;
 mod upkeep;
 mod when;
 
@@ -133,6 +134,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::Pause => upkeep::pause(client, screen, true).await?,
         Command::Resume => upkeep::pause(client, screen, false).await?,
         Command::Quarantine { retry } => upkeep::quarantine(client, screen, retry).await?,
+        Command::Trash(command) => trash::run(client, screen, command).await?,
         Command::Open => sharing::open(client, screen).await?,
     }
     Ok(ExitCode::SUCCESS)

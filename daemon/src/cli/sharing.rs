@@ -5,7 +5,7 @@ use super::client::{CliError, Client, segment};
 use super::event::choose;
 use super::text::{Screen, bytes, one_line, short, table};
 use super::when::shown;
-use crate::views::{ActivityView, ApprovalView, DecisionBody, PeerView, StatusView, TransferView};
+use crate::views::{ActivityView, ApprovalView, DecisionBody, DiskView, PeerView, StatusView, TransferView};
 use crate::web::LaunchLinkView;
 
 pub(super) async fn approvals(client: &Client, screen: &Screen, command: ApprovalCommand) -> Result<(), CliError> {
@@ -67,6 +67,8 @@ fn status_lines(status: &StatusView) -> Vec<String> {
         format!("Reached at: {}", one_line(&status.addresses.join(" "))),
         format!("Up for: {} s", status.uptime_s),
         format!("Library: {} photos, {}", status.asset_count, bytes(status.asset_bytes)),
+        format!("Trash: {} photos, {}", status.trash_count, bytes(status.trash_bytes)),
+        format!("Disk: {}", disk_words(status.disk)),
         format!("Peers connected: {}", status.peers_connected),
         format!("Waiting for your decision: {}", status.approvals_waiting),
         format!("Your face: {}", if status.enrolled { "enrolled" } else { "not enrolled" }),
@@ -86,6 +88,12 @@ fn status_lines(status: &StatusView) -> Vec<String> {
     let rows: Vec<_> = status.workers.iter().map(row).collect();
     lines.extend(table(&["WORKER", "STATE", "WAITING", "DONE", "LAST ERROR"], &rows));
     lines
+}
+
+fn disk_words(disk: Option<DiskView>) -> String {
+    let Some(disk) = disk else { return "the system does not say what is free".to_owned() };
+    let words = format!("{} free, of which {} are kept free", bytes(disk.free_bytes), bytes(disk.reserve_bytes));
+    if disk.low { format!("ALMOST FULL: {words}; imports and receiving wait (inframe trash empty)") } else { words }
 }
 
 pub(super) async fn transfers(client: &Client, screen: &Screen, retry: Option<String>) -> Result<(), CliError> {

@@ -189,11 +189,22 @@ pub struct StoredAsset {
     pub doubtful: bool,
     /// Search for faces.
     pub faces: FacesState,
+    /// Since when it is in the trash, if it is.
+    pub trashed: Option<Trashed>,
+}
+
+/// When an asset went into the trash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trashed {
+    /// By the wall clock, Unix milliseconds: shown, and the order of the trash.
+    pub at: u64,
+    /// By the clock of the trash, in milliseconds: what its age is counted by.
+    pub counted_ms: u64,
 }
 
 impl Versioned for StoredAsset {
-    const VERSION: u8 = 2;
-    type Before = first::StoredAsset;
+    const VERSION: u8 = 3;
+    type Before = super::older::Second;
 }
 
 impl StoredAsset {
@@ -218,105 +229,5 @@ impl StoredAsset {
     pub fn local_day(&self) -> i32 {
         let local = self.moment().saturating_add(i64::from(self.offset_minutes.unwrap_or(0)) * 60_000);
         i32::try_from(local.div_euclid(86_400_000)).unwrap_or(if local < 0 { i32::MIN } else { i32::MAX })
-    }
-}
-
-/// The form of the first version: photos only.
-mod first {
-    use serde::{Deserialize, Serialize};
-
-    use super::{AssetKind, BlobId, ContentId, FacesState, Origin};
-
-    #[derive(Serialize, Deserialize)]
-    pub struct StoredAsset {
-        pub(super) content: ContentId,
-        pub(super) file_name: String,
-        pub(super) media_type: String,
-        pub(super) size_bytes: u64,
-        pub(super) width: u32,
-        pub(super) height: u32,
-        pub(super) taken_at: Option<i64>,
-        pub(super) offset_minutes: Option<i16>,
-        pub(super) imported_at: u64,
-        pub(super) camera: Option<String>,
-        pub(super) has_location: bool,
-        pub(super) mean_colour: u16,
-        pub(super) thumbhash: Vec<u8>,
-        pub(super) original: BlobId,
-        pub(super) grid: BlobId,
-        pub(super) preview: BlobId,
-        pub(super) origin: Origin,
-        pub(super) doubtful: bool,
-        pub(super) faces: FacesState,
-    }
-
-    crate::first_version!(StoredAsset);
-
-    impl From<StoredAsset> for super::StoredAsset {
-        fn from(old: StoredAsset) -> Self {
-            Self {
-                kind: AssetKind::Photo,
-                content: old.content,
-                file_name: old.file_name,
-                media_type: old.media_type,
-                size_bytes: old.size_bytes,
-                width: old.width,
-                height: old.height,
-                taken_at: old.taken_at,
-                offset_minutes: old.offset_minutes,
-                imported_at: old.imported_at,
-                camera: old.camera,
-                has_location: old.has_location,
-                mean_colour: old.mean_colour,
-                thumbhash: old.thumbhash,
-                original: old.original,
-                grid: Some(old.grid),
-                preview: Some(old.preview),
-                motion: None,
-                origin: old.origin,
-                doubtful: old.doubtful,
-                faces: old.faces,
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vault::catalog::Older as _;
-
-    #[test]
-    fn assets_of_the_first_version_are_photos_and_other_versions_are_refused() {
-        let blob = |n| BlobId([n; 16]);
-        let old = first::StoredAsset {
-            content: ContentId::of(b"x"),
-            file_name: "a.jpg".into(),
-            media_type: "image/jpeg".into(),
-            size_bytes: 1,
-            width: 4,
-            height: 3,
-            taken_at: Some(-5),
-            offset_minutes: None,
-            imported_at: 7,
-            camera: None,
-            has_location: true,
-            mean_colour: 9,
-            thumbhash: vec![1],
-            original: blob(1),
-            grid: blob(2),
-            preview: blob(3),
-            origin: Origin::Imported,
-            doubtful: false,
-            faces: FacesState::Waiting { strikes: 2 },
-        };
-        let bytes = postcard::to_allocvec(&old).unwrap();
-        let asset = StoredAsset::read(1, &bytes).unwrap().unwrap();
-        assert_eq!(asset.kind, AssetKind::Photo);
-        assert_eq!(asset.blobs().collect::<Vec<_>>(), [blob(1), blob(2), blob(3)]);
-        let again = postcard::to_allocvec(&asset).unwrap();
-        assert_eq!(StoredAsset::read(2, &again).unwrap().unwrap(), asset);
-        assert!(StoredAsset::read(2, &bytes).unwrap().is_err());
-        assert!(StoredAsset::read(3, &again).is_none() && StoredAsset::read(0, &bytes).is_none());
     }
 }

@@ -1,5 +1,8 @@
 //! Why the library could not do something.
 
+use std::io;
+
+use crate::disk::NoRoom;
 use crate::sandbox::SandboxError;
 use crate::vault::{BlobError, CatalogError, VaultError};
 
@@ -20,6 +23,9 @@ pub enum LibraryError {
     /// No such asset.
     #[error("no such photo")]
     NotFound,
+    /// A received photo that waits for the owner's word.
+    #[error("this photo waits for your answer under Approvals: say there whether it shows you")]
+    Unanswered,
     /// A file that cannot be shown.
     #[error("this file has no picture")]
     NoPicture,
@@ -32,6 +38,9 @@ pub enum LibraryError {
     /// The bytes stop before their end, or cannot be read.
     #[error("the file could not be read to its end: {0}")]
     Cut(std::io::Error),
+    /// The disk is almost full.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// The disk is full or fails.
     #[error("the file could not be stored: {0}")]
     Write(std::io::Error),
@@ -41,6 +50,25 @@ pub enum LibraryError {
     /// The daemon is ending.
     #[error("the daemon is ending")]
     Ending,
+}
+
+impl LibraryError {
+    /// Whether there was no space on the disk, so that it goes on once there is.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::NoRoom(_)
+            | Self::Vault(VaultError::Blob(BlobError::DiskFull { .. }) | VaultError::Catalog(CatalogError::DiskFull)) => {
+                true
+            }
+            Self::Write(error) => matches!(BlobError::of(error), Some(BlobError::DiskFull { .. })) || is_full(error),
+            _ => false,
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl From<BlobError> for LibraryError {

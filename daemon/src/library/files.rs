@@ -113,6 +113,7 @@ impl Library {
             origin,
             doubtful,
             faces,
+            trashed: None,
         };
         self.keep(id, asset, Batch::default())?;
         Ok(id)
@@ -211,7 +212,7 @@ impl Library {
     /// The photo whose moving part these bytes are.
     pub(super) fn photo_of(&self, film: &ContentId) -> Option<AssetId> {
         let has = |asset: &StoredAsset| asset.motion.as_ref().is_some_and(|motion| motion.content == *film);
-        self.index().assets.iter().find(|(_, asset)| has(asset)).map(|(id, _)| *id)
+        self.index().assets().find(|(_, asset)| has(asset)).map(|(id, _)| *id)
     }
 }
 

@@ -48,6 +48,8 @@ impl Imports {
             total: 0,
             imported: 0,
             duplicates: 0,
+            restored: 0,
+            waits: None,
             files: Vec::new(),
             failed: Vec::new(),
             started_at: now_ms(),
@@ -122,6 +124,19 @@ impl ImportRun {
         self.change(|run| run.duplicates += 1);
     }
 
+    /// A file was in the trash and is back.
+    pub fn restored(&self) {
+        self.change(|run| run.restored += 1);
+    }
+
+    /// It waits for something, or no longer.
+    pub fn waits(&self, reason: Option<String>) {
+        let now = self.imports.get(&self.id).and_then(|run| run.waits);
+        if now != reason {
+            self.change(|run| run.waits = reason);
+        }
+    }
+
     /// A file was left out.
     pub fn failed(&self, name: String, reason: String) {
         self.change(|run| {
@@ -136,6 +151,7 @@ impl Drop for ImportRun {
     fn drop(&mut self) {
         self.change(|run| {
             run.state = "done".into();
+            run.waits = None;
             run.finished_at = Some(now_ms());
         });
     }

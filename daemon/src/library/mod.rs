@@ -7,32 +7,39 @@ mod error;
 mod examine;
 mod files;
 mod imports;
+mod index;
+mod older;
 mod quarantine;
 mod stream;
 mod timeline;
+mod trash;
+mod trash_clock;
 mod videos;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use inframe_protocol::{ContentId, EventId};
 use tokio::sync::Notify;
 
-pub use asset::{AssetId, AssetKind, FacesState, Origin, PlayableState, StoredAsset, StoredMotion};
+pub use asset::{AssetId, AssetKind, FacesState, Origin, PlayableState, StoredAsset, StoredMotion, Trashed};
 pub use error::LibraryError;
 pub use files::Unshown;
 pub use imports::{ImportRun, Imports};
 pub use quarantine::{Quarantine, STRIKES, StoredStrike};
 pub use timeline::{BLOCK, Timeline, ending};
+pub use trash::InTrash;
 pub use videos::Look;
 
+use crate::disk::Disk;
 use crate::live::{Live, What};
 use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sandbox::{Inspection, Sandbox};
 use crate::vault::{Batch, BlobId, BlobKind, Kind, Vault};
-use timeline::Item;
+use index::Index;
+use trash_clock::TrashClock;
 
 /// Assets changed in one commit when all are changed.
 const ASSETS_PER_BATCH: usize = 500;
@@ -46,14 +53,16 @@ pub enum Added {
     File(AssetId, Unshown),
     /// The same bytes were there already.
     Duplicate(AssetId),
+    /// The same bytes were in the trash, and are back in the library.
+    Restored(AssetId),
 }
 
 impl Added {
-    /// The asset in either case.
+    /// The asset in any case.
     #[must_use]
     pub fn id(&self) -> AssetId {
         match self {
-            Added::New(id) | Added::File(id, _) | Added::Duplicate(id) => *id,
+            Added::New(id) | Added::File(id, _) | Added::Duplicate(id) | Added::Restored(id) => *id,
         }
     }
 }
@@ -87,6 +96,7 @@ pub struct NewAsset {
 /// The library; cheap to clone.
 #[derive(Clone)]
 pub struct Library {
+    disk: Disk,
     vault: Vault,
     live: Live,
     sandbox: Sandbox,
@@ -96,31 +106,10 @@ pub struct Library {
     freed: Arc<Notify>,
     /// Held while an asset is read, changed and written, so that no change undoes another.
     changing: Arc<Mutex<()>>,
-}
-
-#[derive(Default)]
-struct Index {
-    assets: HashMap<AssetId, Arc<StoredAsset>>,
-    by_content: HashMap<ContentId, AssetId>,
-    /// Contents being added now, so that the same bytes dropped twice at once become one asset.
-    in_flight: HashSet<ContentId>,
-    timeline: Timeline,
-    size_bytes: u64,
-}
-
-impl Index {
-    fn put(&mut self, id: AssetId, asset: StoredAsset) {
-        if !self.assets.contains_key(&id) {
-            self.size_bytes += asset.size_bytes;
-        }
-        self.by_content.insert(asset.content, id);
-        if asset.doubtful {
-            self.timeline.remove(id);
-        } else {
-            self.timeline.put(Item::of(id, &asset));
-        }
-        self.assets.insert(id, Arc::new(asset));
-    }
+    /// What the age of what is in the trash is counted by.
+    trash_clock: Arc<Mutex<TrashClock>>,
+    /// Blobs of what was purged whose keys are still to be overwritten; after a crash the next start finds them as unnamed.
+    to_erase: Arc<Mutex<Vec<BlobId>>>,
 }
 
 impl Library {
@@ -128,24 +117,17 @@ impl Library {
     ///
     /// # Errors
     /// When the vault cannot be read.
-    pub fn open(vault: Vault, sandbox: Sandbox, live: Live) -> Result<Self, LibraryError> {
-        let mut index = Index::default();
-        let mut items = Vec::new();
-        for (key, asset) in vault.catalog().scan_versioned::<StoredAsset>(Kind::Asset)? {
-            let Ok(key) = <[u8; 16]>::try_from(key.as_slice()) else { continue };
-            let id = AssetId(key);
-            if !asset.doubtful {
-                items.push(Item::of(id, &asset));
-            }
-            index.size_bytes += asset.size_bytes;
-            index.by_content.insert(asset.content, id);
-            index.assets.insert(id, Arc::new(asset));
-        }
-        index.timeline = Timeline::build(items);
+    pub fn open(vault: Vault, sandbox: Sandbox, live: Live, disk: Disk) -> Result<Self, LibraryError> {
+        let rows = vault.catalog().scan_versioned::<StoredAsset>(Kind::Asset)?;
+        let index =
+            Index::build(rows.into_iter().filter_map(|(key, asset)| Some((AssetId(key.try_into().ok()?), asset))));
         Ok(Self {
             quarantine: Quarantine::open(vault.clone())?,
+            trash_clock: Arc::new(Mutex::new(TrashClock::open(&vault)?)),
+            to_erase: Arc::default(),
             vault,
             live,
+            disk,
             sandbox,
             index: Arc::new(Mutex::new(index)),
             freed: Arc::default(),
@@ -160,7 +142,7 @@ impl Library {
     /// Adds the bytes of a file chosen by the owner; what cannot be shown is kept as a file. Durable when it returns.
     ///
     /// # Errors
-    /// [`LibraryError::Unreadable`] says what is wrong with the file; nothing of it is kept then.
+    /// [`LibraryError::Unreadable`] says what is wrong with the file, [`LibraryError::NoRoom`] what the disk lacks; nothing of it is kept then.
     pub async fn import(&self, file_name: &str, bytes: Bytes) -> Result<Added, LibraryError> {
         if bytes.len() > MAX_FILE_BYTES {
             return self.import_large(file_name, std::io::Cursor::new(bytes)).await;
@@ -171,8 +153,9 @@ impl Library {
         let content = ContentId::of(&bytes);
         let claim = match self.claim(content).await? {
             Ok(claim) => claim,
-            Err(id) => return Ok(Added::Duplicate(id)),
+            Err(known) => return Ok(known),
         };
+        self.disk.room_for(bytes.len() as u64)?;
         let looked = self.inspect(content, file_name, bytes.clone()).await?;
         let new = NewAsset {
             file_name: shown_name(file_name),
@@ -196,27 +179,43 @@ impl Library {
         added.map_err(|_| LibraryError::Ending)?
     }
 
-    /// The right to add a content that is not there, once nobody else is adding it; or the asset that has it, which is the owner's own from then on.
-    async fn claim(&self, content: ContentId) -> Result<Result<Claim<'_>, AssetId>, LibraryError> {
-        let (id, doubtful) = loop {
+    /// The right to add a content that is not there, once nobody else is adding it; or the asset that has it, which is the owner's own from then on
+    /// and out of the trash.
+    async fn claim(&self, content: ContentId) -> Result<Result<Claim<'_>, Added>, LibraryError> {
+        loop {
             let freed = self.freed.notified();
             tokio::pin!(freed);
             freed.as_mut().enable();
-            {
+            let known = {
                 let mut index = self.index();
-                if let Some(id) = index.by_content.get(&content).copied() {
-                    break (id, index.assets.get(&id).is_some_and(|asset| asset.doubtful));
+                match index.by_content(&content) {
+                    Some(id) => Some((id, index.is_trashed(id), index.get(id).is_some_and(|asset| asset.doubtful))),
+                    None if index.in_flight.insert(content) => return Ok(Ok(Claim { library: self, content })),
+                    None => None,
                 }
-                if index.in_flight.insert(content) {
-                    return Ok(Ok(Claim { library: self, content }));
+            };
+            match known {
+                Some((id, true, _)) => match self.restore_again(id).await {
+                    // Purged or restored at this very moment: looked at anew.
+                    Err(LibraryError::NotFound) => {}
+                    restored => return restored.map(Err),
+                },
+                Some((id, _, doubtful)) => {
+                    if doubtful {
+                        self.make_own(id).await?;
+                    }
+                    return Ok(Err(Added::Duplicate(id)));
                 }
+                None => freed.await,
             }
-            freed.await;
-        };
-        if doubtful {
-            self.make_own(id).await?;
         }
-        Ok(Err(id))
+    }
+
+    async fn restore_again(&self, id: AssetId) -> Result<Added, LibraryError> {
+        let library = self.clone();
+        let restored = tokio::task::spawn_blocking(move || library.restore(&[id])).await;
+        let restored = restored.map_err(|_| LibraryError::Ending)??;
+        if restored.is_empty() { Err(LibraryError::NotFound) } else { Ok(Added::Restored(id)) }
     }
 
     /// The owner imports what somebody had sent and what still waited for a word: that is the word.
@@ -273,6 +272,7 @@ impl Library {
             origin,
             doubtful,
             faces: FacesState::Waiting { strikes: 0 },
+            trashed: None,
         };
         self.keep(id, asset, Batch::default())?;
         Ok(id)
@@ -303,85 +303,90 @@ impl Library {
         self.keep(id, asset, more)
     }
 
-    /// Deletes an asset, its faces and its blobs; blocking.
+    /// As [`Library::change`]; whether the asset was still there. For work that took a while: what was deleted meanwhile is no failure.
     ///
     /// # Errors
-    /// When there is no such asset or the vault fails.
-    pub fn delete(&self, id: AssetId) -> Result<(), LibraryError> {
-        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let asset = self.get(id).ok_or(LibraryError::NotFound)?;
-        let mut batch = Batch::default();
-        batch.remove(Kind::Asset, id.0);
-        batch.remove(Kind::Face, id.0);
-        self.vault.catalog().commit(batch)?;
-        {
-            let mut index = self.index();
-            index.assets.remove(&id);
-            index.by_content.remove(&asset.content);
-            index.timeline.remove(id);
-            index.size_bytes = index.size_bytes.saturating_sub(asset.size_bytes);
+    /// When the vault fails.
+    pub fn change_if_there(
+        &self,
+        id: AssetId,
+        more: Batch,
+        change: impl FnOnce(&mut StoredAsset),
+    ) -> Result<bool, LibraryError> {
+        match self.change(id, more, change) {
+            Err(LibraryError::NotFound) => Ok(false),
+            changed => changed.map(|()| true),
         }
-        for blob in asset.blobs() {
-            self.vault.blobs().remove(blob)?;
-        }
-        self.tell_new(id);
-        Ok(())
     }
 
-    /// Has every asset searched for faces anew, after face data was erased; blocking, durable when it returns.
+    /// Has every asset searched for faces anew, after face data was erased, those in the trash as well; blocking, durable when it returns.
     ///
     /// # Errors
     /// When the vault fails; those before are changed then.
     pub fn forget_faces(&self) -> Result<(), LibraryError> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        for some in self.all().chunks(ASSETS_PER_BATCH) {
+        let every = self.index().every();
+        for some in every.chunks(ASSETS_PER_BATCH) {
             let mut batch = Batch::default();
-            let mut changed = Vec::with_capacity(some.len());
-            for (id, asset) in some {
-                let mut asset = StoredAsset::clone(asset);
-                asset.faces = FacesState::Waiting { strikes: 0 };
-                batch.put_versioned(Kind::Asset, id.0, &asset)?;
+            for (id, _) in some {
                 batch.remove(Kind::Face, id.0);
-                changed.push((*id, asset));
             }
-            self.vault.catalog().commit(batch)?;
-            let mut index = self.index();
-            for (id, asset) in changed {
-                index.put(id, asset);
-            }
+            self.write_all(some, batch, |asset| asset.faces = FacesState::Waiting { strikes: 0 })?;
         }
         self.live.tell(What::Timeline, None);
         Ok(())
     }
 
-    /// One asset.
-    #[must_use]
-    pub fn get(&self, id: AssetId) -> Option<Arc<StoredAsset>> {
-        self.index().assets.get(&id).cloned()
+    /// Changes these assets in one commit, with `more`. The caller holds `changing`.
+    fn write_all(
+        &self,
+        assets: &[(AssetId, Arc<StoredAsset>)],
+        mut more: Batch,
+        change: impl Fn(&mut StoredAsset),
+    ) -> Result<(), LibraryError> {
+        let mut changed = Vec::with_capacity(assets.len());
+        for (id, asset) in assets {
+            let mut asset = StoredAsset::clone(asset);
+            change(&mut asset);
+            more.put_versioned(Kind::Asset, id.0, &asset)?;
+            changed.push((*id, asset));
+        }
+        self.vault.catalog().commit(more)?;
+        let mut index = self.index();
+        for (id, asset) in changed {
+            index.put(id, asset);
+        }
+        Ok(())
     }
 
-    /// The asset with these plain bytes.
+    /// One asset. What is in the trash is not found here, nor by anything else that does not say so.
+    #[must_use]
+    pub fn get(&self, id: AssetId) -> Option<Arc<StoredAsset>> {
+        self.index().get(id)
+    }
+
+    /// The asset with these plain bytes, be it in the trash.
     #[must_use]
     pub fn by_content(&self, content: &ContentId) -> Option<AssetId> {
-        self.index().by_content.get(content).copied()
+        self.index().by_content(content)
     }
 
     /// Every asset, in no order.
     #[must_use]
     pub fn all(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
-        self.index().assets.iter().map(|(id, asset)| (*id, asset.clone())).collect()
+        self.index().assets().map(|(id, asset)| (*id, asset.clone())).collect()
     }
 
     /// Shows every asset to `see`, in no order, while nothing else may read or change the library: for counting.
     pub fn for_each(&self, mut see: impl FnMut(&StoredAsset)) {
-        self.index().assets.values().for_each(|asset| see(asset));
+        self.index().assets().for_each(|(_, asset)| see(asset));
     }
 
     /// Those that `wanted` says yes to, in no order.
     #[must_use]
     pub fn select(&self, wanted: impl Fn(&StoredAsset) -> bool) -> Vec<(AssetId, Arc<StoredAsset>)> {
         let index = self.index();
-        index.assets.iter().filter(|(_, asset)| wanted(asset)).map(|(id, asset)| (*id, asset.clone())).collect()
+        index.assets().filter(|(_, asset)| wanted(asset)).map(|(id, asset)| (*id, asset.clone())).collect()
     }
 
     /// Up to `most` of the photos that wait for a look with a model pack, the newest first, and how many more there are.
@@ -392,7 +397,7 @@ impl Library {
         let mut count = 0;
         // The oldest of those kept so far is on top, to be pushed out by a newer one.
         let mut newest = BinaryHeap::with_capacity(most + 1);
-        for (id, asset) in index.assets.iter().filter(|(_, asset)| waits(asset)) {
+        for (id, asset) in index.assets().filter(|(_, asset)| waits(asset)) {
             count += 1;
             newest.push((Reverse(asset.imported_at), *id));
             if newest.len() > most {
@@ -408,19 +413,19 @@ impl Library {
     pub fn received_in(&self, event: &EventId) -> Vec<AssetId> {
         let index = self.index();
         let mine = |asset: &StoredAsset| matches!(&asset.origin, Origin::Received { event: e, .. } if e == event);
-        index.assets.iter().filter(|(_, asset)| !asset.doubtful && mine(asset)).map(|(id, _)| *id).collect()
+        index.assets().filter(|(_, asset)| !asset.doubtful && mine(asset)).map(|(id, _)| *id).collect()
     }
 
     /// Number of assets and their plain bytes.
     #[must_use]
     pub fn totals(&self) -> (u64, u64) {
         let index = self.index();
-        (index.assets.len() as u64, index.size_bytes)
+        index.totals()
     }
 
     /// Runs `read` over the timeline.
     pub fn timeline<T>(&self, read: impl FnOnce(&Timeline) -> T) -> T {
-        read(&self.index().timeline)
+        read(self.index().timeline())
     }
 
     /// Decrypts a whole original; blocking.
@@ -432,12 +437,12 @@ impl Library {
         Ok(Bytes::from(self.vault.blobs().read(asset.original)?.to_vec()))
     }
 
-    /// Decrypts a picture; blocking.
+    /// Decrypts a picture for the owner's eyes, also of what is in the trash; blocking.
     ///
     /// # Errors
     /// When there is no such asset, it has no picture or its blob is damaged.
     pub fn read_picture(&self, id: AssetId, preview: bool) -> Result<Bytes, LibraryError> {
-        let asset = self.get(id).ok_or(LibraryError::NotFound)?;
+        let asset = self.get(id).or_else(|| self.in_trash(id)).ok_or(LibraryError::NotFound)?;
         let blob = if preview { asset.preview } else { asset.grid }.ok_or(LibraryError::NoPicture)?;
         Ok(Bytes::from(self.vault.blobs().read(blob)?.to_vec()))
     }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write as _};
 use inframe_protocol::ContentId;
 
 use super::{Added, AssetId, Library, LibraryError, NewAsset, Origin, Source, meta, shown_name};
+use crate::limits::DISK_ROOM_STEP_BYTES;
 use crate::vault::{BlobError, BlobKind, BlobWriter};
 
 /// Bytes copied at once from a file or an upload into the vault.
@@ -26,7 +27,7 @@ impl Library {
         let claim = match self.claim(content).await? {
             Ok(claim) => claim,
             // The writer goes, and with it what it wrote.
-            Err(known) => return Ok(Added::Duplicate(known)),
+            Err(known) => return Ok(known),
         };
         if let Some(photo) = self.photo_of(&content) {
             return Ok(Added::Duplicate(photo));
@@ -48,7 +49,13 @@ impl Library {
         let mut writer = self.vault.blobs().writer(BlobKind::Original, note)?;
         let mut hasher = blake3::Hasher::new();
         let mut piece = zeroize::Zeroizing::new(vec![0; COPIED_BYTES]);
+        let mut asked = 0;
         loop {
+            // Nobody says how long it is: space is asked for step by step.
+            if writer.written() >= asked {
+                self.disk.room_for(DISK_ROOM_STEP_BYTES)?;
+                asked += DISK_ROOM_STEP_BYTES;
+            }
             let read = match bytes.read(&mut piece) {
                 Ok(0) => break,
                 Ok(read) => read,

@@ -26,7 +26,8 @@ impl TestNode {
 
     /// Starts a node with this seed at this address.
     pub(crate) async fn start_at(seed: u8, address: &str) -> Self {
-        let config = NetworkConfig { seed: Secret32::new([seed; 32]), listen: vec![address.parse().unwrap()], mdns: false };
+        let config =
+            NetworkConfig { seed: Secret32::new([seed; 32]), listen: vec![address.parse().unwrap()], mdns: false };
         let (network, events, task) = Network::start(&config).unwrap();
         let task = tokio::spawn(task);
         assert!(!network.listening().await.is_empty());

@@ -40,7 +40,10 @@ impl Node {
     /// When the folder cannot hold a backup of this vault.
     pub async fn change_backup(&self, patch: BackupPatch) -> Answer<BackupView> {
         if patch.every_hours.is_some_and(|hours| hours > MOST_HOURS) {
-            return Err(NodeError::Invalid("bad-hours", format!("give at most {MOST_HOURS} hours, a month; 0 is only by hand")));
+            return Err(NodeError::Invalid(
+                "bad-hours",
+                format!("give at most {MOST_HOURS} hours, a month; 0 is only by hand"),
+            ));
         }
         let folder = match patch.folder {
             Some(folder) if folder.is_empty() => Some(None),

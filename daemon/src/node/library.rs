@@ -17,10 +17,10 @@ use crate::sharing::ledgers::{ApprovalState, DeliveryState};
 use crate::tasks::Stage;
 use crate::video::VideoFormat;
 use crate::views::{
-    AssetView, FaceView, FileView, ImportView, MotionView, OriginView, SettingsPatch, SettingsView, SharedWithView,
-    StatusView, TimelineBlockView, UploadView, WatchedFolderView,
+    AssetView, DiskView, FaceView, FileView, ImportView, MotionView, OriginView, SettingsPatch, SettingsView,
+    SharedWithView, StatusView, TimelineBlockView, UploadView, WatchedFolderView,
 };
-use crate::workers::{Core, Job, import};
+use crate::workers::{Core, Job, import, trash};
 
 pub(super) fn asset_id(text: &str) -> Answer<AssetId> {
     text.parse().map_err(|()| NodeError::NotFound("photo"))
@@ -40,6 +40,7 @@ impl Node {
         let key_protection = self.protection().await;
         let settings = core.settings.get();
         let (asset_count, asset_bytes) = core.library.totals();
+        let (trash_count, trash_bytes) = core.library.trash_totals();
         let sandbox = core.sandbox.status();
         let waiting = core.approvals.all().iter().filter(|(_, row)| row.state == ApprovalState::Waiting).count();
         let announcing = core.events.ids().iter().filter(|event| !core.events.announcing(event).is_empty()).count();
@@ -52,6 +53,13 @@ impl Node {
             uptime_s: now_ms().saturating_sub(core.started_at) / 1000,
             asset_count,
             asset_bytes,
+            trash_count,
+            trash_bytes,
+            disk: core.disk.space().map(|space| DiskView {
+                free_bytes: space.free_bytes,
+                reserve_bytes: space.reserve_bytes,
+                low: core.disk.is_low(),
+            }),
             peers_connected: count(core.network.peers().borrow().len()),
             approvals_waiting: count(waiting),
             pack: core.pack().id.clone(),
@@ -197,6 +205,7 @@ impl Node {
     /// When the path cannot be read.
     pub async fn import_path(&self, path: String) -> Answer<ImportView> {
         let path = self.own_path(path).await?;
+        self.core.disk.room_for(0)?;
         let run = self.core.imports.begin(path.display().to_string())?;
         let id = run.id().to_owned();
         self.core.tasks.spawn(Stage::Work, "import", import::import_path(self.core.clone(), path, run));
@@ -227,7 +236,7 @@ impl Node {
         match self.core.library.import(&file_name, bytes).await {
             Ok(added) => {
                 self.core.board.ring(Job::Faces);
-                Ok(uploaded(added))
+                Ok(self.uploaded(added).await)
             }
             Err(error @ LibraryError::Unreadable(_)) => {
                 Ok(UploadView { outcome: "refused".into(), asset: None, reason: Some(error.to_string()) })
@@ -245,7 +254,7 @@ impl Node {
         file_name: String,
         bytes: impl std::io::Read + Send + 'static,
     ) -> Answer<UploadView> {
-        Ok(uploaded(self.core.library.import_large(&file_name, bytes).await?))
+        Ok(self.uploaded(self.core.library.import_large(&file_name, bytes).await?).await)
     }
 
     /// Takes in an uploaded video as its bytes come; durable when it returns.
@@ -260,7 +269,14 @@ impl Node {
     ) -> Answer<UploadView> {
         let added = self.core.library.import_video(&file_name, format, bytes).await?;
         self.core.board.ring(Job::Videos);
-        Ok(uploaded(added))
+        Ok(self.uploaded(added).await)
+    }
+
+    async fn uploaded(&self, added: Added) -> UploadView {
+        if let Added::Restored(id) = added {
+            trash::restored_one(&self.core, id).await;
+        }
+        uploaded(added)
     }
 
     /// The timeline's skeleton with its revision.
@@ -412,6 +428,7 @@ fn uploaded(added: Added) -> UploadView {
         Added::New(_) => ("imported", None),
         Added::File(_, why) => ("kept", Some(why.reason)),
         Added::Duplicate(_) => ("duplicate", None),
+        Added::Restored(_) => ("restored", None),
     };
     UploadView { outcome: outcome.into(), asset, reason }
 }

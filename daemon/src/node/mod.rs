@@ -10,6 +10,7 @@
 //! | `people` | who is in which photo, names, corrections |
 //! | `events` | events, invites, members, find-mes |
 //! | `quarantine` | files over which decoders stopped, and another try |
+//! | `trash` | moving into the trash, restoring, deleting for good |
 //! | `sharing` | approvals, transfers, peers, activity |
 
 mod backup;
@@ -24,6 +25,7 @@ mod protection;
 mod quarantine;
 mod sharing;
 mod start;
+mod trash;
 
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ use tokio::sync::broadcast;
 pub use start::{NodeConfig, Remains, StartError};
 
 use crate::data_dir::DataDir;
+use crate::disk::NoRoom;
 use crate::events::EventsError;
 use crate::faces::ProfileError;
 use crate::faces::challenge::ChallengeError;
@@ -77,6 +80,9 @@ pub enum NodeError {
     /// Too often or too fast, with what to do in words.
     #[error("{0}")]
     TooOften(String),
+    /// The disk is almost full, with what is free and what is needed in words.
+    #[error("{0}")]
+    NoRoom(String),
     /// Something failed inside; the text says what to do.
     #[error("{0}")]
     Internal(String),
@@ -115,13 +121,21 @@ impl From<getrandom::Error> for NodeError {
 impl From<LibraryError> for NodeError {
     fn from(error: LibraryError) -> Self {
         match error {
+            full if full.is_full() => Self::NoRoom(full.to_string()),
             LibraryError::NotFound => Self::NotFound("photo"),
+            LibraryError::Unanswered => Self::Conflict("waits-for-answer", error.to_string()),
             LibraryError::NoPicture => Self::NotFound("picture of this file"),
             LibraryError::TooLarge { .. } => Self::TooLarge(error.to_string()),
             LibraryError::Cut(_) => Self::Invalid("cut-short", error.to_string()),
             LibraryError::Unreadable(reason) => Self::Invalid("unreadable-photo", reason),
             other => Self::Internal(other.to_string()),
         }
+    }
+}
+
+impl From<NoRoom> for NodeError {
+    fn from(error: NoRoom) -> Self {
+        Self::NoRoom(error.to_string())
     }
 }
 

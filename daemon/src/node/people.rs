@@ -91,7 +91,9 @@ impl Node {
                 let shown = |one: &Summary| {
                     one.person.name.is_some() || one.person.hidden || Some(one.id) == me || one.photos >= SHOWN_FROM
                 };
-                let mut people: Vec<Summary> = grouping.people().into_iter().filter(shown).collect();
+                // Whoever is only in photos that lie in the trash comes back with them.
+                let everybody = grouping.people().into_iter().filter(|one| one.photos > 0);
+                let mut people: Vec<Summary> = everybody.filter(shown).collect();
                 people.sort_by_key(|one| (Reverse(one.photos), one.id));
                 PeopleView {
                     consented,
@@ -209,6 +211,8 @@ impl Node {
         let face = FaceRef { asset: asset_id(&asset)?, index: face };
         let person = body.person.as_deref().map(person_id).transpose()?;
         let name = body.name.as_deref().map(clean).filter(|name| !name.is_empty());
+        // What lies in the trash keeps its faces, but is not there for anybody.
+        self.core.library.get(face.asset).ok_or(NodeError::NotFound("photo"))?;
         if person.is_none() && name.is_none() {
             return Err(NodeError::Invalid("no-name", "say who it is: a person or a name".into()));
         }

@@ -26,7 +26,7 @@ impl Node {
                 file_name: row.file_name.clone(),
                 size_bytes: row.size_bytes,
                 // One that was deleted meanwhile is of no interest.
-                asset: library.by_content(&row.content)?.to_string(),
+                asset: library.by_content(&row.content).filter(|id| library.get(*id).is_some())?.to_string(),
                 reason: row.reason.clone(),
                 at: row.at,
             })

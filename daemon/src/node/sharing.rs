@@ -277,9 +277,11 @@ fn settle_doubtful(core: &Arc<Core>, key: &ApprovalId, row: &StoredApproval, sta
         if state == ApprovalState::Allowed {
             core.library.change(row.asset, crate::vault::Batch::default(), |asset| asset.doubtful = false)?;
         } else {
+            // Past the trash: "it is not me" means that a photo of somebody else does not stay here.
             core.library.delete(row.asset)?;
             core.faces.forget(row.asset);
             core.board.ring(Job::People);
+            core.board.ring(Job::Trash);
         }
     }
     answer(core, key, state)

@@ -11,6 +11,7 @@ use super::{Node, Place};
 use crate::activity::{Activity, ActivityKind};
 use crate::clock::now_ms;
 use crate::data_dir::DataDir;
+use crate::disk::Disk;
 use crate::events::{Events, EventsError};
 use crate::faces::{ActivePack, Faces, Profiles};
 use crate::ledger::Ledger;
@@ -36,6 +37,8 @@ pub struct NodeConfig {
     pub listen: Vec<Multiaddr>,
     /// Whether to look for nodes on the local network.
     pub mdns: bool,
+    /// Bytes to keep free on the disk of the data folder, if the owner said so.
+    pub keep_free: Option<u64>,
     /// New nickname, if given.
     pub nickname: Option<String>,
     /// New device name, if given.
@@ -96,8 +99,9 @@ impl Node {
         let sandbox = Sandbox::start(sandbox_config);
         let place = Place { dir: dir.clone(), key_file: config.key_file.clone(), unlocked_by };
         let stored = {
-            let (live, sandbox) = (live.clone(), sandbox.clone());
-            let opened = tokio::task::spawn_blocking(move || Stored::open(&dir, keys, names, &live, sandbox));
+            let (live, sandbox, keep_free) = (live.clone(), sandbox.clone(), config.keep_free);
+            let opened =
+                tokio::task::spawn_blocking(move || Stored::open(&dir, keys, keep_free, names, &live, sandbox));
             opened.await.map_err(|error| StartError::BrokenOff(error.to_string()))??
         };
         let seed = stored.vault.subkey(Subkey::Identity);
@@ -109,6 +113,7 @@ impl Node {
         let events = tokio::task::spawn_blocking(move || Events::open(events, live_events, me));
         let events = events.await.map_err(|error| StartError::BrokenOff(error.to_string()))??;
         let Stored {
+            disk,
             vault,
             settings,
             background,
@@ -139,6 +144,7 @@ impl Node {
             started_at: now_ms(),
             tasks,
             live,
+            disk,
             vault,
             settings,
             background,
@@ -252,6 +258,7 @@ impl Names {
 
 /// The parts that only need the disk.
 struct Stored {
+    disk: Disk,
     vault: Vault,
     settings: SettingsRow,
     background: BackgroundRow,
@@ -272,7 +279,14 @@ struct Stored {
 }
 
 impl Stored {
-    fn open(dir: &DataDir, keys: Keys, names: Names, live: &Live, sandbox: Sandbox) -> Result<Self, StartError> {
+    fn open(
+        dir: &DataDir,
+        keys: Keys,
+        keep_free: Option<u64>,
+        names: Names,
+        live: &Live,
+        sandbox: Sandbox,
+    ) -> Result<Self, StartError> {
         let vault = Vault::with(dir, keys)?;
         let generated = generated_nickname().map_err(|_| StartError::Random)?;
         let first = || Settings { nickname: generated, device_name: host_name(), watched_folders: Vec::new() };
@@ -287,6 +301,7 @@ impl Stored {
                 }
             })?;
         }
+        let disk = Disk::of(&dir.root, keep_free);
         let packs = Packs::open(dir.models.clone(), vault.clone())?;
         let (pack, model) = chosen_pack(&packs)?;
         let faces = Faces::open(&vault)?;
@@ -295,7 +310,7 @@ impl Stored {
         let people = People::open(vault.clone(), faces.clone(), embeddings(&pack.get()), seed)?;
         let stored = Self {
             activity: Activity::open(vault.clone(), live.clone())?,
-            library: Library::open(vault.clone(), sandbox, live.clone())?,
+            library: Library::open(vault.clone(), sandbox, live.clone(), disk.clone())?,
             faces,
             people,
             profile: Profiles::open(vault.clone(), pack.clone())?,
@@ -310,18 +325,17 @@ impl Stored {
             model,
             pack,
             vault,
+            disk,
         };
+        stored.people.set_aside(|| stored.library.trash_ids());
         stored.sweep()?;
         Ok(stored)
     }
 
-    /// Removes blobs that no row names: their writer was stopped between the blob and the catalog, so nobody was told that they are kept.
-    fn sweep(&self) -> Result<(), VaultError> {
-        let mut named: HashSet<BlobId> = HashSet::new();
-        for (_, asset) in self.library.all() {
-            named.extend(asset.blobs());
-        }
-        named.extend(self.deliveries.all().iter().filter_map(|(_, row)| row.rendition.as_ref().map(|made| made.blob)));
+    /// Erases blobs that no row names.
+    fn sweep(&self) -> Result<(), StartError> {
+        let deliveries = self.deliveries.all();
+        let renditions = deliveries.iter().filter_map(|(_, row)| row.rendition.as_ref().map(|made| made.blob));
         let mut arriving: HashSet<BlobId> = HashSet::new();
         for (key, row) in self.arrivals.all() {
             if let (ArrivalState::Accepted | ArrivalState::Stored(_), Ok(id)) = (&row.state, key.as_slice().try_into())
@@ -329,12 +343,10 @@ impl Stored {
                 arriving.insert(BlobId(id));
             }
         }
+        self.library.sweep(&renditions.chain(arriving.iter().copied()).collect())?;
         let blobs = self.vault.blobs();
-        for id in blobs.list()?.into_iter().filter(|id| !named.contains(id) && !arriving.contains(id)) {
-            blobs.remove(id)?;
-        }
-        for id in blobs.list_incoming()?.into_iter().filter(|id| !arriving.contains(id)) {
-            blobs.discard_incoming(id)?;
+        for id in blobs.list_incoming().map_err(VaultError::from)?.into_iter().filter(|id| !arriving.contains(id)) {
+            blobs.discard_incoming(id).map_err(VaultError::from)?;
         }
         Ok(())
     }

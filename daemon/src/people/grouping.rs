@@ -1,6 +1,6 @@
 //! All photos, looks and people in memory, and the few ways to change them. Every change is noted for the catalog and for undoing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use inframe_models::Neighbours;
@@ -69,6 +69,8 @@ pub struct Grouping {
     pub(super) index: Neighbours,
     pub(super) slots: Vec<Option<FaceRef>>,
     pub(super) free: Vec<u32>,
+    /// Photos in the trash: they keep their places, so that they come back as they were, but neither count nor are asked about.
+    pub(super) aside: HashSet<AssetId>,
     pub(super) changes: Changes,
     /// Looks that lost a face; dropped at the end of a step if they are empty.
     pub(super) touched: BTreeSet<LookId>,
@@ -92,6 +94,7 @@ impl Grouping {
             index: Neighbours::new(dimensions),
             slots: Vec::new(),
             free: Vec::new(),
+            aside: HashSet::new(),
             changes: Changes::default(),
             touched: BTreeSet::new(),
             seed,
@@ -159,8 +162,22 @@ impl Grouping {
     #[must_use]
     pub fn summary(&self, id: PersonId) -> Option<Summary> {
         let looks = self.looks_of.get(&id).into_iter().flatten();
-        let photos = looks.filter_map(|look| self.looks.get(look)).map(|look| look.members.len()).sum();
+        let photos = looks.filter_map(|look| self.looks.get(look)).map(|look| self.seen(look)).sum();
         Some(Summary { id, person: self.persons.get(&id)?.clone(), photos })
+    }
+
+    /// How many photos of a look are not in the trash.
+    fn seen(&self, look: &Look) -> usize {
+        if self.aside.is_empty() {
+            return look.members.len();
+        }
+        look.members.iter().filter(|face| !self.is_aside(**face)).count()
+    }
+
+    /// Whether a face is in a photo that lies in the trash.
+    #[must_use]
+    pub fn is_aside(&self, face: FaceRef) -> bool {
+        self.aside.contains(&face.asset)
     }
 
     /// Everybody, in no order that means anything.

@@ -1,6 +1,6 @@
 //! The people of a library behind one lock: every change is durable before it is seen (D1).
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::changes::{Changes, Rows};
@@ -71,8 +71,9 @@ impl People {
     /// When the vault cannot be read.
     pub fn change_pack(&self, by: Embeddings) -> Result<(), VaultError> {
         let mut held = self.held();
-        let seed = held.grouping.next_seed();
+        let (seed, aside) = (held.grouping.next_seed(), std::mem::take(&mut held.grouping.aside));
         *held = read(&self.vault, by, seed)?;
+        held.grouping.aside = aside;
         mark_new(&held, &self.faces);
         Ok(())
     }
@@ -127,6 +128,12 @@ impl People {
         held.grouping.undo(before);
         self.commit(&mut held)?;
         Ok(())
+    }
+
+    /// Lets the photos that are in the trash neither count nor be asked about; `trashed` says which these are now.
+    pub fn set_aside(&self, trashed: impl FnOnce() -> HashSet<AssetId>) {
+        let mut held = self.held();
+        held.grouping.aside = trashed();
     }
 
     /// Groups the faces of photos that are new, were looked at again, or (without faces) are gone; blocking, durable when it returns.
@@ -187,8 +194,9 @@ impl People {
 
     fn read_again(&self, held: &mut Held) -> Result<(), VaultError> {
         // Ids of changes that were not written must not come again.
-        let seed = held.grouping.next_seed();
+        let (seed, aside) = (held.grouping.next_seed(), std::mem::take(&mut held.grouping.aside));
         *held = read(&self.vault, held.by.clone(), seed)?;
+        held.grouping.aside = aside;
         Ok(())
     }
 }

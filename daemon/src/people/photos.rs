@@ -102,6 +102,7 @@ impl Grouping {
             self.empty(asset);
             self.photos.remove(&asset);
         }
+        self.aside.remove(&asset);
         if self.said.contains_key(&asset) {
             self.set_rules(asset, Vec::new());
         }

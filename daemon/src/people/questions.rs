@@ -74,7 +74,7 @@ impl Grouping {
     }
 
     fn doubt(&self, face: FaceRef) -> Option<(f32, FaceRef, PersonId)> {
-        let place = self.place(face).filter(|place| place.look.is_none())?;
+        let place = self.place(face).filter(|place| place.look.is_none() && !self.is_aside(face))?;
         let (look, distance) = place.doubt?;
         let person = self.looks.get(&look)?.person;
         let named = self.persons.get(&person).is_some_and(|one| one.name.is_some() && !one.hidden);
@@ -107,7 +107,8 @@ impl Grouping {
         near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let mut found: Vec<PersonId> = Vec::new();
         for (_, other) in near {
-            if !found.contains(&other) && !self.is_apart(person, other) && self.together(person, other) == 0 {
+            let seen = self.aside.is_empty() || self.summary(other).is_some_and(|other| other.photos > 0);
+            if seen && !found.contains(&other) && !self.is_apart(person, other) && self.together(person, other) == 0 {
                 found.push(other);
             }
         }

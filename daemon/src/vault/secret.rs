@@ -11,13 +11,13 @@ const WIPED_STACK_BYTES: usize = 16 * 1024;
 /// A 256-bit secret. `Debug` shows nothing of it, comparison takes constant time, and it is wiped on drop. It lies on the heap, so that handing it on
 /// leaves no copy behind.
 #[derive(Clone)]
-pub struct Secret32(Zeroizing<Box<[u8; 32]>>);
+pub struct Secret32(Box<Zeroizing<[u8; 32]>>);
 
 impl Secret32 {
     /// Takes over `bytes`.
     #[must_use]
     pub fn new(mut bytes: [u8; 32]) -> Self {
-        let mut kept = Zeroizing::new(Box::new([0; 32]));
+        let mut kept = Box::new(Zeroizing::new([0; 32]));
         kept.copy_from_slice(&bytes);
         bytes.zeroize();
         Self(kept)
@@ -28,7 +28,7 @@ impl Secret32 {
     /// # Errors
     /// If the operating system has no randomness to give.
     pub fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = Zeroizing::new(Box::new([0; 32]));
+        let mut bytes = Box::new(Zeroizing::new([0; 32]));
         getrandom::fill(bytes.as_mut_slice())?;
         Ok(Self(bytes))
     }
@@ -46,7 +46,7 @@ impl Secret32 {
     fn derived(context: &str, from: &[u8; 32]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(context);
         hasher.update(from);
-        let mut kept = Zeroizing::new(Box::new([0; 32]));
+        let mut kept = Box::new(Zeroizing::new([0; 32]));
         hasher.finalize_xof().fill(kept.as_mut_slice());
         hasher.zeroize();
         Self(kept)

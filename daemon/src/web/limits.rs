@@ -26,6 +26,8 @@ pub const ORIGINAL_PIECE_BYTES: usize = 256 * 1024;
 pub const ACTIVITY_PER_PAGE: u32 = 500;
 /// Entries of the activity log when the page size is not given.
 pub const ACTIVITY_DEFAULT: u32 = 100;
+/// Entries of the trash when the page size is not given.
+pub const TRASH_DEFAULT: usize = 200;
 /// Text of an error made by the web framework, in bytes, before it is cut.
 pub const ERROR_TEXT_BYTES: usize = 4 * 1024;
 

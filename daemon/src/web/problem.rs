@@ -57,6 +57,7 @@ impl From<NodeError> for Problem {
             NodeError::Conflict(kind, _) => Self::new(StatusCode::CONFLICT, kind, detail),
             NodeError::NotHost => Self::new(StatusCode::FORBIDDEN, "not-host", detail),
             NodeError::TooOften(_) => Self::new(StatusCode::TOO_MANY_REQUESTS, "too-often", detail),
+            NodeError::NoRoom(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-almost-full", detail),
             NodeError::TooLarge(_) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail),
             NodeError::Internal(_) => {
                 tracing::error!(error = %error, "a wish of the dashboard failed");
@@ -114,6 +115,7 @@ fn title(status: StatusCode) -> &'static str {
         423 => "Locked",
         429 => "Too often",
         503 => "Busy",
+        507 => "Disk almost full",
         500..=599 => "Something failed",
         _ => "Bad request",
     }
@@ -159,6 +161,7 @@ mod tests {
             (NodeError::Conflict("stale", "the timeline has changed".into()), 409, "stale"),
             (NodeError::NotHost, 403, "not-host"),
             (NodeError::TooLarge("at most 64 MiB".into()), 413, "too-large"),
+            (NodeError::NoRoom("the disk is almost full".into()), 507, "disk-almost-full"),
             (NodeError::Internal("the disk is full".into()), 500, "internal"),
         ];
         for (error, status, kind) in cases {

@@ -35,6 +35,8 @@ pub enum Job {
     VideoFaces,
     /// Groups faces into people.
     People,
+    /// Purges what lay in the trash long enough, and erases the files of what was purged.
+    Trash,
     /// Compares faces with find-mes.
     Matching,
     /// Makes renditions and offers them.
@@ -49,13 +51,14 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 11] = [
+    pub const ALL: [Job; 12] = [
         Job::Watch,
         Job::Faces,
         Job::Videos,
         Job::Copies,
         Job::VideoFaces,
         Job::People,
+        Job::Trash,
         Job::Matching,
         Job::Sending,
         Job::Receiving,
@@ -78,6 +81,7 @@ impl Job {
             Job::Copies => "playable copies",
             Job::VideoFaces => "faces in videos",
             Job::People => "people",
+            Job::Trash => "trash",
             Job::Matching => "matching",
             Job::Sending => "sending",
             Job::Receiving => "receiving",

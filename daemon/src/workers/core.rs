@@ -13,6 +13,7 @@ use super::matching::Projected;
 use super::videos::VideoProgress;
 use super::watch::{SeenFile, Watchers};
 use crate::activity::{Activity, ActivityKind};
+use crate::disk::Disk;
 use crate::events::Events;
 use crate::faces::challenge::Challenges;
 use crate::faces::{ActivePack, Faces, Pack, ProfileId, Profiles};
@@ -143,6 +144,8 @@ pub struct Core {
     pub filing: Mutex<()>,
     /// Bells and states of workers.
     pub board: Board,
+    /// The disk of the data folder.
+    pub disk: Disk,
     /// When the node started, Unix milliseconds.
     pub started_at: u64,
 }

@@ -53,7 +53,7 @@ async fn look(core: Arc<Core>, id: AssetId) -> anyhow::Result<()> {
     };
     blocking(move || {
         // Consent may have been taken back while the sandbox looked.
-        if core.profile.if_consented(|| keep(&core, id, faces)).transpose()?.is_some() {
+        if core.profile.if_consented(|| keep(&core, id, faces)).transpose()? == Some(true) {
             core.live.tell(What::Asset, Some(id.to_string()));
             core.board.ring(Job::Matching);
             core.board.ring(Job::People);
@@ -63,26 +63,30 @@ async fn look(core: Arc<Core>, id: AssetId) -> anyhow::Result<()> {
     .await?
 }
 
-/// Keeps the faces of an asset, durably.
-pub(super) fn keep(core: &Core, id: AssetId, faces: StoredFaces) -> anyhow::Result<()> {
+/// Keeps the faces of an asset, durably; whether it is still there.
+pub(super) fn keep(core: &Core, id: AssetId, faces: StoredFaces) -> anyhow::Result<bool> {
     let mut batch = Batch::default();
     Faces::put(&mut batch, id, &faces)?;
     let count = u16::try_from(faces.faces.len()).unwrap_or(u16::MAX);
     let done = FacesState::Done { pack: faces.pack.clone(), count };
-    core.library.change(id, batch, |asset| asset.faces = done)?;
-    core.faces.remember(id, faces);
-    Ok(())
+    let is_there = core.library.change_if_there(id, batch, |asset| asset.faces = done)?;
+    if is_there {
+        core.faces.remember(id, faces);
+    }
+    Ok(is_there)
 }
 
 async fn give_up(core: Arc<Core>, id: AssetId, reason: String) -> anyhow::Result<()> {
-    blocking(move || core.library.change(id, Batch::default(), |asset| asset.faces = FacesState::Failed(reason)))
-        .await??;
+    blocking(move || {
+        core.library.change_if_there(id, Batch::default(), |asset| asset.faces = FacesState::Failed(reason))
+    })
+    .await??;
     Ok(())
 }
 
 async fn strike(core: Arc<Core>, id: AssetId) -> anyhow::Result<()> {
     blocking(move || {
-        core.library.change(id, Batch::default(), |asset| {
+        core.library.change_if_there(id, Batch::default(), |asset| {
             let strikes = match asset.faces {
                 FacesState::Waiting { strikes } => strikes + 1,
                 _ => 1,

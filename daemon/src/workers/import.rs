@@ -10,7 +10,9 @@ use futures::StreamExt as _;
 
 use super::{Core, Job};
 use crate::library::{Added, AssetId, ImportRun, LibraryError};
+use crate::limits::DISK_WATCH;
 use crate::sandbox::limits::MAX_FILE_BYTES;
+use crate::tasks::Stage;
 use crate::video::VideoFormat;
 
 /// Extensions that are photos to us; everything else in a folder is passed over silently (a file named by itself is always kept).
@@ -62,10 +64,14 @@ async fn import_in_parallel(core: &Arc<Core>, files: Vec<PathBuf>, run: &ImportR
     let again: Vec<Option<PathBuf>> = futures::stream::iter(files)
         .map(|file| async move {
             core.background.running().await;
-            match import_patiently(core, &file).await {
+            match import_when_there_is_room(core, &file, run).await {
                 Ok(Added::New(_)) => run.imported(),
                 Ok(Added::File(_, why)) => run.kept(crate::library::shown_name(&file.to_string_lossy()), why.reason),
                 Ok(Added::Duplicate(_)) => run.duplicate(),
+                Ok(Added::Restored(id)) => {
+                    super::trash::restored_one(core, id).await;
+                    run.restored();
+                }
                 Err(failure) => {
                     let passing = !matches!(failure, Failure::File(_));
                     run.failed(crate::library::shown_name(&file.to_string_lossy()), failure.to_string());
@@ -79,6 +85,26 @@ async fn import_in_parallel(core: &Arc<Core>, files: Vec<PathBuf>, run: &ImportR
         .await;
     core.board.ring(Job::Faces);
     again.into_iter().flatten().collect()
+}
+
+/// Imports a file once the disk has room for it: the run says so, and goes on by itself.
+async fn import_when_there_is_room(core: &Core, file: &Path, run: &ImportRun) -> Result<Added, Failure> {
+    let stop = core.tasks.stop_token(Stage::Work);
+    let ending = || Failure::Daemon(LibraryError::Ending);
+    loop {
+        let size_bytes = tokio::fs::metadata(file).await.map_or(0, |meta| meta.len());
+        let room = core.disk.room(size_bytes, |why| run.waits(Some(why.to_string())));
+        stop.run_until_cancelled(room).await.ok_or_else(ending)?;
+        run.waits(None);
+        match import_patiently(core, file).await {
+            // Others took the space meanwhile, or a quota ends before the disk does.
+            Err(Failure::Daemon(error)) if error.is_full() => {
+                run.waits(Some(error.to_string()));
+                stop.run_until_cancelled(tokio::time::sleep(DISK_WATCH)).await.ok_or_else(ending)?;
+            }
+            imported => return imported,
+        }
+    }
 }
 
 /// Why a file was not imported.

@@ -269,7 +269,7 @@ fn end_what_is_gone(core: &Arc<Core>, ruled: &HashSet<[u8; 16]>, asked: &HashSet
 }
 
 /// Ends a question that nobody needs answered any more, unless the owner answers it at this very moment.
-fn end_question(core: &Core, key: &[u8]) -> anyhow::Result<()> {
+pub(super) fn end_question(core: &Core, key: &[u8]) -> anyhow::Result<()> {
     core.approvals.change(key, |row| {
         let waits = row.state == ApprovalState::Waiting;
         if waits {

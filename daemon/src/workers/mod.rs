@@ -5,6 +5,7 @@ pub(crate) mod again;
 pub(crate) mod backup;
 mod board;
 mod core;
+mod disk;
 pub(crate) mod events;
 mod faces;
 pub(crate) mod import;
@@ -13,6 +14,7 @@ pub(crate) mod matching;
 mod people;
 mod receiving;
 mod sending;
+pub(crate) mod trash;
 mod videos;
 mod watch;
 
@@ -31,13 +33,14 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 11] = [
+const SLOWLY: [(Job, Duration); 12] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
     (Job::Videos, Duration::from_secs(600)),
     (Job::Copies, Duration::from_secs(600)),
     (Job::VideoFaces, Duration::from_secs(600)),
     (Job::People, Duration::from_secs(600)),
+    (Job::Trash, Duration::from_secs(3600)),
     (Job::Matching, Duration::from_secs(60)),
     (Job::Sending, Duration::from_secs(30)),
     (Job::Receiving, Duration::from_secs(30)),
@@ -74,6 +77,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                             Job::Copies => videos::copies(core).await,
                             Job::VideoFaces => videos::faces(core).await,
                             Job::People => people::step(core).await,
+                            Job::Trash => trash::step(core).await,
                             Job::Matching => matching::step(core).await,
                             Job::Sending => sending::step(core).await,
                             Job::Receiving => receiving::step(core).await,
@@ -86,6 +90,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
         });
     }
     core.tasks.spawn(Stage::Work, "files again", again::run(core.clone()));
+    core.tasks.spawn(Stage::Work, "disk space", disk::run(core.clone()));
     core.tasks.spawn(Stage::Storage, "snapshots", snapshots(core.clone()));
     core.tasks.spawn(Stage::Work, "network events", inbound::dispatch(core.clone(), incoming));
 }

@@ -1,28 +1,32 @@
 //! The receiving worker: answers offers, fetches what was accepted, looks whether it is really me, and takes it into the library.
 
-use std::io;
+mod sink;
+
 use std::sync::{Arc, PoisonError};
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures::StreamExt as _;
+use inframe_protocol::limits::GROUP_BYTES;
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
 use inframe_protocol::{EventId, FindMeId, OfferId};
 
+use self::sink::Sink;
 use super::board::Step;
 use super::{Core, Job, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::faces::{Likeness, ProfileId, StoredFaces};
 use crate::library::{AssetId, AssetKind, NewAsset, Origin, PlayableState, STRIKES, Source};
+use crate::limits::DISK_ROOM_STEP_BYTES;
 use crate::live::What;
 use crate::matching::Grade;
 use crate::network::{PeerStream, Protocol};
 use crate::sandbox::SandboxError;
 use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sharing::ledgers::{ApprovalKind, ApprovalState, ArrivalState, StoredApproval, StoredArrival, approval_id};
-use crate::transfer::{self, FetchError, GroupSink, TransferLimits, Wanted};
-use crate::vault::{BlobId, BlobKind, Incoming};
+use crate::transfer::{self, FetchError, TransferLimits, Wanted};
+use crate::vault::{BlobId, BlobKind};
 use crate::video::VideoFormat;
 
 /// Transfers at once; concurrency hides disk and network latency, not CPU.
@@ -31,6 +35,8 @@ const FETCHES_AT_ONCE: usize = 4;
 const MAX_OPEN_PER_MEMBER: usize = 200;
 /// Of these, those larger than any photo: two long videos of 4 GiB are on the way while the next waits.
 const MAX_LARGE_PER_MEMBER: usize = 2;
+/// Always the same words, so that they are written once.
+const NO_ROOM: &str = "the disk of this device is almost full; it goes on when there is space";
 /// Arrivals open at once in all.
 const MAX_OPEN: usize = 2_000;
 
@@ -81,6 +87,10 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
     let is_large = |row: &StoredArrival| row.size_bytes > MAX_FILE_BYTES as u64;
     let large = open.iter().filter(|(_, row)| row.from == from && is_large(row)).count();
     if offer.size_bytes > MAX_FILE_BYTES as u64 && large >= MAX_LARGE_PER_MEMBER {
+        return Ok(OfferReply::NotNow);
+    }
+    // They offer it again; that is all a full disk costs.
+    if core.disk.room_for(offer.size_bytes).is_err() {
         return Ok(OfferReply::NotNow);
     }
     let now = now_ms();
@@ -141,19 +151,6 @@ async fn receive(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>) -> an
     Ok(true)
 }
 
-/// Writes groups into the vault's incoming blob.
-struct Sink(Incoming);
-
-impl GroupSink for Sink {
-    fn have(&self) -> u64 {
-        self.0.present()
-    }
-
-    fn append(&mut self, _index: u64, group: &[u8]) -> io::Result<()> {
-        self.0.append(group).map_err(io::Error::other)
-    }
-}
-
 async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow::Result<Option<BlobId>> {
     if !core.network.is_connected(&row.node) {
         say(core, offer, "they are away; it goes on when they are back").await?;
@@ -166,8 +163,14 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     }
     let opener = core.clone();
     let size_bytes = row.size_bytes;
-    let sink =
+    let incoming =
         blocking(move || opener.vault.blobs().incoming(blob, BlobKind::Original, size_bytes, &offer.0)).await??;
+    let left_bytes = size_bytes.saturating_sub(incoming.present().saturating_mul(GROUP_BYTES));
+    if core.disk.room_for(left_bytes).is_err() {
+        say(core, offer, NO_ROOM).await?;
+        return Ok(None);
+    }
+    let sink = Sink::new(incoming, core.disk.clone());
     let stream = core.network.open(&row.node, Protocol::Fetch).await?;
     let teller = core.clone();
     let progress = move |progress: transfer::Progress| {
@@ -175,7 +178,7 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
         teller.tell_transfer(&offer);
     };
     let wanted = Wanted { offer, content: row.content, size_bytes };
-    let fetched = transfer::fetch(stream, wanted, Sink(sink), &TransferLimits::default(), progress).await;
+    let fetched = transfer::fetch(stream, wanted, sink, &TransferLimits::default(), progress).await;
     core.progress.clear(&offer);
     let fetched = match fetched {
         Ok(fetched) => fetched,
@@ -196,12 +199,17 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
             fail(core, offer, blob, "what came was not what was offered; it was thrown away").await?;
             return Ok(None);
         }
+        // No fault of theirs, and what is here stays.
+        Err(_) if core.disk.room_for(DISK_ROOM_STEP_BYTES).is_err() => {
+            say(core, offer, NO_ROOM).await?;
+            return Ok(None);
+        }
         Err(error) => {
             say(core, offer, "the transfer broke off; it goes on from where it stopped").await?;
             return Err(error).context("a transfer broke off");
         }
     };
-    let Sink(incoming) = fetched.sink;
+    let incoming = fetched.sink.into_incoming();
     let blob = blocking(move || incoming.finish()).await??;
     let blob = stored(core, offer, blob).await?;
     // D1: durable first, then "delivered". A holder that misses the receipt offers again and hears that we have it.
@@ -320,10 +328,7 @@ fn file(
     let _one_at_a_time = core.filing.lock().unwrap_or_else(PoisonError::into_inner);
     let id = match core.library.by_content(&row.content) {
         Some(id) => {
-            let other = core.library.get(id).is_some_and(|asset| asset.original != blob);
-            if other {
-                // The same bytes came from somebody else or were imported meanwhile: nothing to ask and nothing to change.
-                core.vault.blobs().remove(blob)?;
+            if known_otherwise(core, id, blob)? {
                 return finish(core, offer, row, id);
             }
             // Taken in before a crash that came ahead of the arrival's last mark.
@@ -351,6 +356,18 @@ fn file(
     finish(core, offer, row, id)
 }
 
+/// Whether the same bytes came from somebody else, were imported meanwhile, or lie in the trash: then there is nothing to ask and nothing to
+/// change, and what came now is let go.
+fn known_otherwise(core: &Core, id: AssetId, blob: BlobId) -> anyhow::Result<bool> {
+    let trashed = core.library.in_trash(id);
+    let original = core.library.get(id).or(trashed.clone()).map(|asset| asset.original);
+    let other = original.is_some_and(|original| original != blob);
+    if other {
+        core.vault.blobs().remove(blob)?;
+    }
+    Ok(other || trashed.is_some())
+}
+
 /// The face that is most like the one that was looked for.
 fn nearest(core: &Core, event: &EventId, find_me: &FindMeId, faces: &StoredFaces) -> Option<(usize, Likeness)> {
     // Stopped meanwhile: then by the owner's own profile, so that what is theirs needs no question.
@@ -368,10 +385,7 @@ fn nearest(core: &Core, event: &EventId, find_me: &FindMeId, faces: &StoredFaces
 fn file_video(core: &Arc<Core>, offer: OfferId, row: &StoredArrival, blob: BlobId) -> anyhow::Result<()> {
     let _one_at_a_time = core.filing.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(id) = core.library.by_content(&row.content) {
-        if core.library.get(id).is_some_and(|asset| asset.original != blob) {
-            // The same bytes came from somebody else or were imported meanwhile: nothing to ask and nothing to change.
-            core.vault.blobs().remove(blob)?;
-        }
+        known_otherwise(core, id, blob)?;
         return finish(core, offer, row, id);
     }
     let new = NewAsset {
@@ -395,7 +409,9 @@ pub(super) fn settle_video(core: &Arc<Core>, id: AssetId) -> anyhow::Result<()> 
         let nickname = core.events.nickname(&event, &from);
         let text = format!("{nickname} sent a file that is no readable video; it was thrown away.");
         core.activity.note(ActivityKind::Suspicious, text, None, Some(event.to_string()))?;
+        // Past the trash: it was never seen, and nobody could do anything with it.
         core.library.delete(id)?;
+        core.board.ring(Job::Trash);
         return Ok(());
     }
     let nearest = core.faces.of(id).and_then(|faces| nearest(core, &event, &find_me, &faces));

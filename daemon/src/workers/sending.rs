@@ -73,6 +73,11 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
         wait(&core, offer, "they are away; it goes out when they are back").await?;
         return Ok(false);
     }
+    let original_bytes = core.library.get(delivery.asset).map_or(0, |asset| asset.size_bytes);
+    if delivery.rendition.is_none() && core.disk.room_for(original_bytes).is_err() {
+        wait(&core, offer, "the disk of this device is almost full; it goes out when there is space").await?;
+        return Ok(false);
+    }
     let Some(rendition) = rendition(&core, offer, &delivery).await? else { return Ok(true) };
     let asset = core.library.get(delivery.asset).context("the photo was deleted meanwhile")?;
     let message = Offer {

@@ -2,6 +2,7 @@
 
 mod backup;
 mod children;
+mod disk;
 mod enrol;
 mod guardians;
 mod import;
@@ -14,5 +15,6 @@ mod people;
 mod recovery;
 mod secrecy;
 mod sharing;
+mod trash;
 mod unfit_files;
 mod videos;

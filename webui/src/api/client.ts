@@ -141,6 +141,12 @@ export const api = {
     json<T.TimelineBlockView>('GET', `/timeline/blocks/${n}?rev=${rev}`, undefined, signal),
 
   asset: (asset: string) => json<T.AssetView>('GET', `/assets/${id(asset)}`),
+  trashAsset: (asset: string) => json<T.TrashedView>('DELETE', `/assets/${id(asset)}`),
+  trash: (before: string | null, limit: number) =>
+    json<T.TrashView>('GET', `/trash?limit=${limit}${before === null ? '' : `&before=${id(before)}`}`),
+  restore: (assets: string[]) => json<T.TrashDoneView>('POST', '/trash/restore', { assets }),
+  purge: (assets: string[]) => json<T.TrashDoneView>('POST', '/trash/purge', { assets }),
+  emptyTrash: () => json<T.TrashDoneView>('POST', '/trash/empty'),
 
   consentText: (scope: 'faces' | 'announce' | 'guardian' | 'announce-child') =>
     json<T.ConsentTextView>('GET', `/consent-texts/${scope}`),

@@ -234,6 +234,16 @@ export interface DecisionBody {
   decision: string
 }
 
+/** The disk of the data folder. */
+export interface DiskView {
+  /** Free, in bytes. */
+  free_bytes: number
+  /** Whether something waits for space, or would. */
+  low: boolean
+  /** Kept free, in bytes: imports and receiving wait while there is less. */
+  reserve_bytes: number
+}
+
 /** A change to an event's local settings; absent fields stay. */
 export interface EventPatch {
   /** Host only. */
@@ -371,6 +381,8 @@ export interface ImportView {
   id: string
   /** Files imported and durable. */
   imported: number
+  /** Files that were in the trash and are back in the library. */
+  restored: number
   /** Folder, `upload` or `watched folder`. */
   source: string
   /** Start. */
@@ -379,6 +391,8 @@ export interface ImportView {
   state: string
   /** Files seen so far. */
   total: number
+  /** What it waits for now, in words, such as space on the disk; it goes on by itself. */
+  waits?: string | null
 }
 
 /** An invite. */
@@ -817,6 +831,7 @@ export interface StatusView {
   background_paused: boolean
   /** Name of this device. */
   device_name: string
+  disk?: DiskView | null
   /** Whether profile "me" is enrolled. */
   enrolled: boolean
   /** How far the photos are with it. */
@@ -839,6 +854,10 @@ export interface StatusView {
   sandbox_processes: number
   /** Revision of the timeline. */
   timeline_rev: number
+  /** Plain bytes of what is in the trash. */
+  trash_bytes: number
+  /** Assets in the trash. */
+  trash_count: number
   /** Seconds since start. */
   uptime_s: number
   /** Version of the daemon. */
@@ -895,11 +914,69 @@ export interface TransferView {
   state: string
 }
 
+/** Photos in the trash, at most 1,000. */
+export interface TrashBody {
+  /** Their ids. */
+  assets: Array<string>
+}
+
+/** What became of a wish to the trash. */
+export interface TrashDoneView {
+  /** Photos that were restored, or deleted for good. Those that were not in the trash any more do not count. */
+  done: number
+  /** Files of what was deleted for good that are still being erased. */
+  erasing: number
+  /** Photos left in the trash. */
+  total: number
+}
+
+/** The trash, or a part of it: newest first. */
+export interface TrashView {
+  /** Files of what was deleted for good that are still being erased. */
+  erasing: number
+  /** Some of it. */
+  items: Array<TrashedView>
+  /** Days that something stays in it. */
+  kept_days: number
+  /** Ask for `before` this to get what follows; absent at the end. */
+  next?: string | null
+  /** Everything in it. */
+  total: number
+  /** Bytes of the originals in it. */
+  total_bytes: number
+}
+
+/** Something in the trash; its pictures are where those of any asset are. */
+export interface TrashedView {
+  /** Days left until then, begun ones counted in full. */
+  days_left: number
+  /** Length of a video in milliseconds. */
+  duration_ms?: number | null
+  /** For what cannot be shown, the ending of its name. */
+  file?: string | null
+  /** Name of its file. */
+  file_name: string
+  /** Upright height in pixels; 0 when there is no picture. */
+  height: number
+  /** The asset. */
+  id: string
+  /** When it is deleted for good, Unix milliseconds; a clock that is set does not make that earlier by more than a week. */
+  purged_at: number
+  /** Whether it came from somebody else. */
+  received: boolean
+  /** Size in bytes. */
+  size_bytes: number
+  /** When it was moved into the trash, Unix milliseconds. */
+  trashed_at: number
+  /** Upright width in pixels; 0 when there is no picture. */
+  width: number
+}
+
 /** What became of one uploaded file. */
 export interface UploadView {
   /** The asset, unless refused. */
   asset?: string | null
-  /** `imported`, `kept` (as a file that cannot be shown), `duplicate` or `refused`. */
+  /** `imported`, `kept` (as a file that cannot be shown), `duplicate`, `restored` (from the trash) or `refused`. */
   outcome: string
   /** Why it was refused or cannot be shown. */
   reason?: string | null

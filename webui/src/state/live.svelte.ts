@@ -3,7 +3,7 @@ import { liveAddress } from '../api/client'
 import type { LiveView } from '../api/types'
 
 export type Topic =
-  | 'timeline' | 'asset' | 'imports' | 'events' | 'approvals' | 'transfers' | 'profile' | 'status' | 'activity' | 'settings' | 'people'
+  | 'timeline' | 'asset' | 'imports' | 'events' | 'approvals' | 'transfers' | 'profile' | 'status' | 'activity' | 'settings' | 'people' | 'trash'
 
 type Listener = { topics: readonly Topic[]; heard: (id: string | null) => void }
 

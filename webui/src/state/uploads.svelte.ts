@@ -3,7 +3,7 @@ import { isAbort, uploadFile, wordsFor } from '../api/client'
 
 const AT_ONCE = 3
 
-export type UploadState = 'waiting' | 'sending' | 'imported' | 'kept' | 'duplicate' | 'refused' | 'failed'
+export type UploadState = 'waiting' | 'sending' | 'imported' | 'kept' | 'duplicate' | 'restored' | 'refused' | 'failed'
 
 export class Upload {
   state = $state<UploadState>('waiting')
@@ -26,6 +26,7 @@ class Uploads {
   /** Added as files that cannot be shown. */
   kept = $derived(this.list.filter((upload) => upload.state === 'kept'))
   duplicates = $derived(this.count('duplicate'))
+  restored = $derived(this.count('restored'))
   problems = $derived(this.list.filter((upload) => upload.state === 'refused' || upload.state === 'failed'))
   fraction = $derived.by(() => {
     let size = 0
@@ -81,7 +82,7 @@ class Uploads {
     try {
       const answer = await uploadFile(upload.file, (sent) => (upload.sentBytes = sent), this.#stop.signal)
       upload.reason = answer.reason ?? ''
-      upload.state = ['imported', 'kept', 'duplicate'].includes(answer.outcome) ? (answer.outcome as UploadState) : 'refused'
+      upload.state = ['imported', 'kept', 'duplicate', 'restored'].includes(answer.outcome) ? (answer.outcome as UploadState) : 'refused'
     } catch (error) {
       upload.reason = isAbort(error) ? 'Stopped.' : wordsFor(error)
       upload.state = 'failed'

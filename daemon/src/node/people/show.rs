@@ -31,14 +31,14 @@ pub(super) fn me(core: &Core, grouping: &Grouping) -> Option<PersonId> {
 /// The face that stands for a person: the one that the owner chose, else the best of those that stand for their largest look.
 fn cover(core: &Core, grouping: &Grouping, summary: &Summary) -> Option<FaceRef> {
     let chosen = summary.person.cover.and_then(|(asset, spot)| grouping.find(asset, &spot));
-    let is_theirs = |face: &FaceRef| grouping.person_of(*face) == Some(summary.id);
+    let is_theirs = |face: &FaceRef| grouping.person_of(*face) == Some(summary.id) && !grouping.is_aside(*face);
     chosen.filter(is_theirs).or_else(|| {
         let quality = |face: &FaceRef| {
             core.faces.of(face.asset).and_then(|all| all.faces.get(usize::from(face.index)).map(|face| face.quality))
         };
-        let exemplars = grouping.main_exemplars(summary.id);
-        let best = exemplars.into_iter().max_by(|a, b| quality(a).unwrap_or(0.0).total_cmp(&quality(b).unwrap_or(0.0)));
-        best.or_else(|| grouping.faces_of(summary.id).next())
+        let exemplars = grouping.main_exemplars(summary.id).into_iter().filter(is_theirs);
+        let best = exemplars.max_by(|a, b| quality(a).unwrap_or(0.0).total_cmp(&quality(b).unwrap_or(0.0)));
+        best.or_else(|| grouping.faces_of(summary.id).find(is_theirs))
     })
 }
 
@@ -67,7 +67,9 @@ pub(super) fn question_view(
     match question {
         Question::Who { person } => {
             let mut faces = grouping.exemplars(*person);
-            let more: Vec<FaceRef> = grouping.faces_of(*person).filter(|face| !faces.contains(face)).collect();
+            faces.retain(|face| !grouping.is_aside(*face));
+            let more: Vec<FaceRef> =
+                grouping.faces_of(*person).filter(|face| !grouping.is_aside(*face) && !faces.contains(face)).collect();
             faces.extend(more.into_iter().take(FACES_PER_QUESTION));
             faces.truncate(FACES_PER_QUESTION);
             let others = grouping.suggestions(*person, me).into_iter().map(|other| view_of(core, grouping, other, me));

@@ -4,6 +4,7 @@ mod corrections;
 mod packs;
 mod properties;
 mod quality;
+mod trash;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

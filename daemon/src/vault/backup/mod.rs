@@ -313,7 +313,8 @@ impl Backup {
                         progress.bytes += digest.size;
                         rows.insert(*id, Row::of(digest));
                     }
-                    Err(BackupError::Io { action: "open", source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                    Err(BackupError::Io { action: "open", source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    }
                     Err(BackupError::Io { action: "read", .. }) => made.unreadable.push(*id),
                     Err(error) => return Err(error),
                 },
@@ -378,7 +379,9 @@ impl Backup {
                 Ok(rows) => named.extend(rows.into_keys()),
                 // Nothing goes while it is not known what is needed.
                 Err(error) => {
-                    tracing::warn!("the list of the backup's version {version} cannot be read, nothing is thinned out: {error}");
+                    tracing::warn!(
+                        "the list of the backup's version {version} cannot be read, nothing is thinned out: {error}"
+                    );
                     return Ok(0);
                 }
             }

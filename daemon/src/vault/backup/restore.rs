@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::copy::{copy_file, hash_file};
-use super::{BackupError, LIST, MARK, Progress, SLOTS, SNAPSHOT, blob_path, find, newest, sync, version_path};
+use super::{BackupError, MARK, Progress, SLOTS, SNAPSHOT, blob_path, find, newest, sync, version_path};
 use crate::data_dir::DataDir;
 use crate::limits::MAX_KEY_SLOTS_BYTES;
 use crate::vault::blob::{BlobId, WrappingKeys};

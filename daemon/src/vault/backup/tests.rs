@@ -72,7 +72,11 @@ fn everything_comes_back_on_an_empty_machine_with_the_words_on_paper() {
     assert_eq!((made.files, made.copied, made.unreadable.len()), (4, 4, 0));
     let (_folder, restored, vault) = brought_back(scene.target.path(), &scene.paper);
     assert_eq!((restored.files, restored.lost.len(), restored.version), (4, 0, made.version));
-    assert!(matches!(vault.catalog().opening(), Opening::Rebuilt { complete: true, .. }), "{:?}", vault.catalog().opening());
+    assert!(
+        matches!(vault.catalog().opening(), Opening::Rebuilt { complete: true, .. }),
+        "{:?}",
+        vault.catalog().opening()
+    );
     for (id, bytes) in ids {
         assert_eq!(*vault.blobs().read(id).unwrap(), pattern(bytes));
         assert_eq!(vault.catalog().get(Kind::Asset, id.as_bytes()).unwrap().unwrap(), b"row");
@@ -93,10 +97,7 @@ fn a_second_backup_copies_only_what_is_new_and_what_was_cut_short_is_used() {
     });
     assert!(matches!(cut, Err(BackupError::Stopped)), "{cut:?}");
     assert!(scene.backup().versions().unwrap().is_empty(), "one that was cut short is no version");
-    assert!(matches!(
-        restore(scene.target.path(), &scene_dir().1, &scene.paper, go),
-        Err(BackupError::NoVersion(_))
-    ));
+    assert!(matches!(restore(scene.target.path(), &scene_dir().1, &scene.paper, go), Err(BackupError::NoVersion(_))));
     assert_eq!(scene.backup().make(DAY, go).unwrap().files, 3);
     scene.photo(40);
     let made = scene.backup().make(2 * DAY, go).unwrap();

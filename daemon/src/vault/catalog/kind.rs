@@ -76,11 +76,13 @@ pub enum Kind {
     PersonRules = 34,
     /// Two people whom the owner keeps apart. Face data.
     PersonApart = 35,
+    /// The clock of the trash.
+    TrashClock = 44,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -116,6 +118,7 @@ impl Kind {
         Self::PersonPlaces,
         Self::PersonRules,
         Self::PersonApart,
+        Self::TrashClock,
     ];
 
     /// The sub-key that seals records of this kind.

@@ -13,6 +13,7 @@ mod quarantine;
 pub(super) mod session;
 mod status;
 mod timeline;
+mod trash;
 pub(super) mod vault;
 
 use axum::Json;
@@ -41,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .merge(profile::routes())
         .merge(people::routes())
         .merge(quarantine::routes())
+        .merge(trash::routes())
         .merge(event::routes())
         .merge(exchange::routes())
         .merge(live::routes())

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::{STRIKES, Step, Working, duration_ms, input, next, waiting};
 use crate::library::{AssetId, AssetKind, PlayableState, StoredAsset};
+use crate::limits::DISK_WATCH;
 use crate::vault::{BlobId, BlobKind};
 use crate::video::{Input, VideoError, Wanted};
 use crate::workers::{Core, Job, blocking};
@@ -16,6 +17,9 @@ pub(crate) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
         Ok(next) => next,
         Err(step) => return Ok(step),
     };
+    if core.disk.room_for(asset.size_bytes).is_err() {
+        return Ok(Step { done: 0, pending: 1, again_in: Some(DISK_WATCH) });
+    }
     let Some(input) = input(&core, id).await? else { return Ok(Step::default()) };
     let made = match input {
         Ok(input) => copy(&core, id, &asset, &input).await,

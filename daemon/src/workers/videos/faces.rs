@@ -35,11 +35,8 @@ pub(crate) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
         Ok(Some(faces)) => {
             blocking(move || {
                 // Consent may have been taken back while the sandbox looked.
-                if keeper
-                    .profile
-                    .if_consented(|| crate::workers::faces::keep(&keeper, id, faces))
-                    .transpose()?
-                    .is_some()
+                if keeper.profile.if_consented(|| crate::workers::faces::keep(&keeper, id, faces)).transpose()?
+                    == Some(true)
                 {
                     keeper.live.tell(What::Asset, Some(id.to_string()));
                     keeper.board.ring(Job::People);
@@ -109,7 +106,7 @@ async fn search(
 }
 
 fn fail(core: &Core, id: AssetId, error: &VideoError) -> anyhow::Result<()> {
-    core.library.change(id, Batch::default(), |asset| {
+    core.library.change_if_there(id, Batch::default(), |asset| {
         let strikes = if let FacesState::Waiting { strikes } = asset.faces { strikes + 1 } else { 1 };
         asset.faces = if error.is_final() || strikes >= STRIKES {
             FacesState::Failed(error.to_string())

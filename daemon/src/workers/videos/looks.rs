@@ -63,7 +63,7 @@ async fn look(core: &Core, input: &Input) -> Result<Look, VideoError> {
 }
 
 fn fail(core: &Core, id: AssetId, error: &VideoError) -> anyhow::Result<()> {
-    core.library.change(id, Batch::default(), |asset| {
+    core.library.change_if_there(id, Batch::default(), |asset| {
         let AssetKind::Video { playable, .. } = &mut asset.kind else { return };
         let strikes = if let PlayableState::Waiting { strikes } = playable { *strikes + 1 } else { 1 };
         if error.is_final() || strikes >= STRIKES {
