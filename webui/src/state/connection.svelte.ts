@@ -40,10 +40,9 @@ class Connection {
           this.refusal = error.message
         }
       }
-      const signedIn = await api.hasSession()
       this.vault = await api.vault()
       if (this.vault.phase !== 'open') this.session = 'locked'
-      else if (signedIn) this.session = 'open'
+      else if (await api.hasSession()) this.session = 'open'
       else this.session = token === null ? 'none' : 'refused'
     } catch {
       this.lost = true
@@ -57,11 +56,12 @@ class Connection {
     await this.start()
   }
 
-  /** Asks again after "Try again". */
+  /** Asks again after "Try again", and when the live socket was closed: the vault may have been locked elsewhere. */
   async retry(): Promise<void> {
     if (this.session !== 'open') return this.start()
     try {
-      await api.hasSession()
+      if ((await api.vault()).phase === 'open') await api.hasSession()
+      else await this.start()
     } catch {
       // The watcher has noted it.
     }

@@ -1,5 +1,6 @@
 // One WebSocket for the page: says what changed, so that whoever shows it asks again.
 import { liveAddress } from '../api/client'
+import { connection } from './connection.svelte'
 import type { LiveView } from '../api/types'
 
 export type Topic =
@@ -57,6 +58,7 @@ class Live {
       if (this.#socket !== socket) return
       this.#socket = null
       this.connected = false
+      void connection.retry()
       // A little randomness keeps several tabs from knocking at the same moment.
       this.#timer = setTimeout(() => this.#open(), this.#pause * (0.75 + Math.random() / 2))
       this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE_MS)
