@@ -17,8 +17,8 @@ use crate::limits::{DISK_BALLAST_BYTES, DISK_RESERVE_BYTES, DISK_RESERVE_PART, D
 /// Why something is not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the disk is almost full: {} free, {} needed; delete something on it, or empty the trash, and it goes on",
-    megabytes(*.free_bytes), megabytes(*.needed_bytes)
+    "the disk is almost full: {} free, {} needed; delete something on it or empty the trash",
+    size(*.free_bytes), size(*.needed_bytes)
 )]
 pub struct NoRoom {
     /// What is free, in bytes.
@@ -28,11 +28,12 @@ pub struct NoRoom {
 }
 
 /// In words for people.
-fn megabytes(bytes: u64) -> String {
+fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{} kB", bytes / 1000),
         1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+        1_000_000_000..1_000_000_000_000 => format!("{:.1} GB", bytes as f64 / 1e9),
+        _ => format!("{:.1} TB", bytes as f64 / 1e12),
     }
 }
 
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn the_words_say_how_much_is_free_and_how_much_is_needed() {
         let words = NoRoom { free_bytes: 300_400_000, needed_bytes: 1_340_000_000 }.to_string();
-        assert!(words.starts_with("the disk is almost full: 300 MB free, 1.3 GB needed;"), "{words}");
+        assert!(words.starts_with("the disk is almost full: 300 MB free, 1.3 GB needed; "), "{words}");
     }
 
     #[tokio::test]

@@ -71,6 +71,8 @@ step('the key does it as well, until nothing is left but the timeline', async ()
     if (left > 1) await waitUntil('its details', async () => (await screen.id('trash').count()) === 1 && (await screen.id('details').innerText()).includes('Name'))
   }
   await tiles(0)
+  // What the page asks anew about a photo may cross with its deletion; the browser writes such answers into its console by itself.
+  screen.wrong = screen.wrong.filter((line) => !/ 404 .*\/api\/v1\/assets\/[0-9a-f]+$/.test(line))
   assert.equal((await node.api('GET', '/status')).asset_count, 0)
 })
 

@@ -187,6 +187,7 @@ pub struct Asset {
 pub struct Trashed {
     pub id: String,
     pub file_name: String,
+    pub trashed_at: u64,
     pub days_left: u32,
     pub received: bool,
 }

@@ -93,18 +93,22 @@ async fn import_when_there_is_room(core: &Core, file: &Path, run: &ImportRun) ->
     let ending = || Failure::Daemon(LibraryError::Ending);
     loop {
         let size_bytes = tokio::fs::metadata(file).await.map_or(0, |meta| meta.len());
-        let room = core.disk.room(size_bytes, |why| run.waits(Some(why.to_string())));
+        let room = core.disk.room(size_bytes, |why| run.waits(Some(waits(&why))));
         stop.run_until_cancelled(room).await.ok_or_else(ending)?;
         run.waits(None);
         match import_patiently(core, file).await {
             // Others took the space meanwhile, or a quota ends before the disk does.
             Err(Failure::Daemon(error)) if error.is_full() => {
-                run.waits(Some(error.to_string()));
+                run.waits(Some(waits(&error)));
                 stop.run_until_cancelled(tokio::time::sleep(DISK_WATCH)).await.ok_or_else(ending)?;
             }
             imported => return imported,
         }
     }
+}
+
+fn waits(why: &dyn std::error::Error) -> String {
+    format!("{why}; it goes on by itself when there is space")
 }
 
 /// Why a file was not imported.
