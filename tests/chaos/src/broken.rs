@@ -13,7 +13,7 @@ use inframe_tests::{
 use crate::{
     child,
     dice::Dice,
-    kills::{Owed, held, panics_in, photo, start_again},
+    kills::{Owed, PHOTOS, held, panics_in, photo, start_again},
     outcome::{Outcome, Plan},
     story::CANARY,
     strace,
@@ -41,9 +41,13 @@ const BEFORE: u32 = 2;
 /// # Errors
 /// When daemons cannot be run at all; a promise that is broken is counted instead.
 pub async fn run(plan: Plan) -> Result<Outcome> {
-    let mut outcome = Outcome::begin("full or broken disk under a daemon");
+    let planned = plan.pick(10 * FAILURES.len(), 3);
+    let mut outcome = Outcome::begin("full or broken disk under a daemon", plan, planned);
     let mut dice = Dice::of(plan.seed, "broken");
-    for number in 0..plan.pick(10 * FAILURES.len(), 3) {
+    for number in 0..planned {
+        if outcome.is_over() {
+            break;
+        }
         let Some((call, error, words)) = FAILURES.get(number % FAILURES.len()) else { continue };
         let (once, when) = (dice.heads(), 1 + dice.below(LONGEST_PEACE));
         let inject = format!("{call}:error={error}:when={when}{}", if once { "" } else { "+" });
@@ -101,7 +105,7 @@ async fn used(node: &Daemon, dice: &mut Dice, owed: &mut Owed) -> Result<&'stati
 }
 
 async fn upload(node: &Daemon, dice: &mut Dice, owed: &mut Owed) -> Result<()> {
-    let number = dice.below(u32::MAX as usize) as u32;
+    let number = dice.below(PHOTOS) as u32;
     let bytes = photo(number)?;
     let id = scene::upload(node.api(), &format!("{CANARY}-{number}.jpg"), bytes.clone()).await?;
     owed.photos.insert(id, blake3::hash(&bytes));

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use inframe::{
-    data_dir::DataDir,
+    data_dir::{DataDir, DataDirError},
     library::StoredAsset,
     vault::{BlobError, BlobId, CatalogError, Keys, Kind, Opening, RecoveryPhrase, Unlock, Vault, VaultError},
 };
@@ -68,7 +68,7 @@ pub fn is_said_by_the_vault(error: &anyhow::Error) -> bool {
 /// # Errors
 /// When something wrong is served.
 pub fn nothing_wrong(place: &Place) -> Result<()> {
-    let dir = DataDir::open(place.data())?;
+    let dir = data_dir(place)?;
     // A vault that does not open serves nothing.
     let Ok(vault) = Vault::open(&dir, &place.key_file()) else { return Ok(()) };
     let Ok(rows) = vault.catalog().scan_versioned::<StoredAsset>(Kind::Asset) else { return Ok(()) };
@@ -82,7 +82,7 @@ pub fn nothing_wrong(place: &Place) -> Result<()> {
 
 fn once(place: &Place, promises: &Promises) -> Result<Found> {
     let began = Instant::now();
-    let dir = DataDir::open(place.data()).context("the data folder does not open")?;
+    let dir = data_dir(place)?;
     let vault = Vault::open(&dir, &place.key_file()).context("the vault does not open")?;
     let opening = vault.catalog().opening().clone();
     ensure!(began.elapsed() <= START_LIMIT, "the start took {} s", began.elapsed().as_secs_f32());
@@ -96,6 +96,17 @@ fn once(place: &Place, promises: &Promises) -> Result<Found> {
     let temporary = std::fs::read_dir(&dir.blobs_temporary)?.count();
     ensure!(temporary == 0, "{temporary} half-written blobs were not swept");
     Ok(Found { rebuilt: matches!(opening, Opening::Rebuilt { .. }) })
+}
+
+/// Opens the data folder. A process that another lane is starting holds the lock of this one between its fork and its exec, so it is tried again.
+fn data_dir(place: &Place) -> Result<DataDir> {
+    let began = Instant::now();
+    loop {
+        match DataDir::open(place.data()) {
+            Err(DataDirError::InUse { .. }) if began.elapsed() < START_LIMIT => std::thread::yield_now(),
+            opened => return opened.context("the data folder does not open"),
+        }
+    }
 }
 
 /// What is promised is listed, and what is listed is whole.

@@ -14,9 +14,8 @@ use inframe_tests::{
 use crate::{
     child,
     power::{Recorded, as_on_the_disk},
-    promises::Promises,
     recording::{self, Operation, Recording},
-    story::{self, CANARY},
+    story::CANARY,
     strace::{self, Call},
 };
 
@@ -58,16 +57,14 @@ pub async fn record() -> Result<Recorded> {
     node.run_under(under(&log(1)));
     node.restart().await?;
     upload(&node, 5, &mut answers).await?;
-    node.kill().await?;
+    node.stop().await?;
 
     let mut calls = whole_log(&log(0)).await?;
-    let first = calls.len();
-    calls.extend(whole_log(&log(1)).await?.into_iter().map(|call| Call { begun: call.begun + first, ..call }));
+    strace::chain(&mut calls, whole_log(&log(1)).await?);
     let mut recording = recording::read(&calls, node.folder())?;
     as_on_the_disk(&recording, node.folder())?;
     answer(&mut recording, answers)?;
-    let promises = |said: &[u8]| Promises::heard(story::lines(&String::from_utf8_lossy(said)));
-    Ok(Recorded { name: "daemon", recording, promises: Box::new(promises) })
+    Ok(Recorded { name: "daemon", recording })
 }
 
 fn under(log: &Path) -> Vec<OsString> {

@@ -81,9 +81,10 @@ pub fn run(plan: Plan, program: &Path) -> Result<Outcome> {
         let step = faults.len().div_ceil(SAMPLED).max(1);
         faults = faults.into_iter().skip(plan.seed as usize % step).step_by(step).collect();
     }
-    let outcome = Mutex::new(Outcome::begin("full or broken disk"));
+    let outcome = Mutex::new(Outcome::begin("full or broken disk", plan, faults.len()));
     in_lanes(faults.len(), |number, place| {
-        let Some((point, failure)) = faults.get(number) else { return Ok(()) };
+        let over = outcome.lock().unwrap_or_else(PoisonError::into_inner).is_over();
+        let Some((point, failure)) = faults.get(number).filter(|_| !over) else { return Ok(()) };
         let (end, held) = one(program, place, part, point, *failure)?;
         let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = held {

@@ -6,6 +6,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -22,6 +23,7 @@ use crate::{
     outcome::{Outcome, Plan},
     panics,
     place::{Place, kind_of},
+    points::in_lanes,
     promises::Promises,
 };
 
@@ -100,7 +102,7 @@ fn bits(bytes: usize, count: Option<usize>, dice: &mut Dice) -> Vec<usize> {
 /// When the vault cannot be made or its files not be changed; a flip that is served as if nothing were wrong is counted instead.
 pub fn run(plan: Plan, program: &Path) -> Result<Outcome> {
     panics::watch();
-    let mut outcome = Outcome::begin("bit flips");
+    let mut outcome = Outcome::begin("bit flips", plan, plan.pick(10_000, 500));
     let mut dice = Dice::of(plan.seed, "flips");
     let sound = Sound::make(program, plan)?;
     let scratch = child::scratch()?;
@@ -108,7 +110,7 @@ pub fn run(plan: Plan, program: &Path) -> Result<Outcome> {
     keys(plan, &sound, &place, &mut dice, &mut outcome)?;
     blobs(plan, &sound, &place, &mut dice, &mut outcome)?;
     received(plan, &sound, &place, &mut dice, &mut outcome)?;
-    catalog(plan, &sound, &place, &mut dice, &mut outcome)?;
+    catalog(plan, &sound, &mut dice, &mut outcome)?;
     panics::report(&mut outcome);
     Ok(outcome.ended())
 }
@@ -249,7 +251,7 @@ fn received(plan: Plan, sound: &Sound, place: &Place, dice: &mut Dice, outcome: 
 }
 
 /// Journal, snapshot and database, each flip before a start of its own.
-fn catalog(plan: Plan, sound: &Sound, place: &Place, dice: &mut Dice, outcome: &mut Outcome) -> Result<()> {
+fn catalog(plan: Plan, sound: &Sound, dice: &mut Dice, outcome: &mut Outcome) -> Result<()> {
     let mut flips: Vec<(&PathBuf, usize, &str)> = Vec::new();
     for (path, _) in sound.of_kind("journal") {
         let head = bits(JOURNAL_HEAD_BYTES, plan.pick(None, Some(15)), dice);
@@ -268,49 +270,49 @@ fn catalog(plan: Plan, sound: &Sound, place: &Place, dice: &mut Dice, outcome: &
             flips.push((path, dice.below(bytes.len() * 8), fault));
         }
     }
-    for (path, bit, fault) in flips {
-        flip_and_start(sound, place, (path, bit, fault), false, outcome)?;
-    }
     // The snapshot is read only when the database is lost: then its damage must show.
     let snapshots: Vec<_> = sound.of_kind("snapshot").collect();
+    let with_database = flips.len();
     for _ in 0..plan.pick(300, 10) {
         let Some((path, bytes)) = snapshots.first() else { continue };
-        let flip = (*path, dice.below(bytes.len() * 8), "snapshot while the database is lost, by chance");
-        flip_and_start(sound, place, flip, true, outcome)?;
+        flips.push((path, dice.below(bytes.len() * 8), "snapshot while the database is lost, by chance"));
     }
-    Ok(())
+    let shared = Mutex::new(outcome);
+    in_lanes(flips.len(), |number, place| {
+        let Some(flip) = flips.get(number) else { return Ok(()) };
+        let (end, violation) = flip_and_start(sound, place, *flip, number >= with_database)?;
+        let mut outcome = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(violation) = violation {
+            outcome.violated(violation);
+        }
+        outcome.count(flip.2, end);
+        Ok(())
+    })
 }
 
+/// How it ended, and what was broken if anything was.
 fn flip_and_start(
     sound: &Sound,
     place: &Place,
-    (path, bit, fault): (&PathBuf, usize, &str),
+    (path, bit, _): (&PathBuf, usize, &str),
     database_lost: bool,
-    outcome: &mut Outcome,
-) -> Result<()> {
+) -> Result<(&'static str, Option<String>)> {
     sound.lay(place)?;
     if database_lost {
         fs::remove_dir_all(place.data().join("catalog"))?;
     }
     let bytes = sound.files.get(path).context("no such file")?;
     fs::write(place.folder().join(path), flipped(bytes, bit))?;
-    let end = match check::all(place, &sound.promises) {
-        Ok(found) if found.rebuilt => REPAIRED,
-        Ok(_) => HARMLESS,
+    let violated = |error: anyhow::Error| Some(format!("bit {bit} of {}: {error:#}", path.display()));
+    Ok(match check::all(place, &sound.promises) {
+        Ok(found) if found.rebuilt => (REPAIRED, None),
+        Ok(_) => (HARMLESS, None),
         Err(error) if check::is_said_by_the_vault(&error) => match after_detection(place, &sound.promises) {
-            Ok(end) => end,
-            Err(error) => {
-                outcome.violated(format!("bit {bit} of {}, after it was detected: {error:#}", path.display()));
-                "violated"
-            }
+            Ok(end) => (end, None),
+            Err(error) => ("violated", violated(error.context("after it was detected"))),
         },
-        Err(error) => {
-            outcome.violated(format!("bit {bit} of {}: {error:#}", path.display()));
-            "violated"
-        }
-    };
-    outcome.count(fault, end);
-    Ok(())
+        Err(error) => ("violated", violated(error)),
+    })
 }
 
 /// The damage was reported: at the next start everything is there again, or what is there is right.

@@ -38,6 +38,8 @@ const LONGEST_TRANSFER: Duration = Duration::from_millis(1500);
 /// One kill in so many comes while the daemon starts, and one in so many while keys are changed.
 const STARTS: usize = 5;
 const KEY_CHANGES: usize = 6;
+/// Different photos.
+pub(crate) const PHOTOS: usize = 1_000_000;
 /// The passphrase that is added.
 const PASSPHRASE: &str = "four words and a canary";
 
@@ -46,19 +48,19 @@ const PASSPHRASE: &str = "four words and a canary";
 /// # Errors
 /// When daemons cannot be run at all; a promise that is broken is counted instead.
 pub async fn run(plan: Plan) -> Result<Outcome> {
-    let mut outcome = Outcome::begin("kill at random moments");
     let (alone, sharing) = plan.pick((850, 150), (17, 3));
+    let mut outcome = Outcome::begin("kill at random moments", plan, alone + sharing);
     let mut dice = Dice::of(plan.seed, "kills");
+    if let Err(error) = three_nodes(sharing, &mut dice, &mut outcome).await {
+        outcome.violated(format!("nodes that share: {error:#}"));
+    }
     let mut left = alone;
-    while left > 0 {
+    while left > 0 && !outcome.is_over() {
         let kills = left.min(KILLS_PER_NODE);
         left -= kills;
         if let Err(error) = one_node(kills, &mut dice, &mut outcome).await {
             outcome.violated(format!("a node alone: {error:#}"));
         }
-    }
-    if let Err(error) = three_nodes(sharing, &mut dice, &mut outcome).await {
-        outcome.violated(format!("nodes that share: {error:#}"));
     }
     Ok(outcome.ended())
 }
@@ -68,14 +70,14 @@ pub async fn run(plan: Plan) -> Result<Outcome> {
 pub(crate) struct Owed {
     pub(crate) photos: BTreeMap<String, blake3::Hash>,
     events: BTreeMap<String, String>,
-    /// The last acknowledged nickname, and the ones that were asked for after it.
-    nicknames: Vec<String>,
+    /// The last acknowledged number of processes, and the ones that were asked for after it.
+    processes: Vec<u32>,
 }
 
 /// Loops over the deeds of a user until it is cut off.
 async fn deeds(api: &Api, numbers: &mut Dice, owed: &mut Owed) -> Result<()> {
     loop {
-        let number = numbers.below(u32::MAX as usize) as u32;
+        let number = numbers.below(PHOTOS) as u32;
         match number % 10 {
             0 => {
                 let name = format!("{CANARY} {number}");
@@ -83,10 +85,10 @@ async fn deeds(api: &Api, numbers: &mut Dice, owed: &mut Owed) -> Result<()> {
                 owed.events.insert(id, name);
             }
             1 => {
-                let name = format!("{CANARY:.20} {}", number % 1000);
-                owed.nicknames.push(name.clone());
-                api.rename(&name).await?;
-                owed.nicknames = vec![name];
+                let processes = 1 + number / 10 % 2;
+                owed.processes.push(processes);
+                api.give_processes(processes).await?;
+                owed.processes = vec![processes];
             }
             _ => {
                 let bytes = photo(number)?;
@@ -213,8 +215,8 @@ pub(crate) async fn held(node: &Daemon, owed: &Owed) -> Result<()> {
     for (id, name) in &owed.events {
         ensure!(events.get(id) == Some(name), "lost: an acknowledged event is not there");
     }
-    let nickname = api.settings().await?.nickname;
-    ensure!(owed.nicknames.is_empty() || owed.nicknames.contains(&nickname), "lost: the nickname is an older one");
+    let processes = api.settings().await?.processes;
+    ensure!(owed.processes.is_empty() || owed.processes.contains(&processes), "lost: a setting is an older one");
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! What a campaign counted.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// How much is done, from which seed.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +12,8 @@ pub struct Plan {
     pub seed: u64,
     /// Whether the full campaigns are run, or what fits into `make test`.
     pub full: bool,
+    /// How long each campaign may take at most; for ever if nothing is said.
+    pub limit: Option<Duration>,
 }
 
 impl Plan {
@@ -30,17 +35,27 @@ pub struct Outcome {
     pub ends: BTreeMap<String, u64>,
     /// Every promise that was broken.
     pub violations: Vec<String>,
+    /// Faults that were planned.
+    pub planned: u64,
     /// Seconds that it took.
     pub seconds: f64,
     began: Instant,
+    limit: Option<Duration>,
 }
 
 impl Outcome {
     /// Nothing counted yet.
     #[must_use]
-    pub fn begin(campaign: &'static str) -> Self {
-        let (faults, ends) = (BTreeMap::new(), BTreeMap::new());
-        Self { campaign, faults, ends, violations: Vec::new(), seconds: 0.0, began: Instant::now() }
+    pub fn begin(campaign: &'static str, plan: Plan, planned: usize) -> Self {
+        let (faults, ends, planned) = (BTreeMap::new(), BTreeMap::new(), planned as u64);
+        let (began, limit) = (Instant::now(), plan.limit);
+        Self { campaign, faults, ends, violations: Vec::new(), planned, seconds: 0.0, began, limit }
+    }
+
+    /// Whether its time is up.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.limit.is_some_and(|limit| self.began.elapsed() > limit)
     }
 
     /// Counts one fault and how it ended.

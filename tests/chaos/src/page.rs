@@ -15,7 +15,7 @@ pub const NOT_TESTED: [&str; 10] = [
      repeated (rows first, then blobs).",
     "Real power cuts on real disks. The states are made from what the program asked of the kernel, under these assumptions: a sync is honest, a rename \
      happens as a whole or not at all, a sector of 512 bytes is written as a whole or not at all. Disks that say that they have synced and have not are not covered.",
-    "Power cuts in the middle of a recovery from a power cut. Kills in the middle of a recovery from a kill are covered.",
+    "Power cuts in the middle of a recovery from a power cut. Power cuts and kills in the middle of a recovery from a kill are covered.",
     "Errors while reading (a bad sector under a blob or under the database). Flipped bits and torn files are covered.",
     "A transfer while the disk is full: full and broken disks are tested with uploads, and with the vault's side of a transfer.",
     "Two faults at once, except a damaged snapshot while the database is lost. A flipped bit in the last commits of the journal cannot be told from a torn \
@@ -29,11 +29,11 @@ pub const NOT_TESTED: [&str; 10] = [
 /// The table of the results, and how each fault ended.
 #[must_use]
 pub fn table(outcomes: &[Outcome]) -> String {
-    let mut text = String::from("| campaign | faults | violations | seconds |\n|---|--:|--:|--:|\n");
+    let mut text = String::from("| campaign | planned | done | violations | seconds |\n|---|--:|--:|--:|--:|\n");
     for outcome in outcomes {
-        let (total, violations) = (outcome.total(), outcome.violations.len());
-        let _ =
-            writeln!(text, "| {} | {} | {violations} | {:.0} |", outcome.campaign, thousands(total), outcome.seconds);
+        let (planned, done) = (thousands(outcome.planned), thousands(outcome.total()));
+        let (violations, seconds) = (outcome.violations.len(), outcome.seconds);
+        let _ = writeln!(text, "| {} | {planned} | {done} | {violations} | {seconds:.0} |", outcome.campaign);
     }
     text
 }
@@ -103,7 +103,7 @@ fn what() -> String {
          command that adds a passphrase, get SIGKILL at a random moment; so do starts after a kill.\n\
          - **Kill at every point**: a program that imports, indexes, shares, receives, revokes, snapshots, deletes and changes keys is killed at each of its \
          system calls that changes a file or says that something is done; the start after it is killed at one of its own, another one each time.\n\
-         - **Power loss**: everything that this program, and a real daemon, ask of the kernel is recorded. For moments between any two calls the disk \
+         - **Power loss**: everything that this program, this program killed and started again, and a real daemon ask of the kernel is recorded. For moments between any two calls the disk \
          is made anew as a power cut may leave it: {}. Played to its end, each recording must give the very files that are on the disk.\n\
          - **Full or broken disk**: each call fails once or from then on with \"no space left\", or once with an input/output error. The program must \
          refuse in words or go on, and lose nothing that it had acknowledged. Under a real daemon, calls of each thread fail from some moment on.\n\
@@ -146,15 +146,16 @@ mod tests {
     #[test]
     fn numbers_are_grouped_and_the_page_has_every_campaign() {
         assert_eq!(["7", "1,000", "12,345,678"].map(str::to_owned), [7, 1000, 12_345_678].map(thousands));
-        let mut outcome = Outcome::begin("bit flips");
+        let plan = Plan { seed: 7, full: false, limit: None };
+        let mut outcome = Outcome::begin("bit flips", plan, 2);
         outcome.count("a header", "detected");
         outcome.violated("something came back");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("page.md");
-        write(&path, Plan { seed: 7, full: false }, &[outcome.ended()]).unwrap();
+        write(&path, plan, &[outcome.ended()]).unwrap();
         let page = std::fs::read_to_string(path).unwrap();
         for part in
-            ["seed 7", "| bit flips | 1 | 1 |", "### Bit flips", "- violated: something came back", NOT_TESTED[0]]
+            ["seed 7", "| bit flips | 2 | 1 | 1 |", "### Bit flips", "- violated: something came back", NOT_TESTED[0]]
         {
             assert!(page.contains(part), "{part} is not in {page}");
         }

@@ -143,9 +143,12 @@ pub fn run(plan: Plan, program: &Path) -> Result<Outcome> {
     let rounds = plan.pick(2, 1);
     let (points, recoveries) = record(program, Part::Story { seed: plan.seed, rounds })?;
     ensure!(!recoveries.is_empty(), "a recovery that does nothing cannot be killed");
-    let outcome = Mutex::new(Outcome::begin("kill at every point"));
     let times = plan.pick(20, 1);
+    let outcome = Mutex::new(Outcome::begin("kill at every point", plan, points.len() * times));
     in_lanes(points.len() * times, |number, place| {
+        if outcome.lock().unwrap_or_else(PoisonError::into_inner).is_over() {
+            return Ok(());
+        }
         // Every kill of the story meets another one of the recovery.
         let (time, index) = (number / points.len(), number % points.len());
         let (Some(point), Some(recovery)) = (points.get(index), recoveries.get((index + time * 7) % recoveries.len()))

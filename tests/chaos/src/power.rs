@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::{
     check::{self, Found},
@@ -25,14 +25,12 @@ use crate::{
 /// Vaults that are opened at the same time.
 pub const LANES: usize = 2;
 
-/// A recording, and how to read promises out of what was said.
+/// A recording in which what is said is promises, line by line.
 pub struct Recorded {
     /// What was recorded, in words.
     pub name: &'static str,
     /// What it did.
     pub recording: Recording,
-    /// The promises in the bytes that were said by some moment.
-    pub promises: Box<dyn Fn(&[u8]) -> Result<Promises> + Sync>,
 }
 
 /// Records the story.
@@ -47,8 +45,51 @@ pub fn record_story(program: &Path, plan: Plan) -> Result<Recorded> {
     ensure!(done.end == End::Exit(0), "the story ended with {:?}: {}", done.end, done.errors);
     let recording = recording::read(&done.calls()?, place.folder())?;
     as_on_the_disk(&recording, place.folder())?;
-    let promises = |said: &[u8]| Promises::heard(story::lines(&String::from_utf8_lossy(said)));
-    Ok(Recorded { name: "story", recording, promises: Box::new(promises) })
+    Ok(Recorded { name: "story", recording })
+}
+
+/// Where the story is killed before a recovery that is recorded: while blobs are written, the journal synced, a name given, a file removed.
+const KILLS: [&str; 4] = [
+    "pwrite64:signal=KILL:when=20",
+    "fdatasync:signal=KILL:when=9",
+    "rename:signal=KILL:when=12",
+    "unlink:signal=KILL:when=6",
+];
+/// A call of another thread that was under way when the story was killed may have been done or not, which the record does not say.
+const TRIES: usize = 5;
+
+/// Records a story that is killed and started again, several times over.
+///
+/// # Errors
+/// As for [`record_story`].
+pub fn record_recoveries(program: &Path, plan: Plan) -> Result<Recorded> {
+    let mut last = Ok(());
+    for _ in 0..TRIES {
+        let scratch = child::scratch()?;
+        let place = Place::at(scratch.path().join("place"));
+        let mut calls = Vec::new();
+        for inject in KILLS {
+            let trace = Trace { calls: strace::CALLS, bytes: true, inject: Some(inject) };
+            let done = child::run(program, &place, Part::Story { seed: plan.seed, rounds: 1 }, trace)?;
+            ensure!(
+                done.end == End::Killed,
+                "the story was to be killed and ended with {:?}: {}",
+                done.end,
+                done.errors
+            );
+            strace::chain(&mut calls, done.calls()?);
+            let done = child::run(program, &place, Part::Recovery, Trace { inject: None, ..trace })?;
+            ensure!(done.end == End::Exit(0), "the recovery ended with {:?}: {}", done.end, done.errors);
+            strace::chain(&mut calls, done.calls()?);
+        }
+        let recording = recording::read(&calls, place.folder())?;
+        last = as_on_the_disk(&recording, place.folder());
+        if last.is_ok() {
+            return Ok(Recorded { name: "recoveries", recording });
+        }
+    }
+    last?;
+    bail!("no recovery was recorded")
 }
 
 /// Holds the end of a recording against the folder that was recorded: a change that it misses would make every state after it wrong.
@@ -98,7 +139,7 @@ pub fn canaries(recording: &Recording, canary: &str) -> usize {
 /// When a state cannot be made; a promise that is broken is counted instead.
 pub fn run(plan: Plan, recorded: &[Recorded], wanted: usize) -> Result<Outcome> {
     panics::watch();
-    let mut outcome = Outcome::begin("power loss");
+    let mut outcome = Outcome::begin("power loss", plan, wanted);
     for recorded in recorded {
         let leaks = canaries(&recorded.recording, story::CANARY);
         if leaks > 0 {
@@ -166,7 +207,7 @@ fn one_lane(
         let mut disk = Disk::new(&recorded.recording);
         let first = if step > 1 { dice.below(step) } else { 0 };
         for moment in (first..count).step_by(step).filter(|moment| (moment / step) % LANES == lane) {
-            if lock(states).enough() {
+            if lock(states).enough() || lock(shared).is_over() {
                 return Ok(());
             }
             disk.play_to(moment);
@@ -180,7 +221,7 @@ fn one_lane(
                     continue;
                 }
                 state.write_to(place.folder())?;
-                let promises = (recorded.promises)(disk.said())?;
+                let promises = Promises::heard(story::lines(&String::from_utf8_lossy(disk.said())))?;
                 let label = match moment.checked_sub(1).and_then(|last| recorded.recording.labels.get(last)) {
                     Some(label) => format!("moment {moment} of the {}, after: {label}", recorded.name),
                     None => format!("the beginning of the {}", recorded.name),

@@ -67,6 +67,8 @@ impl Promises {
             }
             ["erasing"] => self.erased.clear(),
             ["erased", kind] => self.erased.push(kind.parse()?),
+            // Whichever opens is about to be replaced.
+            ["phrase", "changing"] => self.phrases.retain(|_, opens| !*opens),
             ["phrase", "changing", words] => {
                 self.phrases.remove(words);
             }

@@ -224,9 +224,8 @@ impl Story {
         let phrase = RecoveryPhrase::random()?;
         let words = phrase.words()?.join("-");
         let before = self.phrase.take();
-        if let Some(before) = &before {
-            say(&format!("phrase changing {before}"))?;
-        }
+        // One of a story before this one may open it too.
+        say("phrase changing")?;
         Keys::replace_slot(dir, &by, &Unlock::Recovery(phrase))?;
         if let Some(before) = &before {
             say(&format!("phrase revoked {before}"))?;

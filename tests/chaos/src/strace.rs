@@ -35,7 +35,7 @@ pub fn command(log: &Path, calls: &str, bytes: bool, inject: Option<&str>, progr
     if inject.is_none_or(|inject| !inject.contains("signal=")) {
         command.arg("--seccomp-bpf");
     }
-    command.args(["-s", if bytes { "1073741824" } else { "0" }, "-e", &format!("trace={calls}")]);
+    command.args(["-s", if bytes { "134217728" } else { "0" }, "-e", &format!("trace={calls}")]);
     if let Some(inject) = inject {
         command.args(["-e", &format!("inject={inject}")]);
     }
@@ -169,6 +169,12 @@ pub fn calls(log: &Path) -> Result<Vec<Call>> {
         );
     }
     Ok(calls)
+}
+
+/// Puts the calls of a program that ran later behind those of one that ran before.
+pub fn chain(calls: &mut Vec<Call>, later: Vec<Call>) {
+    let first = calls.len();
+    calls.extend(later.into_iter().map(|call| Call { begun: call.begun + first, ..call }));
 }
 
 fn short(line: &str) -> String {

@@ -9,7 +9,7 @@ use inframe_chaos::{
     points, power, strace,
 };
 
-const PLAN: Plan = Plan { seed: 20_261_126, full: false };
+const PLAN: Plan = Plan { seed: 20_261_126, full: false, limit: None };
 
 fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_chaos"))
@@ -37,7 +37,8 @@ async fn d1_power_may_go_at_any_moment() -> Result<()> {
     if !can_trace()? {
         return Ok(());
     }
-    let recorded = [power::record_story(program(), PLAN)?, daemon::record().await?];
+    let recorded =
+        [power::record_story(program(), PLAN)?, power::record_recoveries(program(), PLAN)?, daemon::record().await?];
     whole(&power::run(PLAN, &recorded, 500)?, 500)
 }
 

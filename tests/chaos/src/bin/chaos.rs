@@ -1,6 +1,6 @@
 //! Runs the campaigns: `make chaos`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -19,6 +19,9 @@ struct Arguments {
     /// What fits into `make test` instead of the full campaigns.
     #[arg(long)]
     short: bool,
+    /// Ends each campaign after so many minutes, however much of it is done.
+    #[arg(long)]
+    minutes: Option<u64>,
     /// Only these campaigns.
     #[arg(long, value_delimiter = ',', default_values_t = CAMPAIGNS.map(str::to_owned))]
     only: Vec<String>,
@@ -60,7 +63,11 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         None => {}
     }
     ensure!(strace::works(), "strace is not installed or may not trace here: install it (Debian: apt install strace)");
-    let plan = Plan { seed: arguments.seed, full: !arguments.short };
+    let plan = Plan {
+        seed: arguments.seed,
+        full: !arguments.short,
+        limit: arguments.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
+    };
     let mut outcomes = Vec::new();
     for campaign in &arguments.only {
         eprintln!("{campaign} ...");
@@ -79,7 +86,11 @@ async fn one(campaign: &str, plan: Plan) -> Result<Outcome> {
     match campaign {
         "flips" => flips::run(plan, &program),
         "power" => {
-            let recorded = [power::record_story(&program, plan)?, daemon::record().await?];
+            let recorded = [
+                power::record_story(&program, plan)?,
+                power::record_recoveries(&program, plan)?,
+                daemon::record().await?,
+            ];
             power::run(plan, &recorded, plan.pick(10_000, 500))
         }
         "broken" => broken::run(plan).await,

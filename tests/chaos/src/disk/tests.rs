@@ -1,3 +1,5 @@
+//! What may be left of a small recording, case by case.
+
 use super::*;
 
 /// A file 1 in the root, named `a` and then `b`, as a careful program makes it.
