@@ -176,11 +176,11 @@ fn blobs(plan: Plan, sound: &Sound, place: &Place, dice: &mut Dice, outcome: &mu
     };
     for blob in of_kind.into_values() {
         let header = header_bytes(blob.1)?;
-        for bit in bits(header, plan.pick(None, Some(25)), dice) {
+        for bit in bits(header, plan.pick(None, Some(40)), dice) {
             flip(blob, bit, "header of a blob, every bit")?;
         }
     }
-    for _ in 0..plan.pick(2500, 60) {
+    for _ in 0..plan.pick(2500, 100) {
         let Some(blob) = all.get(dice.below(all.len())).copied() else { continue };
         let header = header_bytes(blob.1)?;
         flip(blob, header * 8 + dice.below((blob.1.len() - header) * 8), "chunk of a blob, by chance")?;

@@ -74,7 +74,7 @@ pub(crate) struct Owed {
     processes: Vec<u32>,
 }
 
-/// Loops over the deeds of a user until it is cut off.
+/// Loops over the deeds of a user until it is cut off. A new one (to delete, to restore) is one more arm, and one more field of what is owed.
 async fn deeds(api: &Api, numbers: &mut Dice, owed: &mut Owed) -> Result<()> {
     loop {
         let number = numbers.below(PHOTOS) as u32;
@@ -140,8 +140,7 @@ async fn one_node(kills: usize, dice: &mut Dice, outcome: &mut Outcome) -> Resul
             change_keys(&node, up_to(LONGEST_CHANGE, dice)).await?;
             unlocked(&node).await?;
         }
-        let end = start_again(&mut node).await.and(Ok(()));
-        let end = match end {
+        let end = match start_again(&mut node).await {
             Ok(()) => held(&node, &owed).await,
             failed => failed,
         };

@@ -70,7 +70,7 @@ pub fn not_tested() -> String {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(path: &Path, plan: Plan, outcomes: &[Outcome]) -> Result<()> {
+pub fn write(path: &Path, plan: Plan, commit: &str, outcomes: &[Outcome]) -> Result<()> {
     let faults: u64 = outcomes.iter().map(Outcome::total).sum();
     let violations: usize = outcomes.iter().map(|outcome| outcome.violations.len()).sum();
     let text = format!(
@@ -85,7 +85,6 @@ pub fn write(path: &Path, plan: Plan, outcomes: &[Outcome]) -> Result<()> {
          ## In detail\n\n{details}\
          ## Not tested\n\n{not_tested}",
         date = jiff::Timestamp::now().strftime("%Y-%m-%d"),
-        commit = commit(),
         seed = plan.seed,
         faults = thousands(faults),
         table = table(outcomes),
@@ -112,7 +111,9 @@ fn what() -> String {
     )
 }
 
-fn commit() -> String {
+/// The commit that is checked out, to be asked before a campaign: an hour later it may be another.
+#[must_use]
+pub fn commit() -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
         Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
@@ -152,11 +153,15 @@ mod tests {
         outcome.violated("something came back");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("page.md");
-        write(&path, plan, &[outcome.ended()]).unwrap();
+        write(&path, plan, "0123456789", &[outcome.ended()]).unwrap();
         let page = std::fs::read_to_string(path).unwrap();
-        for part in
-            ["seed 7", "| bit flips | 2 | 1 | 1 |", "### Bit flips", "- violated: something came back", NOT_TESTED[0]]
-        {
+        for part in [
+            "commit 0123456789, with seed 7",
+            "| bit flips | 2 | 1 | 1 |",
+            "### Bit flips",
+            "- violated: something came back",
+            NOT_TESTED[0],
+        ] {
             assert!(page.contains(part), "{part} is not in {page}");
         }
     }

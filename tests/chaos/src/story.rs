@@ -48,7 +48,8 @@ struct Story {
     phrase: Option<String>,
 }
 
-/// Runs the story in `folder`: `rounds` times everything that a vault is used for.
+/// Runs the story in `folder`: `rounds` times everything that a vault is used for. What it is used for next (a trash, a backup) is one more step here, and
+/// is then killed, cut off and refused at each of its calls like the others.
 ///
 /// # Errors
 /// When a step fails several times over.

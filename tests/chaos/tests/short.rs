@@ -42,6 +42,22 @@ async fn d1_power_may_go_at_any_moment() -> Result<()> {
     whole(&power::run(PLAN, &recorded, 500)?, 500)
 }
 
+/// The campaign is not blind: on a disk that only pretends to sync, promises are broken.
+#[test]
+fn a_disk_that_lies_is_found_out() -> Result<()> {
+    if !can_trace()? {
+        return Ok(());
+    }
+    let lying = [power::record_story(program(), PLAN)?.without_syncs()];
+    let outcome = power::run(PLAN, &lying, 100)?;
+    ensure!(outcome.violations.len() as u64 * 2 > outcome.total(), "only {} states were bad", outcome.violations.len());
+    ensure!(
+        outcome.violations.iter().any(|violation| violation.contains("lost: an acknowledged photo")),
+        "none was lost"
+    );
+    Ok(())
+}
+
 #[test]
 fn d2_killed_at_every_call_and_again_while_it_recovers() -> Result<()> {
     if !can_trace()? {

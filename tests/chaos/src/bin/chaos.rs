@@ -68,6 +68,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         full: !arguments.short,
         limit: arguments.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
     };
+    let commit = page::commit();
     let mut outcomes = Vec::new();
     for campaign in &arguments.only {
         eprintln!("{campaign} ...");
@@ -76,7 +77,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     println!("{}\n{}", page::table(&outcomes), page::details(&outcomes));
     println!("not tested:\n{}", page::not_tested());
     if let Some(path) = &arguments.page {
-        page::write(path, plan, &outcomes)?;
+        page::write(path, plan, &commit, &outcomes)?;
     }
     Ok(outcomes.iter().all(|outcome| outcome.violations.is_empty()))
 }
