@@ -86,7 +86,7 @@ bench-faces: build $(PEERS_INSTALLED) ## Time finding faces against the npm pack
 .PHONY: chaos
 chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; writes tests/reliability.md (an hour; SEED=1, MINUTES=10 for each, ONLY=flips,power)
 	@$(BUILD) -p inframe-chaos --bins
-	@$(BUILT)/chaos --seed $(or $(SEED),1) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY),--page tests/reliability.md)
+	@$(BUILT)/chaos --seed $(or $(SEED),1) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY)) --results $(BUILT)/chaos-results --page tests/reliability.md
 
 .PHONY: chaos-worker
 chaos-worker: build ## Kill decode processes at random during imports (KILLS=200)

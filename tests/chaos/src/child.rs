@@ -22,6 +22,9 @@ const TIMED_OUT: i32 = 124;
 /// What a shell and `timeout` give for a program that was ended by SIGKILL.
 const KILLED: i32 = 128 + 9;
 
+/// Parts of a path that tell which file of which package it is.
+const PATH_PARTS: usize = 4;
+
 /// A folder for a campaign: in memory where there is such a file system, since the faults are ours and not the disk's.
 ///
 /// # Errors
@@ -84,6 +87,15 @@ pub struct Done {
 }
 
 impl Done {
+    /// The line of its standard error that says what went wrong, without the folders of this machine.
+    #[must_use]
+    pub fn complaint(&self) -> String {
+        let panic = self.errors.lines().find(|line| line.contains("panicked at"));
+        let line = panic.or_else(|| self.errors.lines().last()).unwrap_or("nothing was said");
+        let parts: Vec<&str> = line.split('/').collect();
+        parts.get(parts.len().saturating_sub(PATH_PARTS)..).unwrap_or_default().join("/")
+    }
+
     /// Its system calls.
     ///
     /// # Errors

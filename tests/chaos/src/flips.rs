@@ -51,7 +51,7 @@ impl Sound {
         let place = Place::at(scratch.path().join("place"));
         let part = Part::Story { seed: plan.seed, rounds: 1 };
         let done = child::run(program, &place, part, Trace { calls: "none", bytes: false, inject: None })?;
-        ensure!(done.end == End::Exit(0), "the story ended with {:?}: {}", done.end, done.errors);
+        ensure!(done.end == End::Exit(0), "the story ended with {:?}: {}", done.end, done.complaint());
         let mut files = BTreeMap::new();
         for path in inframe_tests::scan::files(place.folder())? {
             files.insert(path.strip_prefix(place.folder())?.to_path_buf(), fs::read(&path)?);

@@ -1,13 +1,10 @@
 //! The results as a table on the terminal and as the page `tests/reliability.md`.
 
-use std::{fmt::Write as _, path::Path, process::Command};
+use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use crate::{
-    disk::Loss,
-    outcome::{Outcome, Plan},
-};
+use crate::{disk::Loss, outcome::Kept};
 
 /// What no campaign does. Whoever adds one takes its line away.
 pub const NOT_TESTED: [&str; 10] = [
@@ -26,24 +23,30 @@ pub const NOT_TESTED: [&str; 10] = [
     "Any system but Linux on x86-64.",
 ];
 
-/// The table of the results, and how each fault ended.
+/// The table of the results.
 #[must_use]
-pub fn table(outcomes: &[Outcome]) -> String {
-    let mut text = String::from("| campaign | planned | done | violations | seconds |\n|---|--:|--:|--:|--:|\n");
-    for outcome in outcomes {
+pub fn table(results: &[Kept]) -> String {
+    let mut text = String::from(
+        "| campaign | planned | done | violations | seconds | seed | commit | date |\n|---|--:|--:|--:|--:|--:|---|---|\n",
+    );
+    for Kept { commit, date, seed, outcome } in results {
         let (planned, done) = (thousands(outcome.planned), thousands(outcome.total()));
         let (violations, seconds) = (outcome.violations.len(), outcome.seconds);
-        let _ = writeln!(text, "| {} | {planned} | {done} | {violations} | {seconds:.0} |", outcome.campaign);
+        let _ = writeln!(
+            text,
+            "| {} | {planned} | {done} | {violations} | {seconds:.0} | {seed} | {commit} | {date} |",
+            outcome.campaign
+        );
     }
     text
 }
 
 /// Every campaign in detail.
 #[must_use]
-pub fn details(outcomes: &[Outcome]) -> String {
+pub fn details(results: &[Kept]) -> String {
     let mut text = String::new();
-    for outcome in outcomes {
-        let _ = writeln!(text, "### {}\n", capital(outcome.campaign));
+    for outcome in results.iter().map(|result| &result.outcome) {
+        let _ = writeln!(text, "### {}\n", capital(&outcome.campaign));
         text.push_str("| fault | times |\n|---|--:|\n");
         for (fault, times) in &outcome.faults {
             let _ = writeln!(text, "| {fault} | {} |", thousands(*times));
@@ -70,12 +73,12 @@ pub fn not_tested() -> String {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(path: &Path, plan: Plan, commit: &str, outcomes: &[Outcome]) -> Result<()> {
-    let faults: u64 = outcomes.iter().map(Outcome::total).sum();
-    let violations: usize = outcomes.iter().map(|outcome| outcome.violations.len()).sum();
+pub fn write(path: &Path, results: &[Kept]) -> Result<()> {
+    let faults: u64 = results.iter().map(|result| result.outcome.total()).sum();
+    let violations: usize = results.iter().map(|result| result.outcome.violations.len()).sum();
     let text = format!(
         "# Reliability\n\n\
-         Made by `make chaos` on {date}, at commit {commit}, with seed {seed}; not written by hand. `make test` runs a short form of each campaign.\n\n\
+         Made by `make chaos`, not written by hand. `make test` runs a short form of each campaign.\n\n\
          {faults} faults, {violations} broken promises.\n\n\
          After every fault the vault is started with nobody's help, twice, and held against what it had acknowledged before: every photo is there and \
          hash-equal, everything that is listed is whole, what was deleted or revoked stays so, a removed recovery phrase opens nothing, the start takes less \
@@ -84,12 +87,10 @@ pub fn write(path: &Path, plan: Plan, commit: &str, outcomes: &[Outcome]) -> Res
          ## What is done\n\n{what}\n\
          ## In detail\n\n{details}\
          ## Not tested\n\n{not_tested}",
-        date = jiff::Timestamp::now().strftime("%Y-%m-%d"),
-        seed = plan.seed,
         faults = thousands(faults),
-        table = table(outcomes),
+        table = table(results),
         what = what(),
-        details = details(outcomes),
+        details = details(results),
         not_tested = not_tested(),
     );
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -109,18 +110,6 @@ fn what() -> String {
          - **Bit flips**: in a vault at rest one bit is flipped. What is served is right, or the vault says what is damaged.\n",
         losses.join("; ")
     )
-}
-
-/// The commit that is checked out, to be asked before a campaign: an hour later it may be another.
-#[must_use]
-pub fn commit() -> String {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
-        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let changed = git(&["status", "--porcelain"]).is_some_and(|changes| !changes.is_empty());
-    let commit = git(&["rev-parse", "--short=10", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
-    if changed { format!("{commit} with changes") } else { commit }
 }
 
 fn capital(text: &str) -> String {
@@ -143,6 +132,7 @@ fn thousands(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::{Outcome, Plan};
 
     #[test]
     fn numbers_are_grouped_and_the_page_has_every_campaign() {
@@ -152,16 +142,14 @@ mod tests {
         outcome.count("a header", "detected");
         outcome.violated("something came back");
         let folder = tempfile::tempdir().unwrap();
+        Kept::new("0123456789", plan, outcome).keep(folder.path(), "flips").unwrap();
+        assert!(Kept::read(folder.path(), "power").is_none());
         let path = folder.path().join("page.md");
-        write(&path, plan, "0123456789", &[outcome.ended()]).unwrap();
+        write(&path, &[Kept::read(folder.path(), "flips").unwrap()]).unwrap();
         let page = std::fs::read_to_string(path).unwrap();
-        for part in [
-            "commit 0123456789, with seed 7",
-            "| bit flips | 2 | 1 | 1 |",
-            "### Bit flips",
-            "- violated: something came back",
-            NOT_TESTED[0],
-        ] {
+        let parts =
+            ["| bit flips | 2 | 1 | 1 | 0 | 7 | 0123456789 |", "### Bit flips", "- violated: something came back"];
+        for part in parts.into_iter().chain(NOT_TESTED) {
             assert!(page.contains(part), "{part} is not in {page}");
         }
     }

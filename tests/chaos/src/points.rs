@@ -91,7 +91,7 @@ pub fn record(program: &Path, part: Part) -> Result<(Vec<Point>, Vec<Point>)> {
     let trace = Trace { calls: strace::CALLS, bytes: false, inject: None };
     let place = Place::at(scratch.path().join("whole"));
     let done = child::run(program, &place, part, trace)?;
-    ensure!(done.end == End::Exit(0), "the story ended with {:?}: {}", done.end, done.errors);
+    ensure!(done.end == End::Exit(0), "the story ended with {:?}: {}", done.end, done.complaint());
     let points = of(&done, &place)?;
     // A recovery with something to recover: cut off at the last change of the journal.
     let last =
@@ -101,7 +101,7 @@ pub fn record(program: &Path, part: Part) -> Result<(Vec<Point>, Vec<Point>)> {
     let done = child::run(program, &place, part, Trace { calls: &last.call, bytes: false, inject: Some(&inject) })?;
     ensure!(done.end == End::Killed, "the story was to be killed and ended with {:?}", done.end);
     let done = child::run(program, &place, Part::Recovery, trace)?;
-    ensure!(done.end == End::Exit(0), "the recovery ended with {:?}: {}", done.end, done.errors);
+    ensure!(done.end == End::Exit(0), "the recovery ended with {:?}: {}", done.end, done.complaint());
     Ok((points, of(&done, &place)?))
 }
 
@@ -182,14 +182,14 @@ fn one(program: &Path, place: &Place, part: Part, point: &Point, recovery: &Poin
     let inject = kill_at(point);
     let done = child::run(program, place, part, Trace { calls: &point.call, bytes: false, inject: Some(&inject) })?;
     if !matches!(done.end, End::Killed | End::Exit(0)) {
-        let held = Err(anyhow::anyhow!("the story ended with {:?}: {}", done.end, done.errors));
+        let held = Err(anyhow::anyhow!("the story ended with {:?}: {}", done.end, done.complaint()));
         return Ok(Verdict { killed_again: false, held });
     }
     let inject = kill_at(recovery);
     let trace = Trace { calls: &recovery.call, bytes: false, inject: Some(&inject) };
     let recovered = child::run(program, place, Part::Recovery, trace)?;
     if !matches!(recovered.end, End::Killed | End::Exit(0)) {
-        let held = Err(anyhow::anyhow!("the recovery ended with {:?}: {}", recovered.end, recovered.errors));
+        let held = Err(anyhow::anyhow!("the recovery ended with {:?}: {}", recovered.end, recovered.complaint()));
         return Ok(Verdict { killed_again: false, held });
     }
     let promises = Promises::heard(done.said.iter().map(String::as_str))?;

@@ -42,7 +42,7 @@ pub fn record_story(program: &Path, plan: Plan) -> Result<Recorded> {
     let place = Place::at(scratch.path().join("place"));
     let part = Part::Story { seed: plan.seed, rounds: plan.pick(3, 2) };
     let done = child::run(program, &place, part, Trace { calls: strace::CALLS, bytes: true, inject: None })?;
-    ensure!(done.end == End::Exit(0), "the story ended with {:?}: {}", done.end, done.errors);
+    ensure!(done.end == End::Exit(0), "the story ended with {:?}: {}", done.end, done.complaint());
     let recording = recording::read(&done.calls()?, place.folder())?;
     as_on_the_disk(&recording, place.folder())?;
     Ok(Recorded { name: "story", recording })
@@ -75,11 +75,11 @@ pub fn record_recoveries(program: &Path, plan: Plan) -> Result<Recorded> {
                 done.end == End::Killed,
                 "the story was to be killed and ended with {:?}: {}",
                 done.end,
-                done.errors
+                done.complaint()
             );
             strace::chain(&mut calls, done.calls()?);
             let done = child::run(program, &place, Part::Recovery, Trace { inject: None, ..trace })?;
-            ensure!(done.end == End::Exit(0), "the recovery ended with {:?}: {}", done.end, done.errors);
+            ensure!(done.end == End::Exit(0), "the recovery ended with {:?}: {}", done.end, done.complaint());
             strace::chain(&mut calls, done.calls()?);
         }
         let recording = recording::read(&calls, place.folder())?;

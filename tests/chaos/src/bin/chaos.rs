@@ -1,12 +1,12 @@
 //! Runs the campaigns: `make chaos`.
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use inframe_chaos::{
     broken, daemon, faults, flips, kills,
-    outcome::{Outcome, Plan},
+    outcome::{Kept, Outcome, Plan, commit},
     page, points, power, story, strace,
 };
 
@@ -25,6 +25,9 @@ struct Arguments {
     /// Only these campaigns.
     #[arg(long, value_delimiter = ',', default_values_t = CAMPAIGNS.map(str::to_owned))]
     only: Vec<String>,
+    /// Keeps the result of each campaign in this folder; those that are not run now are taken from there for the page.
+    #[arg(long)]
+    results: Option<PathBuf>,
     /// Writes the results into this page.
     #[arg(long)]
     page: Option<PathBuf>,
@@ -68,18 +71,27 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         full: !arguments.short,
         limit: arguments.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
     };
-    let commit = page::commit();
-    let mut outcomes = Vec::new();
+    let commit = commit();
+    let mut results: BTreeMap<String, Kept> = BTreeMap::new();
     for campaign in &arguments.only {
         eprintln!("{campaign} ...");
-        outcomes.push(one(campaign, plan).await.with_context(|| format!("the campaign {campaign} cannot be run"))?);
+        let outcome = one(campaign, plan).await.with_context(|| format!("the campaign {campaign} cannot be run"))?;
+        let result = Kept::new(&commit, plan, outcome);
+        if let Some(folder) = &arguments.results {
+            result.keep(folder, campaign)?;
+        }
+        results.insert(campaign.clone(), result);
     }
-    println!("{}\n{}", page::table(&outcomes), page::details(&outcomes));
+    let whole = results.values().all(|result| result.outcome.violations.is_empty());
+    let kept = |campaign: &str| Kept::read(arguments.results.as_deref()?, campaign);
+    let results: Vec<Kept> =
+        CAMPAIGNS.iter().filter_map(|campaign| results.remove(*campaign).or_else(|| kept(campaign))).collect();
+    println!("{}\n{}", page::table(&results), page::details(&results));
     println!("not tested:\n{}", page::not_tested());
     if let Some(path) = &arguments.page {
-        page::write(path, plan, &commit, &outcomes)?;
+        page::write(path, &results)?;
     }
-    Ok(outcomes.iter().all(|outcome| outcome.violations.is_empty()))
+    Ok(whole)
 }
 
 async fn one(campaign: &str, plan: Plan) -> Result<Outcome> {
