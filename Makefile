@@ -83,6 +83,11 @@ bench: build ## Measure what an idle daemon costs in memory and processor time (
 bench-faces: build $(PEERS_INSTALLED) ## Time finding faces against the npm package, onnxruntime and dlib on the same photos (10 minutes; ROUNDS=5)
 	@node models/benches/peers/bench.mjs
 
+.PHONY: chaos
+chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; writes tests/reliability.md (an hour; SEED=1, MINUTES=10 for each, ONLY=flips,power)
+	@$(BUILD) -p inframe-chaos --bins
+	@$(BUILT)/chaos --seed $(or $(SEED),1) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY)) --results $(BUILT)/chaos-results --page tests/reliability.md
+
 .PHONY: chaos-worker
 chaos-worker: build ## Kill decode processes at random during imports (KILLS=200)
 	INFRAME_CHAOS_KILLS=$(or $(KILLS),200) cargo test -q -p inframe-tests --test e2e workers_killed_at_random -- --nocapture

@@ -17,7 +17,7 @@ use inframe::library::{FacesState, Library, NewAsset, Origin, Source};
 use inframe::live::Live;
 use inframe::node::{Node, NodeConfig};
 use inframe::sandbox::{Format, Inspection, Sandbox, SandboxConfig};
-use inframe::vault::{Batch, KeyFile, Unlock, Vault};
+use inframe::vault::{Batch, KeyFile, Keys, SlotKind, Vault};
 use inframe_protocol::ContentId;
 
 /// Photos that are imported at each size.
@@ -83,8 +83,7 @@ fn told(problem: impl std::fmt::Debug) -> anyhow::Error {
 
 async fn start(folder: &Path) -> Result<Node> {
     let config = NodeConfig {
-        data_dir: folder.join("data"),
-        unlock: Unlock::KeyFile(KeyFile::at(folder.join("master.key"))),
+        key_file: KeyFile::at(folder.join("master.key")),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse()?],
         mdns: false,
         keep_free: None,
@@ -92,7 +91,9 @@ async fn start(folder: &Path) -> Result<Node> {
         device_name: None,
         program: PathBuf::from(env!("CARGO_BIN_EXE_inframe")),
     };
-    Ok(Node::start(config).await?)
+    let dir = DataDir::open(folder.join("data"))?;
+    let (keys, _) = Keys::open(&dir, &config.key_file)?;
+    Ok(Node::start(config, dir, keys, SlotKind::KeyFile).await?)
 }
 
 /// Puts made-up photos into the library until it has so many.

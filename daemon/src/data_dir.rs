@@ -115,6 +115,8 @@ impl DataDir {
             Err(TryLockError::Error(source)) => return Err(failed("lock", &lock)(source)),
         }
         fs::set_permissions(&root, fs::Permissions::from_mode(FOLDER_MODE)).map_err(failed("make private", &root))?;
+        // The mark of our folder is durable before anything else in there, so that no power cut makes the folder look like somebody else's.
+        File::open(&root).and_then(|root| root.sync_all()).map_err(failed("sync", &root))?;
         let blobs = root.join("blobs");
         let dir = Self {
             lock,

@@ -1,5 +1,6 @@
 //! One real `inframe` process in a throwaway folder: start it, kill it, start it again; its log is shown when a test fails.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ pub struct Options {
     pub keep_free: Option<String>,
     /// A disk of its own for the data folder, of this many MiB; see [`crate::disk`].
     pub disk_mib: Option<u64>,
+    /// A program with its arguments that is given the daemon's command line, and becomes the daemon.
+    pub under: Vec<OsString>,
 }
 
 impl Options {
@@ -67,6 +70,7 @@ impl Options {
             passphrase_file: None,
             keep_free: None,
             disk_mib: None,
+            under: Vec::new(),
         }
     }
 }
@@ -179,6 +183,11 @@ impl Daemon {
         Ok(())
     }
 
+    /// From the next start on, the daemon runs under this program, or alone if there is none.
+    pub fn run_under(&mut self, under: Vec<OsString>) {
+        self.options.under = under;
+    }
+
     /// From the next start on, the vault is unlocked with the passphrase in this file.
     pub fn unlock_with(&mut self, passphrase_file: PathBuf) {
         self.options.passphrase_file = Some(passphrase_file);
@@ -263,7 +272,14 @@ fn log_path(folder: &Path) -> PathBuf {
 
 async fn launch(folder: &Path, options: &Options) -> Result<(Child, Ready)> {
     let log = File::options().create(true).append(true).open(log_path(folder))?;
-    let mut command = Command::new(binary()?);
+    let mut command = match options.under.as_slice() {
+        [] => Command::new(binary()?),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(binary()?);
+            command
+        }
+    };
     command.arg("run").arg("--data-dir").arg(data_dir(folder)).arg("--key-file").arg(key_file(folder));
     command.args([
         "--dashboard",

@@ -171,6 +171,42 @@ export interface AssignBody {
   person?: string | null
 }
 
+/** Changes of the backup. */
+export interface BackupPatch {
+  /** Hours between two; 0 is only by hand. */
+  every_hours?: number | null
+  /** The folder, a whole path; empty for none any more. */
+  folder?: string | null
+}
+
+/** The backup of the vault. */
+export interface BackupView {
+  /** Bytes in it. */
+  bytes: number
+  /** When it was last read through and found whole, Unix milliseconds. */
+  checked_at?: number | null
+  /** Bytes copied or read by it. */
+  done_bytes: number
+  /** Files done by what runs. */
+  done_files: number
+  /** Hours between two; only by hand when absent. */
+  every_hours?: number | null
+  /** Files in it. */
+  files: number
+  /** The folder; none while there is no backup. */
+  folder?: string | null
+  /** The last one that was complete, Unix milliseconds. */
+  last_at?: number | null
+  /** Files that it has to look at. */
+  of_files: number
+  /** What is wrong since the last try. */
+  problem?: string | null
+  /** `backup` or `check` while one runs. */
+  running?: string | null
+  /** Whether it lies on the disk of the vault itself, and would be lost with it. */
+  same_disk: boolean
+}
+
 /** A pose challenge under way, or how it ended. */
 export interface ChallengeView {
   /** What to do differently, or why it failed. */

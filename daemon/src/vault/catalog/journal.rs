@@ -125,7 +125,7 @@ fn decode_changes(mut plain: &[u8]) -> Option<Vec<SealedChange>> {
 pub(super) struct Replayed {
     /// Number of the last commit that was read, or of the one before the first file if there is none.
     pub(super) last: Option<u64>,
-    /// Whether a file other than the last is damaged, or one is missing between two.
+    /// Whether a file other than the last is damaged, or one is missing between two, or commits may stand behind a damaged head.
     pub(super) broken: bool,
     /// The last file, cut after its last whole commit, ready for the next.
     pub(super) journal: Option<Journal>,
@@ -143,6 +143,17 @@ pub(super) fn files(folder: &Path) -> Result<Vec<(u64, PathBuf)>, CatalogError> 
     }
     files.sort_unstable();
     Ok(files)
+}
+
+/// Whether a commit may ever have been made: a file is longer than its head, or begins after the first commit. Damage does not matter here, since it
+/// must not make commits count as never made.
+pub(super) fn holds_commits(folder: &Path) -> Result<bool, CatalogError> {
+    for (first, path) in files(folder)? {
+        if first > 1 || fs::metadata(path).map_err(CatalogError::io("look at"))?.len() > HEAD_BYTES as u64 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Calls `each` with all whole commits after number `after`, in order. After damage in the middle it goes on with the next file, so `each` may see
@@ -165,8 +176,9 @@ pub(super) fn replay(
             if number > after { each(number, changes) } else { Ok(()) }
         })?;
         let Some(sound_bytes) = sound_bytes else {
-            // In the last file, a head that was never written whole: no commit was ever promised in it.
-            replayed.broken |= position != last_file;
+            // In the last file, a head that was never written whole: no commit was ever promised in it, and the file before is whole.
+            let length = file.metadata().map_err(CatalogError::io("look at"))?.len();
+            replayed.broken |= position != last_file || length > HEAD_BYTES as u64;
             continue;
         };
         // An empty file still says that every commit before its first was made.

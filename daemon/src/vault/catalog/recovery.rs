@@ -77,8 +77,9 @@ fn read_position(store: &Store, values: &ValueKeys) -> Result<Option<u64>, Catal
 
 pub(super) fn open(dir: &DataDir, values: &ValueKeys, wrapping: &WrappingKeys) -> Result<Recovered, CatalogError> {
     let existed = dir.catalog.exists();
-    let first_start = !existed && !dir.catalog_snapshot.exists() && journal::files(&dir.catalog_journal)?.is_empty();
-    if first_start {
+    // A first start, or one that was cut short at any point: there is nothing to lose yet, so nothing is reported as lost.
+    let nothing_committed = !dir.catalog_snapshot.exists() && !journal::holds_commits(&dir.catalog_journal)?;
+    if nothing_committed && !existed {
         return start_new(dir, values);
     }
     if dir.catalog_damaged.exists() {
@@ -89,9 +90,12 @@ pub(super) fn open(dir: &DataDir, values: &ValueKeys, wrapping: &WrappingKeys) -
     }
     match open_as_left(dir, values) {
         Ok(Some(recovered)) => Ok(recovered),
-        // A start that was cut short, before or while the database was filled: there is nothing worth setting aside.
-        Ok(None) if !dir.catalog_snapshot.exists() && journal::files(&dir.catalog_journal)?.is_empty() => {
+        Ok(None) if nothing_committed => {
             remove_database(dir)?;
+            start_new(dir, values)
+        }
+        Err(CatalogError::Damaged { .. }) if nothing_committed => {
+            set_aside(dir)?;
             start_new(dir, values)
         }
         Ok(None) => rebuild(dir, values, wrapping, "it was never filled".to_owned(), false),
@@ -217,7 +221,7 @@ fn rebuild(
     let replayed = replay(dir, values, &store, &mut progress)?;
     store.flush()?;
     let sound = !snapshot_lost && !progress.jumped && progress.bad == 0;
-    let complete = sound && !replayed.broken && replayed.journal.is_some();
+    let complete = sound && !replayed.broken && replayed.last.is_some();
     let opening = Opening::Rebuilt { reason, records, replayed: progress.replayed, complete };
     // Without its snapshot the journal alone does not lead up to the database, so a new snapshot is due at once.
     let journal = usable(replayed, &progress).filter(|_| sound);

@@ -28,9 +28,27 @@ pub(super) struct SealedChange {
 pub(super) type Entry = (Vec<u8>, Vec<u8>);
 
 pub(super) struct Store {
+    /// There until the store is dropped.
+    open: Option<Open>,
+}
+
+struct Open {
     // One tree for all kinds, told apart by the first byte of the key, so that a batch over several kinds is atomic.
     tree: sled::Tree,
     db: sled::Db,
+}
+
+impl Drop for Store {
+    /// sled panics when the disk refuses the last sync. That loses nothing: the journal holds what was promised, and the next start finds the rest.
+    fn drop(&mut self) {
+        let open = self.open.take();
+        if let Err(error) = guarded("close", move || {
+            drop(open);
+            Ok(())
+        }) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the catalog's database was not closed cleanly");
+        }
+    }
 }
 
 impl Store {
@@ -44,7 +62,7 @@ impl Store {
             let opened = guarded("open", || {
                 let db = config.open()?;
                 let tree = db.open_tree("records")?;
-                Ok(Self { tree, db })
+                Ok(Self { open: Some(Open { tree, db }) })
             });
             match opened {
                 // A database that was closed a moment ago in this process may still be ending its threads.
@@ -58,12 +76,20 @@ impl Store {
         }
     }
 
+    fn tree(&self) -> sled::Result<&sled::Tree> {
+        Ok(&self.opened()?.tree)
+    }
+
+    fn opened(&self) -> sled::Result<&Open> {
+        self.open.as_ref().ok_or_else(|| sled::Error::Unsupported("the database is closed".to_owned()))
+    }
+
     pub(super) fn get(&self, place: &[u8]) -> Result<Option<Vec<u8>>, CatalogError> {
-        guarded("read", || Ok(self.tree.get(place)?.map(|value| value.to_vec())))
+        guarded("read", || Ok(self.tree()?.get(place)?.map(|value| value.to_vec())))
     }
 
     pub(super) fn contains(&self, place: &[u8]) -> Result<bool, CatalogError> {
-        guarded("read", || self.tree.contains_key(place))
+        guarded("read", || self.tree()?.contains_key(place))
     }
 
     /// Makes all changes or none.
@@ -76,7 +102,7 @@ impl Store {
                     None => batch.remove(place.as_slice()),
                 }
             }
-            self.tree.apply_batch(batch)
+            self.tree()?.apply_batch(batch)
         })
     }
 
@@ -101,7 +127,7 @@ impl Store {
             entry.map(|(place, value)| (place.to_vec(), value.to_vec()))
         };
         guarded("read", || {
-            let range = self.tree.range::<&[u8], _>((from, to));
+            let range = self.tree()?.range::<&[u8], _>((from, to));
             if backwards {
                 range.rev().take(limit).map(owned).collect()
             } else {
@@ -111,7 +137,7 @@ impl Store {
     }
 
     pub(super) fn count(&self, prefix: &[u8]) -> Result<usize, CatalogError> {
-        guarded("read", || self.tree.scan_prefix(prefix).try_fold(0, |count, entry| entry.map(|_| count + 1)))
+        guarded("read", || self.tree()?.scan_prefix(prefix).try_fold(0, |count, entry| entry.map(|_| count + 1)))
     }
 
     /// Calls `each` with every entry, in order of the keys.
@@ -121,7 +147,7 @@ impl Store {
     ) -> Result<(), CatalogError> {
         let mut outcome = Ok(());
         guarded("read", || {
-            for entry in self.tree.iter() {
+            for entry in self.tree()?.iter() {
                 let (place, value) = entry?;
                 outcome = each(&place, &value);
                 if outcome.is_err() {
@@ -135,7 +161,7 @@ impl Store {
 
     /// Writes out what sled still buffers, so that the next start has less to recover.
     pub(super) fn flush(&self) -> Result<(), CatalogError> {
-        guarded("flush", || self.db.flush().map(|_| ()))
+        guarded("flush", || self.opened()?.db.flush().map(|_| ()))
     }
 }
 

@@ -426,3 +426,33 @@ fn a_start_that_was_cut_short_anywhere_is_taken_up_again() {
     assert_eq!(*catalog.opening(), Opening::New);
     put(&catalog, Kind::Album, b"first", b"");
 }
+
+/// Nothing was promised yet, so nothing is reported as lost.
+#[test]
+fn d2_a_first_start_that_was_killed_while_the_database_was_made_is_a_first_start() {
+    let fresh = Place::new();
+    drop(fresh.catalog());
+    let saved = fresh.outside().join("saved");
+    copy(&fresh.root(), &saved);
+    let journal = format!("journal/{:016x}", 1);
+    for (file, bytes) in [("catalog/conf", &b""[..]), ("catalog/db", &[0; 20][..]), (journal.as_str(), &[0; 34][..])] {
+        for database_there in [true, false] {
+            restore(&saved, &fresh.root());
+            fs::write(fresh.root().join(file), bytes).unwrap();
+            if !database_there {
+                fs::remove_dir_all(database(&fresh)).unwrap();
+            }
+            let catalog = fresh.catalog();
+            let opening = catalog.opening();
+            assert!(matches!(opening, Opening::New | Opening::Opened { replayed: 0 }), "{file}: {opening:?}");
+            put(&catalog, Kind::Album, b"first", b"");
+            drop(catalog);
+            assert_eq!(fresh.catalog().count(Kind::Album).unwrap(), 1, "{file}");
+        }
+    }
+    // A commit that may have been made is reported, even if its journal is damaged from the beginning.
+    let journal = fresh.root().join(journal);
+    fs::remove_dir_all(database(&fresh)).unwrap();
+    fs::write(&journal, vec![0; fs::read(&journal).unwrap().len()]).unwrap();
+    assert!(matches!(fresh.catalog().opening(), Opening::Rebuilt { complete: false, .. }));
+}
