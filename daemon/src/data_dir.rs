@@ -66,6 +66,8 @@ pub struct DataDir {
     pub catalog_set_aside: PathBuf,
     /// Mark that the database was found damaged while running, so that the next start rebuilds it.
     pub catalog_damaged: PathBuf,
+    /// Mark that the catalog may lack records of blobs that are here.
+    pub catalog_incomplete: PathBuf,
     /// Sealed snapshot of the catalog.
     pub catalog_snapshot: PathBuf,
     /// Sealed journal of the commits since the snapshot.
@@ -128,6 +130,7 @@ impl DataDir {
             catalog: root.join("catalog"),
             catalog_set_aside: root.join("catalog.set-aside"),
             catalog_damaged: root.join("catalog.damaged"),
+            catalog_incomplete: root.join("catalog.incomplete"),
             catalog_snapshot: root.join("catalog.snapshot"),
             catalog_journal: root.join("journal"),
             restoring: root.join("restoring"),

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::views::{
-    Activity, Approval, Asset, Backup, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink,
-    Models, Peer, People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock,
-    Transfer, Trash, TrashDone, Trashed, Upload, Vault,
+    Activity, Approval, Asset, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Models,
+    Peer, People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Transfer,
+    Trash, TrashDone, Trashed, Upload,
 };
 
 /// A request that hangs is a bug; the slowest honest one (an upload on a loaded machine) stays far below.
@@ -67,7 +67,7 @@ impl Api {
         Ok(Self { http, base: "http://localhost/api/v1".to_owned() })
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.base))
     }
 
@@ -92,11 +92,16 @@ impl Api {
         answer.json().await.with_context(|| format!("{url} answered with something else than its schema"))
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.json(self.request(Method::GET, path)).await
     }
 
-    async fn with<T: DeserializeOwned>(&self, method: Method, path: &str, body: &impl Serialize) -> Result<T> {
+    pub(crate) async fn with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
         self.json(self.request(method, path).json(body)).await
     }
 
@@ -162,43 +167,6 @@ impl Api {
 
     pub async fn activity(&self) -> Result<Vec<Activity>> {
         self.get("/activity").await
-    }
-
-    pub async fn backup(&self) -> Result<Backup> {
-        self.get("/backup").await
-    }
-
-    pub async fn change_backup(&self, patch: &Value) -> Result<Backup> {
-        self.with(Method::PATCH, "/backup", patch).await
-    }
-
-    pub async fn run_backup(&self) -> Result<Backup> {
-        self.with(Method::POST, "/backup/run", &()).await
-    }
-
-    pub async fn check_backup(&self) -> Result<Backup> {
-        self.with(Method::POST, "/backup/check", &()).await
-    }
-
-    pub async fn recovery_words(&self) -> Result<Vec<String>> {
-        let answer: Value = self.with(Method::POST, "/vault/recovery-words", &()).await?;
-        Ok(serde_json::from_value(answer["words"].clone())?)
-    }
-
-    pub async fn change_slots(&self, wish: &Value) -> Result<Vault> {
-        self.with(Method::POST, "/vault/slots", wish).await
-    }
-
-    pub async fn vault(&self) -> Result<Vault> {
-        self.get("/vault").await
-    }
-
-    pub async fn lock(&self) -> Result<()> {
-        self.send(self.request(Method::POST, "/vault/lock")).await.map(drop)
-    }
-
-    pub async fn unlock(&self, secret: &Value) -> Result<()> {
-        self.send(self.request(Method::POST, "/vault/unlock").json(secret)).await.map(drop)
     }
 
     pub async fn openapi(&self) -> Result<Value> {

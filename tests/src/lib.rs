@@ -5,6 +5,7 @@
 //! | [`daemon`] | start, kill, restart one `inframe` process; keep its log when a test fails |
 //! | [`disk`] | a small disk that can be filled |
 //! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
+//! | [`vault_api`] | those of the vault: lock, ways to unlock, backup |
 //! | [`views`] | the answers, as far as a client of ours reads them |
 //! | [`wait`] | wait for a condition and say what was seen last |
 //! | [`photos`] | the sample photos, the selfie, varied copies, planted metadata |
@@ -27,5 +28,6 @@ pub mod jpeg;
 pub mod photos;
 pub mod scan;
 pub mod scene;
+pub mod vault_api;
 pub mod views;
 pub mod wait;

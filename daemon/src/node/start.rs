@@ -24,7 +24,7 @@ use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{BackgroundRow, BackupRow, Settings, SettingsRow, clean_nickname, generated_nickname, host_name};
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
-use crate::vault::{BlobId, KeyFile, Keys, Kind, SlotKind, Subkey, Vault, VaultError};
+use crate::vault::{BlobId, KeyFile, Keys, Kind, Opening, SlotKind, Subkey, Vault, VaultError};
 use crate::video::Tools;
 use crate::workers::{self, Board, Core, embeddings};
 
@@ -332,8 +332,24 @@ impl Stored {
         Ok(stored)
     }
 
-    /// Erases blobs that no row names.
+    /// Says, at the start that found it, that the catalog has lost records.
+    fn tell_of_losses(&self) {
+        tracing::error!("the catalog has lost records: every file stays where it is, whether a record names it or not");
+        if matches!(self.vault.catalog().opening(), Opening::Opened { .. }) {
+            return;
+        }
+        let text = "The catalog was damaged and records of photos are lost. No file was removed: bring back a backup, or keep the data folder as it is";
+        if let Err(error) = self.activity.note(ActivityKind::Suspicious, text.into(), None, None) {
+            tracing::warn!("the loss could not be noted: {error}");
+        }
+    }
+
+    /// Erases blobs that no row names; none while records may be lost.
     fn sweep(&self) -> Result<(), StartError> {
+        if self.vault.is_incomplete() {
+            self.tell_of_losses();
+            return Ok(());
+        }
         let deliveries = self.deliveries.all();
         let renditions = deliveries.iter().filter_map(|(_, row)| row.rendition.as_ref().map(|made| made.blob));
         let mut arriving: HashSet<BlobId> = HashSet::new();

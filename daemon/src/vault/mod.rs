@@ -106,6 +106,12 @@ impl Vault {
         &self.parts.catalog
     }
 
+    /// Whether the catalog may lack records of blobs that are here, as after a loss of all its files: then nothing is removed for want of one.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.parts.dir.catalog_incomplete.exists()
+    }
+
     /// The sub-key for one use.
     #[must_use]
     pub fn subkey(&self, subkey: Subkey) -> Secret32 {

@@ -116,6 +116,11 @@ impl Reader<'_> {
                 let length = call.number(1).context("no length")? as u64;
                 self.on_file(call, |node| Operation::Length { node, bytes: length })
             }
+            // With no flags it makes the file longer, with zeros, and never shorter.
+            "fallocate" if call.number(1).is_some_and(|flags| flags == 0) => {
+                let end = call.number(2).context("no place")? as u64 + call.number(3).context("no length")? as u64;
+                self.on_file(call, |node| Operation::Length { node, bytes: end })
+            }
             "fsync" | "fdatasync" => self.sync(call),
             // Starts writing out and promises nothing.
             "sync_file_range" => Ok(()),

@@ -270,5 +270,6 @@ fn asset(photo: &[u8], [original, grid, preview]: [BlobId; 3]) -> StoredAsset {
         origin: Origin::Imported,
         doubtful: false,
         faces: FacesState::Waiting { strikes: 0 },
+        trashed: None,
     }
 }

@@ -160,3 +160,26 @@ async fn a_transfer_goes_on_after_a_kill_of_either_side_and_arrives_once() -> Re
     })
     .await
 }
+
+#[tokio::test]
+async fn d2_a_catalog_that_is_lost_altogether_takes_no_photo_with_it() -> Result<()> {
+    let mut node = Daemon::start("Node").await?;
+    node.api().upload("photo.jpg", photos::sample(1)?).await?;
+    node.stop().await?;
+    let blobs = node.data_dir().join("blobs");
+    let before = inframe_tests::scan::files(&blobs)?;
+    ensure!(before.len() == 3, "{before:?}");
+    for lost in ["catalog", "journal"] {
+        std::fs::remove_dir_all(node.data_dir().join(lost))?;
+    }
+    std::fs::remove_file(node.data_dir().join("catalog.snapshot"))?;
+    // Neither at the start that finds it nor at a later one, when the catalog looks like any other.
+    for _ in 0..2 {
+        node.restart().await?;
+        assert_eq!(inframe_tests::scan::files(&blobs)?, before);
+        let noted = node.api().activity().await?;
+        ensure!(noted.iter().any(|entry| entry.text.contains("No file was removed")), "{noted:?}");
+        node.stop().await?;
+    }
+    Ok(())
+}

@@ -8,6 +8,7 @@ use super::{BackupError, MARK, Progress, SLOTS, SNAPSHOT, blob_path, find, newes
 use crate::data_dir::DataDir;
 use crate::limits::MAX_KEY_SLOTS_BYTES;
 use crate::vault::blob::{BlobId, WrappingKeys};
+use crate::vault::catalog::Catalog;
 use crate::vault::durable;
 use crate::vault::keys::{KeyError, Keys, Unlock};
 
@@ -88,6 +89,7 @@ pub fn restore(
     }
     sync(&dir.blobs)?;
     copy_file(&version_path(&root, version).join(SNAPSHOT), &dir.catalog_snapshot, |_| true)?;
+    Catalog::begin_after_snapshot(dir, &keys)?;
     sync(&dir.root)?;
     durable::remove_if_there(&dir.restoring).map_err(BackupError::io("remove", &dir.restoring))?;
     sync(&dir.root)?;

@@ -113,6 +113,14 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Has a catalog that is opened with nothing but a snapshot know that the snapshot is all there was: for one that comes from a backup.
+    pub(super) fn begin_after_snapshot(dir: &DataDir, keys: &Keys) -> Result<(), CatalogError> {
+        if let Some(number) = snapshot::number(&WrappingKeys::new(keys), &dir.catalog_snapshot)? {
+            Journal::begin(&dir.catalog_journal, ValueKeys::new(keys).journal(), number + 1)?;
+        }
+        Ok(())
+    }
+
     /// How it was opened: new, as it was left, or built again.
     #[must_use]
     pub fn opening(&self) -> &Opening {

@@ -105,11 +105,35 @@ pub(super) fn open(dir: &DataDir, values: &ValueKeys, wrapping: &WrappingKeys) -
 }
 
 fn start_new(dir: &DataDir, values: &ValueKeys) -> Result<Recovered, CatalogError> {
+    if holds_blobs(dir)? {
+        mark_incomplete(dir)?;
+    }
     let store = Store::open(&dir.catalog)?;
     store.apply(&[position(values, 0)?])?;
     store.flush()?;
     let journal = Journal::begin(&dir.catalog_journal, values.journal(), 1)?;
     Ok(Recovered { store, opening: Opening::New, number: 0, journal: Some(journal) })
+}
+
+/// Records of blobs may be missing from now on: nothing is swept away for want of one.
+fn mark_incomplete(dir: &DataDir) -> Result<(), CatalogError> {
+    if dir.catalog_incomplete.exists() {
+        return Ok(());
+    }
+    durable::replace(&dir.catalog_incomplete, b"").map_err(CatalogError::io("mark"))
+}
+
+/// Whether there is any finished blob.
+fn holds_blobs(dir: &DataDir) -> Result<bool, CatalogError> {
+    let failed = || CatalogError::io("look at the blobs of");
+    for folder in fs::read_dir(&dir.blobs).map_err(failed())? {
+        let folder = folder.map_err(failed())?.path();
+        if folder != dir.blobs_temporary && folder.is_dir() && fs::read_dir(&folder).map_err(failed())?.next().is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Opens the database and brings it up to the journal; `None` if it was never filled.
@@ -123,6 +147,7 @@ fn open_as_left(dir: &DataDir, values: &ValueKeys) -> Result<Option<Recovered>, 
     let mut progress = Progress::at(position);
     let replayed = replay(dir, values, &store, &mut progress)?;
     let opening = if progress.jumped || progress.bad > 0 {
+        mark_incomplete(dir)?;
         let reason = "its journal is damaged before its end".to_owned();
         Opening::Rebuilt { reason, records: 0, replayed: progress.replayed, complete: false }
     } else {
@@ -192,6 +217,9 @@ fn rebuild(
     worth_keeping: bool,
 ) -> Result<Recovered, CatalogError> {
     refuse_another_vault(dir, values, wrapping)?;
+    // Before anything else: should this be cut short, the next start must not take blobs for unnamed that only the catalog has lost.
+    let was_incomplete = dir.catalog_incomplete.exists();
+    mark_incomplete(dir)?;
     tracing::warn!(%reason, "the catalog's database cannot be used and is built again from its snapshot and journal");
     if worth_keeping {
         set_aside(dir)?
@@ -222,6 +250,9 @@ fn rebuild(
     store.flush()?;
     let sound = !snapshot_lost && !progress.jumped && progress.bad == 0;
     let complete = sound && !replayed.broken && replayed.last.is_some();
+    if complete && !was_incomplete {
+        durable::remove_if_there(&dir.catalog_incomplete).map_err(CatalogError::io("clear the mark of"))?;
+    }
     let opening = Opening::Rebuilt { reason, records, replayed: progress.replayed, complete };
     // Without its snapshot the journal alone does not lead up to the database, so a new snapshot is due at once.
     let journal = usable(replayed, &progress).filter(|_| sound);

@@ -81,16 +81,7 @@ pub(super) fn read(
     path: &Path,
     mut each: impl FnMut(Entry) -> Result<(), CatalogError>,
 ) -> Result<Option<u64>, CatalogError> {
-    let reader = match BlobReader::open(keys, ID, path) {
-        Ok(reader) => reader,
-        Err(BlobError::NotFound { .. }) => return Ok(None),
-        Err(error) => return Err(CatalogError::Snapshot(error)),
-    };
-    let damaged = || CatalogError::Snapshot(BlobError::HeaderDamaged { id: ID });
-    let meta: Meta = postcard::from_bytes(reader.meta()).map_err(|_| damaged())?;
-    if meta.version > VERSION {
-        return Err(CatalogError::NewerFormat { version: meta.version });
-    }
+    let Some((reader, meta)) = open(keys, path)? else { return Ok(None) };
     let mut reader = io::BufReader::new(reader);
     for _ in 0..meta.records {
         let (mut place_bytes, mut value_bytes) = ([0; 2], [0; 4]);
@@ -107,6 +98,28 @@ pub(super) fn read(
         each((place, value))?;
     }
     Ok(Some(meta.number))
+}
+
+fn damaged() -> CatalogError {
+    CatalogError::Snapshot(BlobError::HeaderDamaged { id: ID })
+}
+
+fn open(keys: &WrappingKeys, path: &Path) -> Result<Option<(BlobReader, Meta)>, CatalogError> {
+    let reader = match BlobReader::open(keys, ID, path) {
+        Ok(reader) => reader,
+        Err(BlobError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(CatalogError::Snapshot(error)),
+    };
+    let meta: Meta = postcard::from_bytes(reader.meta()).map_err(|_| damaged())?;
+    if meta.version > VERSION {
+        return Err(CatalogError::NewerFormat { version: meta.version });
+    }
+    Ok(Some((reader, meta)))
+}
+
+/// The number of the last commit in the snapshot; `None` if there is no snapshot.
+pub(super) fn number(keys: &WrappingKeys, path: &Path) -> Result<Option<u64>, CatalogError> {
+    Ok(open(keys, path)?.map(|(_, meta)| meta.number))
 }
 
 fn read_exact(reader: &mut impl io::Read, out: &mut [u8]) -> Result<(), CatalogError> {
