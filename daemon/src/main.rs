@@ -22,7 +22,7 @@ fn main() -> ExitCode {
             let filter = tracing_subscriber::EnvFilter::try_from_env("INFRAME_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("inframe=info,error"));
             tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-            run::run(&config, dir, secret)
+            run::run(&config, *dir, secret)
         }
     }
 }

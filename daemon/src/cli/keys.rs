@@ -147,7 +147,7 @@ pub(super) async fn unlock(client: &Client, by: &By, screen: &Screen) -> Result<
 /// Where the slots are changed.
 enum Place {
     /// In the folder itself; no daemon runs.
-    Folder(DataDir),
+    Folder(Box<DataDir>),
     /// By the daemon that holds the folder.
     Daemon(Client),
 }
@@ -181,7 +181,7 @@ impl Place {
             return Err(KeyError::NoVault.into());
         }
         match DataDir::open(&folder) {
-            Ok(dir) => Ok(Self::Folder(dir)),
+            Ok(dir) => Ok(Self::Folder(Box::new(dir))),
             Err(DataDirError::InUse { path }) => Ok(Self::Daemon(Client::new(path.join("inframe.sock"))?)),
             Err(error) => Err(error.into()),
         }
@@ -392,7 +392,7 @@ pub(super) fn for_run(
     }
     let there = Keys::slots(&dir)?;
     let by_hand = there.iter().any(|kind| *kind != SlotKind::KeyFile);
-    if there.is_empty() || (there.contains(&SlotKind::KeyFile) && !(by_hand && !key_file.exists())) {
+    if there.is_empty() || (there.contains(&SlotKind::KeyFile) && (key_file.exists() || !by_hand)) {
         return Ok((dir, Some(Secret::KeyFile)));
     }
     if !io::stdin().is_terminal() {

@@ -37,7 +37,7 @@ use crate::door::Secret;
 #[derive(Debug)]
 pub enum Start {
     /// A daemon on a data folder, and what unlocks its vault; nothing where it begins locked.
-    Run(Box<RunConfig>, DataDir, Option<Secret>),
+    Run(Box<RunConfig>, Box<DataDir>, Option<Secret>),
     /// A command that has ended.
     Finished(ExitCode),
 }
@@ -83,7 +83,7 @@ fn start(cli: Cli) -> Start {
 
 fn unlocked(config: RunConfig, screen: &Screen) -> Start {
     match keys::for_run(&config.data_dir, &config.key_file, config.passphrase_file.as_deref(), screen) {
-        Ok((dir, secret)) => Start::Run(Box::new(config), dir, secret),
+        Ok((dir, secret)) => Start::Run(Box::new(config), Box::new(dir), secret),
         Err(error) => Start::Finished(failure(&error)),
     }
 }

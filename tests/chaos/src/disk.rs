@@ -84,6 +84,9 @@ struct File {
 
 type Names = BTreeMap<Node, BTreeMap<OsString, Node>>;
 
+/// The operation that changed names, and the names: in which folder, which, and what they stand for from then on.
+type PendingNames<'a> = (usize, &'a [(Node, OsString, Option<Node>)]);
+
 /// The disk after the first operations of a recording.
 #[derive(Debug)]
 pub struct Disk<'a> {
@@ -91,7 +94,7 @@ pub struct Disk<'a> {
     played: usize,
     files: BTreeMap<Node, File>,
     durable_names: Names,
-    pending_names: Vec<(usize, &'a [(Node, OsString, Option<Node>)])>,
+    pending_names: Vec<PendingNames<'a>>,
     /// All that was said so far.
     said: Vec<u8>,
 }

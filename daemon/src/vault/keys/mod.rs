@@ -226,12 +226,12 @@ impl Keys {
 
     /// The random name of the vault in `dir`, which is no secret.
     pub(super) fn vault_id(dir: &DataDir) -> Result<[u8; 16], KeyError> {
-        slots::sound(dir)?.map(|(vault, _)| vault).ok_or(KeyError::NoVault)
+        Ok(slots::sound(dir)?.0)
     }
 
     /// The key slots as they are in their file.
     pub(super) fn slots_bytes(dir: &DataDir) -> Result<Vec<u8>, KeyError> {
-        slots::sound(dir)?.map(|(_, bytes)| bytes).ok_or(KeyError::NoVault)
+        Ok(slots::sound(dir)?.1)
     }
 
     /// Puts key slots from a backup into `dir` and unlocks them.

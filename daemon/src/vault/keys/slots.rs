@@ -195,15 +195,15 @@ pub(super) fn list(dir: &DataDir) -> Result<Vec<SlotKind>, KeyError> {
 }
 
 /// The vault's id and the bytes of a sound copy of the slots.
-pub(super) fn sound(dir: &DataDir) -> Result<Option<([u8; 16], Vec<u8>)>, KeyError> {
+pub(super) fn sound(dir: &DataDir) -> Result<([u8; 16], Vec<u8>), KeyError> {
     for path in [&dir.key_slots, &dir.key_slots_copy] {
         match parse(path)? {
-            Parsed::Sound(body) => return Ok(Some((body.vault, encode(&body)?))),
+            Parsed::Sound(body) => return Ok((body.vault, encode(&body)?)),
             Parsed::Newer(version) => return Err(KeyError::NewerSlots { path: path.clone(), version }),
             Parsed::Missing | Parsed::Damaged => {}
         }
     }
-    Ok(None)
+    Err(KeyError::NoVault)
 }
 
 /// Takes over slots from elsewhere, byte for byte.
