@@ -62,7 +62,8 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
     let socket = match bind_socket(&socket_path).await {
         Ok(socket) => socket,
         Err(error) => {
-            door.lock().await;
+            // What unlocked it is told of the socket, which is the cause.
+            let _ = door.lock().await;
             return Err(error.into());
         }
     };
@@ -97,9 +98,8 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
     {
         tracing::warn!(%error, "the dashboard did not end by itself");
     }
-    let report = door.lock().await;
-    if !report.is_clean() {
-        tracing::warn!(cut_off = ?report.cut_off, panicked = ?report.panicked, "not every task ended by itself");
+    if let Err(error) = door.lock().await {
+        tracing::error!("{error}");
     }
     // The file of the socket goes with the daemon, so that the CLI says "not running" rather than "refused".
     let _ = std::fs::remove_file(socket_path);

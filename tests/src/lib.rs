@@ -3,6 +3,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`daemon`] | start, kill, restart one `inframe` process; keep its log when a test fails |
+//! | [`cli`] | run a command beside a daemon |
 //! | [`disk`] | a small disk that can be filled |
 //! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
 //! | [`vault_api`] | those of the vault: lock, ways to unlock, backup |
@@ -19,6 +20,7 @@
 //! Deliberately absent: any use of the daemon's library. What is tested here is what another program sees: sockets, files, exit codes.
 
 pub mod api;
+pub mod cli;
 pub mod daemon;
 pub mod disk;
 pub mod files;

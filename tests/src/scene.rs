@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::api::Api;
 use crate::daemon::{Daemon, Options};
 use crate::photos;
-use crate::views::{Asset, Event, EventPatch, Status};
+use crate::views::{Asset, Event, EventPatch, Person, Status};
 use crate::wait::{Seen, wait_until};
 
 /// For what takes messages only: a second on an idle machine.
@@ -195,6 +195,20 @@ pub async fn wait_for_faces(api: &Api, asset: &str) -> Result<Asset> {
     wait_until("faces looked for", WORKED, async || {
         let seen = api.asset(asset).await?;
         Ok(if seen.faces_state == "done" { Seen::Done(seen) } else { Seen::NotYet(seen.faces_state) })
+    })
+    .await
+}
+
+/// Waits until everything is looked at and somebody is in this many photos.
+///
+/// # Errors
+/// When nobody is in time.
+pub async fn somebody_in(node: &Daemon, photos: u32) -> Result<Person> {
+    wait_for_rest(node).await?;
+    wait_until(&format!("somebody in {photos} photos"), WORKED, async || {
+        let people = node.api().people().await?;
+        let found = people.people.iter().find(|person| person.photos == photos && people.pending == 0).cloned();
+        Ok(Seen::when(found, || format!("{people:?}")))
     })
     .await
 }

@@ -132,7 +132,7 @@ fn say(lost: &usize, files: u64, size: u64, folder: &Path, screen: &Screen) {
     println!("Brought back {files} files, {}, into {}.", bytes(size), folder.display());
     if *lost > 0 {
         println!(
-            "{lost} files of the backup are damaged or missing; after the start, `inframe verify` names the photos."
+            "{lost} files of the backup are damaged or missing: the photos that they belong to are listed but cannot be opened."
         );
     }
     println!(

@@ -12,9 +12,9 @@ use super::client::Client;
 use super::text::Screen;
 use crate::config::{ConfigError, data_dir_or_default, key_file_or_default};
 use crate::data_dir::{DataDir, DataDirError};
-use crate::door::{NewWay, Secret, SlotChange};
+use crate::door::{NewWay, Phase, Secret, SlotChange};
 use crate::vault::{KeyError, KeyFile, Keys, Passphrase, RECOVERY_WORDS, RecoveryPhrase, SlotKind, Unlock};
-use crate::web::{PhaseView, RecoveryWordsView, VaultView, WayView};
+use crate::web::{RecoveryWordsView, VaultView, WayView};
 
 /// Words of a new recovery phrase that are asked back.
 const ASKED_BACK: usize = 3;
@@ -134,7 +134,7 @@ pub(super) async fn lock(client: &Client, screen: &Screen) -> Result<(), CliErro
 /// Unlocks the vault of the running daemon.
 pub(super) async fn unlock(client: &Client, by: &By, screen: &Screen) -> Result<(), KeysError> {
     let view: VaultView = client.view(&client.get("/vault").await?)?;
-    if view.phase == PhaseView::Open {
+    if view.phase == Phase::Open {
         screen.say("The vault is unlocked already.");
         return Ok(());
     }

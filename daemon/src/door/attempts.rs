@@ -9,18 +9,12 @@ use crate::limits::{UNLOCK_FREE_TRIES, UNLOCK_LONGEST_WAIT};
 pub(super) struct Attempts {
     wrong: u32,
     free_at: Option<Instant>,
-    opened: u64,
 }
 
 impl Attempts {
     /// How long a try at `now` has to wait.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         self.free_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
-    }
-
-    /// When the next try is taken.
-    pub(super) fn free_at(&self) -> Option<Instant> {
-        self.free_at
     }
 
     /// Counts a wrong secret: after the free ones the wait doubles, up to the longest.
@@ -35,12 +29,6 @@ impl Attempts {
     pub(super) fn take_all(&mut self) -> u32 {
         self.free_at = None;
         std::mem::take(&mut self.wrong)
-    }
-
-    /// Number of the next unlocking.
-    pub(super) fn next_number(&mut self) -> u64 {
-        self.opened += 1;
-        self.opened
     }
 }
 

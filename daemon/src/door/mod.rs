@@ -7,11 +7,14 @@
 mod attempts;
 mod ways;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex as Turn;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 pub use self::ways::{NewWay, Secret, SlotChange};
 
@@ -19,7 +22,6 @@ use self::attempts::Attempts;
 use crate::data_dir::DataDir;
 use crate::limits::{LOCK_PATIENCE, LOCK_POLL};
 use crate::node::{Node, NodeConfig, StartError};
-use crate::tasks::ShutdownReport;
 use crate::vault::{KeyError, Keys, RecoveryPhrase, SlotKind, Unlock};
 
 /// Why the vault stays as it is.
@@ -35,16 +37,17 @@ pub enum DoorError {
     #[error(transparent)]
     Start(Box<StartError>),
     /// A step panicked.
-    #[error("unlocking was broken off; try again")]
+    #[error("locking or unlocking was broken off; try again")]
     BrokenOff,
 }
 
 /// What stands behind the door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// No node, no key in memory.
+    /// No node and no key is in memory, nothing is shared.
     Locked,
-    /// A secret fits and the node is starting.
+    /// The secret was right; the node is starting.
     Opening,
     /// The node runs.
     Open,
@@ -78,10 +81,11 @@ struct Shared {
     config: NodeConfig,
     dir: DataDir,
     state: Mutex<State>,
-    /// One change at a time, and the wrong tries so far.
-    turn: Turn<Attempts>,
-    /// When the next try is taken, for those who look while another waits in turn.
-    free_at: Mutex<Option<Instant>>,
+    /// One change at a time.
+    turn: Turn<()>,
+    attempts: Mutex<Attempts>,
+    /// How often it was unlocked.
+    opened: AtomicU64,
     /// The node wants the whole process to end.
     ended: CancellationToken,
     /// Cancelled and replaced at each locking.
@@ -97,7 +101,8 @@ impl Door {
             dir,
             state: Mutex::new(State::Locked),
             turn: Turn::default(),
-            free_at: Mutex::default(),
+            attempts: Mutex::default(),
+            opened: AtomicU64::new(0),
             ended: CancellationToken::new(),
             leaving: Mutex::default(),
         };
@@ -135,12 +140,6 @@ impl Door {
         self.shared.ended.cancelled().await;
     }
 
-    /// The data folder.
-    #[must_use]
-    pub fn dir(&self) -> &DataDir {
-        &self.shared.dir
-    }
-
     /// In which ways the vault is unlocked.
     ///
     /// # Errors
@@ -153,35 +152,34 @@ impl Door {
     /// How long the next try has to wait after wrong ones.
     #[must_use]
     pub fn wait(&self) -> Duration {
-        let free_at = *locked(&self.shared.free_at);
-        free_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
+        locked(&self.shared.attempts).wait(Instant::now())
     }
 
-    /// Unlocks the vault and starts the node; proves the secret all the same when it runs already.
+    /// Unlocks the vault and starts the node; proves the secret all the same when it runs already. Goes on to its end even if nobody waits for it.
     ///
     /// # Errors
     /// A [`DoorError`] that says what to do; the vault is then as before.
     pub async fn unlock(&self, secret: Secret) -> Result<(), DoorError> {
-        let mut turn = self.shared.turn.lock().await;
+        let door = self.clone();
+        to_the_end(async move { door.unlock_now(secret).await }).await
+    }
+
+    async fn unlock_now(&self, secret: Secret) -> Result<(), DoorError> {
+        let _turn = self.shared.turn.lock().await;
         let way = self.way(secret);
         let slot = way.kind();
-        let (keys, wrong) = self.prove(&mut turn, way).await?;
+        let (keys, wrong) = self.prove(way).await?;
         if let Some(Opened { node, .. }) = self.opened() {
             note(&node, wrong).await;
             return Ok(());
         }
+        let _settled = Settled(self);
         *self.state() = State::Opening;
         let started = Node::start(self.shared.config.clone(), self.shared.dir.clone(), keys, slot).await;
-        let node = match started {
-            Ok(node) => node,
-            Err(error) => {
-                *self.state() = State::Locked;
-                return Err(DoorError::Start(Box::new(error)));
-            }
-        };
+        let node = started.map_err(|error| DoorError::Start(Box::new(error)))?;
         note(&node, wrong).await;
         let tasks = node.tasks().clone();
-        let number = turn.next_number();
+        let number = self.shared.opened.fetch_add(1, Ordering::Relaxed);
         *self.state() = State::Open(Opened { number, node });
         let door = self.clone();
         tokio::spawn(async move {
@@ -193,21 +191,37 @@ impl Door {
         Ok(())
     }
 
-    /// Stops the node; when it returns, no key is in memory. Nothing happens where none runs.
-    pub async fn lock(&self) -> ShutdownReport {
+    /// Stops the node; when it returns, no key is in memory. Nothing happens where none runs. Goes on to its end even if nobody waits for it.
+    ///
+    /// # Errors
+    /// [`DoorError::BrokenOff`].
+    pub async fn lock(&self) -> Result<(), DoorError> {
+        let door = self.clone();
+        to_the_end(async move {
+            door.lock_now().await;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn lock_now(&self) {
         let _turn = self.shared.turn.lock().await;
+        let _settled = Settled(self);
         let node = {
             let mut state = self.state();
             match std::mem::replace(&mut *state, State::Closing) {
                 State::Open(opened) => opened.node,
                 other => {
                     *state = other;
-                    return ShutdownReport::default();
+                    return;
                 }
             }
         };
         std::mem::take(&mut *locked(&self.shared.leaving)).cancel();
         let report = node.stop().await;
+        if !report.is_clean() {
+            tracing::warn!(cut_off = ?report.cut_off, panicked = ?report.panicked, "not every task ended by itself");
+        }
         let remains = node.remains();
         drop(node);
         let deadline = Instant::now() + LOCK_PATIENCE;
@@ -219,18 +233,21 @@ impl Door {
                 "something still holds the node after it was stopped, and its keys: restart the daemon to be sure"
             );
         }
-        *self.state() = State::Locked;
-        report
     }
 
-    /// Changes the ways to unlock; the node runs on. Gives the ways that there are now.
+    /// Changes the ways to unlock; the node runs on. Gives the ways that there are now. Goes on to its end even if nobody waits for it.
     ///
     /// # Errors
     /// When `by` does not unlock the vault, or the change would shut the owner out.
     pub async fn change_slots(&self, change: SlotChange, by: Secret) -> Result<Vec<SlotKind>, DoorError> {
-        let mut turn = self.shared.turn.lock().await;
+        let door = self.clone();
+        to_the_end(async move { door.change_slots_now(change, by).await }).await
+    }
+
+    async fn change_slots_now(&self, change: SlotChange, by: Secret) -> Result<Vec<SlotKind>, DoorError> {
+        let _turn = self.shared.turn.lock().await;
         let by = self.way(by);
-        let (_keys, wrong) = self.prove(&mut turn, by.clone()).await?;
+        let (_keys, wrong) = self.prove(by.clone()).await?;
         if let Some(Opened { node, .. }) = self.opened() {
             note(&node, wrong).await;
         }
@@ -255,23 +272,22 @@ impl Door {
     }
 
     /// The keys, if `way` gives them, and how many wrong secrets came before; a wrong one makes the next try wait.
-    async fn prove(&self, turn: &mut Attempts, way: Unlock) -> Result<(Keys, u32), DoorError> {
-        let wait = turn.wait(Instant::now());
+    async fn prove(&self, way: Unlock) -> Result<(Keys, u32), DoorError> {
+        let wait = self.wait();
         if wait > Duration::ZERO {
             return Err(DoorError::Wait(wait));
         }
         let (dir, kind) = (self.shared.dir.clone(), way.kind());
         let tried = blocking(move || Keys::unlock(&dir, &way)).await?;
         let wrong = match &tried {
-            Ok(_) => turn.take_all(),
+            Ok(_) => locked(&self.shared.attempts).take_all(),
             Err(KeyError::WrongSecret(_)) => {
                 tracing::warn!("somebody tried a wrong {kind}");
-                turn.wrong(Instant::now());
+                locked(&self.shared.attempts).wrong(Instant::now());
                 0
             }
             Err(_) => 0,
         };
-        *locked(&self.shared.free_at) = turn.free_at();
         Ok((tried?, wrong))
     }
 
@@ -289,6 +305,25 @@ async fn note(node: &Node, wrong: u32) {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Every change under these locks is a single step, so a panic elsewhere leaves no half-made state behind.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whatever happens between, the door is open or locked afterwards.
+struct Settled<'a>(&'a Door);
+
+impl Drop for Settled<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        if matches!(*state, State::Opening | State::Closing) {
+            *state = State::Locked;
+        }
+    }
+}
+
+/// Runs `work` apart from whoever waits for it: a browser that goes away must not leave the vault half unlocked, or a wrong secret uncounted.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, DoorError>> + Send + 'static,
+) -> Result<T, DoorError> {
+    tokio::spawn(work).await.unwrap_or(Err(DoorError::BrokenOff))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, DoorError> {

@@ -55,7 +55,7 @@ impl Node {
             let mut same_disk = false;
             let folder = match folder {
                 Some(Some(path)) => {
-                    same_disk = Backup::open(&core.vault, &path).map_err(refused)?.on_the_same_disk();
+                    same_disk = Backup::begin(&core.vault, &path).map_err(refused)?.on_the_same_disk();
                     Some(Some(path.display().to_string()))
                 }
                 Some(None) => Some(None),

@@ -18,7 +18,7 @@ pub mod problem;
 mod serve;
 
 pub use self::api::session::LaunchLinkView;
-pub use self::api::vault::{PhaseView, RecoveryWordsView, VaultView, WayView};
+pub use self::api::vault::{RecoveryWordsView, VaultView, WayView};
 pub use self::guard::{Clock, Guards, NoRandomness, SessionStore, StoredSession};
 pub use self::serve::{BindError, bind_dashboard, bind_socket, serve};
 

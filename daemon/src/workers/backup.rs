@@ -40,18 +40,18 @@ pub enum Running {
 impl BackupState {
     /// Has the worker make a backup at its next step.
     pub fn wish(&self) {
-        self.stopped.store(false, Ordering::Relaxed);
         self.wished.store(true, Ordering::Relaxed);
     }
 
     /// Has the worker read the backup through at its next step.
     pub fn wish_check(&self) {
-        self.stopped.store(false, Ordering::Relaxed);
         self.check.store(true, Ordering::Relaxed);
     }
 
-    /// Breaks off what runs.
+    /// Breaks off what runs, and forgets what was wished for.
     pub fn stop(&self) {
+        self.wished.store(false, Ordering::Relaxed);
+        self.check.store(false, Ordering::Relaxed);
         self.stopped.store(true, Ordering::Relaxed);
     }
 
@@ -110,6 +110,7 @@ async fn run<T: Send + 'static>(
     folder: PathBuf,
     work: impl FnOnce(&Backup, &mut dyn FnMut(Progress) -> bool) -> Result<T, BackupError> + Send + 'static,
 ) -> anyhow::Result<Result<T, BackupError>> {
+    core.backup_state.stopped.store(false, Ordering::Relaxed);
     core.backup_state.set_running(Some(what));
     core.live.tell(What::Status, None);
     let ending = core.tasks.stop_token(Stage::Work);
@@ -139,7 +140,7 @@ async fn note_made(core: &Arc<Core>, now: u64, made: Result<Made, BackupError>) 
             Ok(made) => {
                 let problem = (!made.unreadable.is_empty()).then(|| {
                     format!(
-                        "{} files of the vault cannot be read from its own disk: check the vault in the settings",
+                        "{} files of the vault cannot be read from its own disk, which may be failing: keep this backup, it holds the rest",
                         made.unreadable.len()
                     )
                 });

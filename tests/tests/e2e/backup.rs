@@ -1,11 +1,9 @@
 //! A backup of a real node, and everything back on an empty machine.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
-
 use anyhow::{Context, Result, ensure};
 use inframe_tests::api::refusal;
-use inframe_tests::daemon::{Daemon, binary};
+use inframe_tests::cli::{said, typed};
+use inframe_tests::daemon::Daemon;
 use inframe_tests::photos;
 use inframe_tests::scene::{SOON, agree, enrol, upload, wait_for_faces};
 use inframe_tests::views::Backup;
@@ -18,21 +16,6 @@ async fn done(node: &Daemon, what: &str, wanted: impl Fn(&Backup) -> bool) -> Re
         Ok(if wanted(&now) && now.running.is_none() { Seen::Done(now) } else { Seen::NotYet(format!("{now:?}")) })
     })
     .await
-}
-
-fn restore(node: &Daemon, from: &str, words: &str) -> Result<Output> {
-    let mut command = Command::new(binary()?);
-    command.args(["restore", from]).arg("--data-dir").arg(node.data_dir());
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let mut stdin = child.stdin.take().context("no standard input")?;
-    // A command that refuses at once does not read; its answer says why.
-    let _ = stdin.write_all(format!("{words}\n").as_bytes());
-    drop(stdin);
-    Ok(child.wait_with_output()?)
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 #[tokio::test]
@@ -90,9 +73,9 @@ async fn a_lost_machine_comes_back_from_the_backup_and_the_paper() -> Result<()>
     std::fs::remove_dir_all(node.data_dir())?;
     std::fs::remove_file(node.key_file())?;
     let from = disk.display().to_string();
-    let wrong = restore(&node, &from, "abandon")?;
+    let wrong = typed(&node, &["restore", &from, "--by", "recovery"], &["abandon"])?;
     ensure!(!wrong.status.success(), "{}", said(&wrong));
-    let back = restore(&node, &from, &words)?;
+    let back = typed(&node, &["restore", &from, "--by", "recovery"], &[&words])?;
     ensure!(back.status.success() && said(&back).contains("Brought back"), "{}", said(&back));
     node.restart().await?;
     ensure!(node.ready().locked, "there is no key file any more");
@@ -101,7 +84,7 @@ async fn a_lost_machine_comes_back_from_the_backup_and_the_paper() -> Result<()>
     assert_eq!(node.api().asset(&id).await?.faces.len(), faces, "faces came back without another look");
     ensure!(node.api().profile().await?.selfies.len() == 1, "the selfie came back");
     assert_eq!(node.api().event(&event).await?.id, event);
-    let again = restore(&node, &from, &words)?;
+    let again = typed(&node, &["restore", &from, "--by", "recovery"], &[&words])?;
     ensure!(!again.status.success() && said(&again).contains("stop it"), "{}", said(&again));
     Ok(())
 }

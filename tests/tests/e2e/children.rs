@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use inframe_tests::api::Api;
-use inframe_tests::daemon::{Daemon, binary};
+use inframe_tests::cli::answer;
+use inframe_tests::daemon::Daemon;
 use inframe_tests::photos::{self, pattern};
 use inframe_tests::scene::{WORKED, upload};
 use inframe_tests::views::Import;
@@ -178,11 +179,7 @@ async fn three_strikes_put_a_file_in_quarantine_over_restarts_until_the_owner_wa
 #[tokio::test]
 async fn a_paused_background_imports_nothing_until_it_may_go_on_and_stays_paused_over_a_restart() -> Result<()> {
     let mut node = Daemon::start("Node").await?;
-    let said = |arguments: &[&str]| -> Result<String> {
-        let output = Command::new(binary()?).arg("--data-dir").arg(node.data_dir()).args(arguments).output()?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Ok(String::from_utf8(output.stdout)?)
-    };
+    let said = |arguments: &[&str]| answer(&node, arguments);
     ensure!(said(&["pause"])?.contains("rest"));
     ensure!(said(&["status"])?.contains("Background: paused"));
     ensure!(said(&["quarantine"])?.contains("No file is in quarantine"));

@@ -1,11 +1,11 @@
 //! A disk that is almost full: imports and receiving wait and go on by themselves, what is here can be seen and deleted.
 
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use inframe_tests::api::refusal;
-use inframe_tests::daemon::{Daemon, Options, binary};
+use inframe_tests::cli::answer;
+use inframe_tests::daemon::{Daemon, Options};
 use inframe_tests::disk::{SmallDisk, fill};
 use inframe_tests::photos::{self, pattern};
 use inframe_tests::scene::{SOON, Scene, WORKED, announce, received, upload, wait_for_rest};
@@ -61,8 +61,7 @@ async fn below_the_reserve_uploads_and_imports_are_refused_with_numbers_and_the_
         );
     }
     assert_eq!(refusal(node.api().import(&folder).await)?.status, 507);
-    let said = Command::new(binary()?).arg("--data-dir").arg(node.data_dir()).arg("status").output()?;
-    let said = String::from_utf8(said.stdout)?;
+    let said = answer(&node, &["status"])?;
     assert!(said.contains("Disk: ALMOST FULL: "), "{said}");
     // What is here is seen, known again, moved into the trash and deleted for good.
     assert_eq!(node.api().upload("again.jpg", bytes).await?.outcome, "duplicate");

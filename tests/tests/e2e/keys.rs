@@ -1,35 +1,13 @@
-//! Ways to unlock the vault, changed from the command line while the daemon rests.
+//! Ways to unlock the vault, changed from the command line while the daemon rests; `lock` changes them while it runs.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use inframe_tests::daemon::{Daemon, binary};
+use inframe_tests::cli::{command, said, typed};
+use inframe_tests::daemon::Daemon;
 use inframe_tests::photos;
 
 const PASSPHRASE: &str = "lamps over a quiet harbour";
-
-fn keys(node: &Daemon, arguments: &[&str]) -> Result<Command> {
-    let mut command = Command::new(binary()?);
-    command.arg("keys").args(arguments).arg("--data-dir").arg(node.data_dir());
-    command.env("INFRAME_KEY_FILE", node.key_file());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Ok(command)
-}
-
-/// Runs a command that is given these lines.
-fn typed(mut command: Command, lines: &[&str]) -> Result<Output> {
-    let mut child = command.spawn()?;
-    let mut stdin = child.stdin.take().context("no standard input")?;
-    // A command that refuses at once does not read; its answer says why.
-    let _ = stdin.write_all(format!("{}\n", lines.join("\n")).as_bytes());
-    drop(stdin);
-    Ok(child.wait_with_output()?)
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
 
 #[tokio::test]
 async fn a_passphrase_takes_the_place_of_the_key_file_and_the_photos_stay() -> Result<()> {
@@ -41,16 +19,16 @@ async fn a_passphrase_takes_the_place_of_the_key_file_and_the_photos_stay() -> R
 
     node.stop().await?;
 
-    let short = typed(keys(&node, &["add", "passphrase"])?, &["short", "short"])?;
+    let short = typed(&node, &["keys", "add", "passphrase"], &["short", "short"])?;
     ensure!(!short.status.success() && said(&short).contains("at least"), "{}", said(&short));
-    let differs = typed(keys(&node, &["add", "passphrase"])?, &[PASSPHRASE, "lamps over a quiet Harbour"])?;
+    let differs = typed(&node, &["keys", "add", "passphrase"], &[PASSPHRASE, "lamps over a quiet Harbour"])?;
     ensure!(!differs.status.success() && said(&differs).contains("not the same"), "{}", said(&differs));
-    let own = typed(keys(&node, &["remove", "key-file"])?, &[])?;
+    let own = typed(&node, &["keys", "remove", "key-file"], &[])?;
     ensure!(!own.status.success(), "the last way cannot be removed: {}", said(&own));
 
-    let added = typed(keys(&node, &["add", "passphrase"])?, &[PASSPHRASE, PASSPHRASE])?;
+    let added = typed(&node, &["keys", "add", "passphrase"], &[PASSPHRASE, PASSPHRASE])?;
     ensure!(added.status.success() && said(&added).contains("key file, passphrase"), "{}", said(&added));
-    let removed = typed(keys(&node, &["remove", "key-file"])?, &[PASSPHRASE])?;
+    let removed = typed(&node, &["keys", "remove", "key-file"], &[PASSPHRASE])?;
     ensure!(removed.status.success(), "{}", said(&removed));
     std::fs::remove_file(node.key_file())?;
 
@@ -75,10 +53,10 @@ async fn words_on_paper_open_the_vault_when_the_key_file_is_lost() -> Result<()>
     let id = node.api().upload("photo.jpg", photo.clone()).await?.asset.context("no asset")?;
     node.stop().await?;
 
-    let wrong = typed(keys(&node, &["add", "recovery"])?, &["none", "of", "them"])?;
+    let wrong = typed(&node, &["keys", "add", "recovery"], &["none", "of", "them"])?;
     ensure!(!wrong.status.success() && said(&wrong).contains("nothing was changed"), "{}", said(&wrong));
 
-    let mut child = keys(&node, &["add", "recovery"])?.spawn()?;
+    let mut child = command(&node, &["keys", "add", "recovery"])?.spawn()?;
     let mut stdin = child.stdin.take().context("no standard input")?;
     let mut shown = BufReader::new(child.stdout.take().context("no standard output")?);
     let mut asked = BufReader::new(child.stderr.take().context("no standard error")?);
@@ -117,8 +95,8 @@ async fn words_on_paper_open_the_vault_when_the_key_file_is_lost() -> Result<()>
     node.stop().await?;
     // As after a fire: another machine, the data folder from a copy, the paper.
     let new = node.folder().join("new.key");
-    let arguments = ["add", "key-file", "--by", "recovery", "--to", &new.display().to_string()];
-    let added = typed(keys(&node, &arguments)?, &[&paper.to_uppercase()])?;
+    let arguments = ["keys", "add", "key-file", "--by", "recovery", "--to", &new.display().to_string()];
+    let added = typed(&node, &arguments, &[&paper.to_uppercase()])?;
     ensure!(added.status.success(), "{}", said(&added));
     std::fs::rename(&new, node.key_file())?;
     node.restart().await?;

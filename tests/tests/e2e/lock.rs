@@ -1,14 +1,14 @@
 //! Locking and unlocking while the daemon runs.
 
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::process::{Command, Output, Stdio};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use inframe_tests::api::refusal;
-use inframe_tests::daemon::{Daemon, binary};
+use inframe_tests::cli::{said, typed};
+use inframe_tests::daemon::Daemon;
 use inframe_tests::photos;
 use inframe_tests::scene::join;
 use inframe_tests::wait::{Seen, wait_until};
@@ -16,21 +16,6 @@ use serde_json::json;
 
 const PASSPHRASE: &str = "lamps over a quiet harbour";
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn inframe(node: &Daemon, arguments: &[&str], lines: &[&str]) -> Result<Output> {
-    let mut command = Command::new(binary()?);
-    command.args(arguments).arg("--data-dir").arg(node.data_dir()).env("INFRAME_KEY_FILE", node.key_file());
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let mut stdin = child.stdin.take().context("no standard input")?;
-    // A command that refuses at once does not read; its answer says why.
-    let _ = stdin.write_all(format!("{}\n", lines.join("\n")).as_bytes());
-    drop(stdin);
-    Ok(child.wait_with_output()?)
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
 
 /// The keys of the vault, from the key file and the key slots, by the description of their formats alone.
 fn keys_of(node: &Daemon) -> Result<Vec<(&'static str, [u8; 32])>> {
@@ -107,7 +92,7 @@ fn in_memory(pid: u32, needles: &[Vec<u8>]) -> Result<Vec<usize>> {
 }
 
 #[tokio::test]
-async fn a_locked_daemon_answers_423_and_holds_no_key_and_no_name() -> Result<()> {
+async fn a_locked_daemon_answers_423_and_holds_no_key() -> Result<()> {
     let node = Daemon::start("Node").await?;
     let photo = photos::sample(1)?;
     let id = node.api().upload("harbour at dawn 7193.jpg", photo.clone()).await?.asset.context("no asset")?;
@@ -119,7 +104,7 @@ async fn a_locked_daemon_answers_423_and_holds_no_key_and_no_name() -> Result<()
     // So that a search that finds nothing means something.
     ensure!(open[1] > 0 && open[needles.len() - 1] > 0, "an unlocked daemon holds its master key: {open:?}");
 
-    let locked = inframe(&node, &["lock"], &[])?;
+    let locked = typed(&node, &["lock"], &[])?;
     ensure!(locked.status.success() && said(&locked).contains("locked"), "{}", said(&locked));
     let held = in_memory(pid, &needles)?;
     let left: Vec<&str> = keys.iter().zip(&held).filter(|(_, found)| **found > 0).map(|((name, _), _)| *name).collect();
@@ -134,10 +119,10 @@ async fn a_locked_daemon_answers_423_and_holds_no_key_and_no_name() -> Result<()
     }
     let view = node.api().vault().await?;
     assert_eq!((view.phase.as_str(), view.ways.as_slice()), ("locked", ["key-file".to_owned()].as_slice()));
-    let again = inframe(&node, &["lock"], &[])?;
+    let again = typed(&node, &["lock"], &[])?;
     ensure!(again.status.success(), "locking twice is no error: {}", said(&again));
 
-    let unlocked = inframe(&node, &["unlock"], &[])?;
+    let unlocked = typed(&node, &["unlock"], &[])?;
     ensure!(unlocked.status.success(), "{}", said(&unlocked));
     assert_eq!(node.api().original(&id).await?, photo);
     Ok(())
@@ -148,12 +133,12 @@ async fn ways_to_unlock_change_while_the_daemon_runs_and_wrong_tries_have_to_wai
     let mut node = Daemon::start("Node").await?;
     let photo = photos::sample(1)?;
     let id = node.api().upload("photo.jpg", photo.clone()).await?.asset.context("no asset")?;
-    let added = inframe(&node, &["keys", "add", "passphrase"], &[PASSPHRASE, PASSPHRASE])?;
+    let added = typed(&node, &["keys", "add", "passphrase"], &[PASSPHRASE, PASSPHRASE])?;
     ensure!(added.status.success() && said(&added).contains("key file, passphrase"), "{}", said(&added));
-    let removed = inframe(&node, &["keys", "remove", "key-file"], &[PASSPHRASE])?;
+    let removed = typed(&node, &["keys", "remove", "key-file"], &[PASSPHRASE])?;
     ensure!(removed.status.success(), "{}", said(&removed));
     std::fs::remove_file(node.key_file())?;
-    let own = inframe(&node, &["keys", "remove", "passphrase"], &[PASSPHRASE])?;
+    let own = typed(&node, &["keys", "remove", "passphrase"], &[PASSPHRASE])?;
     ensure!(!own.status.success() && said(&own).contains("unlocks the vault right now"), "{}", said(&own));
     assert_eq!(node.api().original(&id).await?, photo, "the node runs on");
 

@@ -1,11 +1,12 @@
 //! Model packs on a real node: adding from a folder and from an address, changing over, and everything that is refused.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use anyhow::{Context, Result, ensure};
 use inframe_tests::api::{Api, refusal};
-use inframe_tests::daemon::{Daemon, binary};
+use inframe_tests::cli::{answer, typed};
+use inframe_tests::daemon::Daemon;
 use inframe_tests::files::FileServer;
 use inframe_tests::photos;
 use inframe_tests::scene::{WORKED, agree, enrol, upload, wait_for_faces};
@@ -220,13 +221,11 @@ async fn d6_a_download_happens_only_when_asked_for_and_only_with_its_hash() -> R
 }
 
 fn command(node: &Daemon, arguments: &[&str]) -> Result<Output> {
-    Ok(Command::new(binary()?).arg("--data-dir").arg(node.data_dir()).arg("models").args(arguments).output()?)
+    typed(node, &[&["models"], arguments].concat(), &[])
 }
 
 fn said(node: &Daemon, arguments: &[&str]) -> Result<String> {
-    let output = command(node, arguments)?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
+    answer(node, &[&["models"], arguments].concat())
 }
 
 fn in_use(listed: &str, pack: &str) -> bool {

@@ -5,9 +5,8 @@ use inframe_tests::api::{Api, refusal};
 use inframe_tests::daemon::Daemon;
 use inframe_tests::photos::{self, Variation};
 use inframe_tests::scan::{self, Canary};
-use inframe_tests::scene::{self, Scene, WORKED, upload, wait_for_faces, wait_for_rest};
-use inframe_tests::views::{FaceRef, Person};
-use inframe_tests::wait::{Seen, wait_until};
+use inframe_tests::scene::{self, Scene, somebody_in, upload, wait_for_faces, wait_for_rest};
+use inframe_tests::views::FaceRef;
 
 const NAME: &str = "Name-Canary-5512";
 
@@ -27,17 +26,6 @@ async fn consented(nickname: &str) -> Result<Daemon> {
     let text = node.api().consent_text("faces").await?;
     node.api().consent(&text.hash).await?;
     Ok(node)
-}
-
-/// Waits until somebody is in this many photos, and everything is looked at.
-async fn somebody_in(node: &Daemon, photos: u32) -> Result<Person> {
-    wait_for_rest(node).await?;
-    wait_until(&format!("somebody in {photos} photos"), WORKED, async || {
-        let people = node.api().people().await?;
-        let found = people.people.iter().find(|person| person.photos == photos && people.pending == 0).cloned();
-        Ok(Seen::when(found, || format!("{people:?}")))
-    })
-    .await
 }
 
 /// Her face in a photo: the one of this person.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use inframe_tests::api::{Api, refusal};
-use inframe_tests::daemon::{Daemon, binary};
+use inframe_tests::cli::answer;
+use inframe_tests::daemon::Daemon;
 use inframe_tests::photos::{self, Variation, pattern};
-use inframe_tests::scene::{self, SOON, Scene, WORKED, announce, received, upload, wait_for_faces, wait_for_rest};
-use inframe_tests::views::Person;
+use inframe_tests::scene::{
+    self, SOON, Scene, WORKED, announce, received, somebody_in, upload, wait_for_faces, wait_for_rest,
+};
 use inframe_tests::wait::{Seen, wait_until};
 
 /// The part of a blob's header that holds its wrapped key, in bytes; see `vault/FORMAT.md`.
@@ -17,17 +18,6 @@ const WRAPPED_KEY: std::ops::Range<usize> = 32..104;
 
 async fn ids(api: &Api) -> Result<BTreeSet<String>> {
     Ok(api.assets().await?.into_iter().map(|asset| asset.id).collect())
-}
-
-/// Her, seen in this many photos, once everything is looked at.
-async fn her(node: &Daemon, photos: u32) -> Result<Person> {
-    wait_for_rest(node).await?;
-    wait_until(&format!("somebody in {photos} photos"), WORKED, async || {
-        let people = node.api().people().await?;
-        let found = people.people.iter().find(|person| person.photos == photos && people.pending == 0).cloned();
-        Ok(Seen::when(found, || format!("{people:?}")))
-    })
-    .await
 }
 
 /// Files of blobs in the vault.
@@ -75,7 +65,7 @@ async fn what_is_deleted_is_out_of_sight_at_once_and_comes_back_with_its_people_
     for variation in [Variation::Darker(0.8), Variation::Smaller(1400), Variation::TurnedByExif] {
         assets.push(upload(node.api(), "terrace.jpg", photos::varied(1, variation)?).await?);
     }
-    let person = her(&node, 4).await?;
+    let person = somebody_in(&node, 4).await?;
     node.api().name_person(&person.id, "Guest").await?;
     let before = node.api().asset(&assets[0]).await?;
     ensure!(before.faces.iter().any(|face| face.name.as_deref() == Some("Guest")));
@@ -98,7 +88,7 @@ async fn what_is_deleted_is_out_of_sight_at_once_and_comes_back_with_its_people_
         let trash = node.api().trash(None, 10).await?;
         assert_eq!((trash.total, trash.items.len(), trash.items[0].id.as_str()), (1, 1, assets[0].as_str()));
         // Two others are in the three copies as well, and nowhere else.
-        her(&node, 3).await?;
+        somebody_in(&node, 3).await?;
         let detail = node.api().person(&person.id).await?;
         assert_eq!((detail.person.photos, detail.photos.len()), (3, 3));
         assert!(detail.photos.iter().all(|photo| photo.face.asset != assets[0]));
@@ -113,7 +103,7 @@ async fn what_is_deleted_is_out_of_sight_at_once_and_comes_back_with_its_people_
     let all: Vec<&str> = assets.iter().map(String::as_str).collect();
     let back = node.api().restore(&all).await?;
     assert_eq!((back.done, back.total), (4, 0));
-    assert_eq!((her(&node, 4).await?.id, node.api().people().await?.pending), (person.id, 0));
+    assert_eq!((somebody_in(&node, 4).await?.id, node.api().people().await?.pending), (person.id, 0));
     let after = wait_for_faces(node.api(), &assets[0]).await?;
     assert_eq!(
         (after.taken_at, &after.file_name, &after.content_id),
@@ -136,7 +126,7 @@ async fn importing_what_lies_in_the_trash_brings_it_back_and_says_so() -> Result
     assert_eq!((again.outcome.as_str(), again.asset.as_deref()), ("restored", Some(id.as_str())));
     assert_eq!((node.api().trash(None, 9).await?.total, ids(node.api()).await?), (0, BTreeSet::from([id.clone()])));
     node.api().move_to_trash(&id).await?;
-    let output = inframe(&node, &["import", folder.to_str().context("no text")?])?;
+    let output = answer(&node, &["import", folder.to_str().context("no text")?])?;
     assert!(output.contains("0 imported, 0 there already, 1 restored from the trash, 0 failed"), "{output}");
     assert_eq!(node.api().asset(&id).await?.file_name, "a.jpg");
     Ok(())
@@ -299,34 +289,26 @@ async fn the_trash_is_listed_in_parts_newest_first_and_bad_marks_are_refused() -
     Ok(())
 }
 
-/// Runs a command against the daemon; what it printed.
-fn inframe(node: &Daemon, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(binary()?).arg("--data-dir").arg(node.data_dir()).args(arguments).output()?;
-    let (out, err) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
-    ensure!(output.status.success(), "{arguments:?} failed: {out}{err}");
-    Ok(out)
-}
-
 #[tokio::test]
 async fn the_command_line_lists_restores_and_deletes_for_good() -> Result<()> {
     let node = Daemon::start("Node").await?;
     assert!(
-        inframe(&node, &["trash", "list"])?.starts_with("The trash is empty. What you delete stays in it for 30 days.")
+        answer(&node, &["trash", "list"])?.starts_with("The trash is empty. What you delete stays in it for 30 days.")
     );
     for (seed, name) in [(1, "one.jpg"), (2, "two.jpg"), (3, "three.jpg")] {
         let id = upload(node.api(), name, photos::to_jpeg(&pattern(320, 240, seed))?).await?;
         node.api().move_to_trash(&id).await?;
     }
-    let listed = inframe(&node, &["trash", "list"])?;
+    let listed = answer(&node, &["trash", "list"])?;
     assert!(listed.contains("one.jpg") && listed.contains("30 days left"), "{listed}");
-    assert_eq!(inframe(&node, &["trash", "restore", "One.jpg"])?, "1 restored, 2 left in the trash.\n");
-    let purged = inframe(&node, &["trash", "purge", "two.jpg", "--yes"])?;
+    assert_eq!(answer(&node, &["trash", "restore", "One.jpg"])?, "1 restored, 2 left in the trash.\n");
+    let purged = answer(&node, &["trash", "purge", "two.jpg", "--yes"])?;
     assert!(purged.starts_with("1 deleted for good, 1 left in the trash."), "{purged}");
-    let unasked = inframe(&node, &["trash", "empty"]).unwrap_err().to_string();
+    let unasked = answer(&node, &["trash", "empty"]).unwrap_err().to_string();
     assert!(unasked.contains("Delete 1 photos") && unasked.contains("nothing was changed"), "{unasked}");
-    let emptied = inframe(&node, &["trash", "empty", "--yes"])?;
+    let emptied = answer(&node, &["trash", "empty", "--yes"])?;
     assert!(emptied.starts_with("1 deleted for good, 0 left in the trash."), "{emptied}");
-    let unknown = inframe(&node, &["trash", "restore", "two.jpg"]).unwrap_err().to_string();
+    let unknown = answer(&node, &["trash", "restore", "two.jpg"]).unwrap_err().to_string();
     assert!(unknown.contains("nothing is called \"two.jpg\"; see `inframe trash list`"), "{unknown}");
     assert_eq!(node.api().status().await?.asset_count, 1);
     Ok(())

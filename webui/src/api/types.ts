@@ -676,7 +676,7 @@ export interface PersonView {
 }
 
 /** What stands behind the door. */
-export type PhaseView = "locked" | "opening" | "open" | "closing"
+export type Phase = "locked" | "opening" | "open" | "closing"
 
 /** A problem, as in RFC 9457 (`application/problem+json`). */
 export interface ProblemView {
@@ -1029,7 +1029,7 @@ export interface VaultView {
   /** Name of the machine. */
   machine: string
   /** Whether it is locked. */
-  phase: PhaseView
+  phase: Phase
   /** How long the next try has to wait after wrong ones, in milliseconds. */
   wait_ms: number
   /** What unlocks it; empty before its first start. */

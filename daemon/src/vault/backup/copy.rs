@@ -53,9 +53,9 @@ pub(super) fn copy_file(from: &Path, to: &Path, mut going: impl FnMut(u64) -> bo
     Ok(Digest { size, hash: *hasher.finalize().as_bytes() })
 }
 
-/// Reads a file through, from the disk rather than from memory where the system lets us choose.
-pub(super) fn hash_file(path: &Path) -> io::Result<Digest> {
-    let mut file = File::open(path)?;
+/// Reads a file through, from the disk rather than from memory where the system lets us choose; `going` as for [`copy_file`].
+pub(super) fn hash_file(path: &Path, mut going: impl FnMut(u64) -> bool) -> Result<Digest, BackupError> {
+    let mut file = File::open(path).map_err(BackupError::io("open", path))?;
     // Only advice: a file system without it is read all the same.
     let _ = fadvise(&file, 0, None, Advice::DontNeed);
     let (mut hasher, mut size, mut piece) = (blake3::Hasher::new(), 0, vec![0; BACKUP_PIECE_BYTES]);
@@ -64,10 +64,13 @@ pub(super) fn hash_file(path: &Path) -> io::Result<Digest> {
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
+            Err(error) => return Err(BackupError::io("read", path)(error)),
         };
         hasher.update(piece.get(..read).unwrap_or_default());
         size += read as u64;
+        if !going(size) {
+            return Err(BackupError::Stopped);
+        }
     }
     Ok(Digest { size, hash: *hasher.finalize().as_bytes() })
 }

@@ -43,7 +43,7 @@ const LIST: &str = "blobs.list";
 #[derive(Debug, Error)]
 pub enum BackupError {
     /// The folder that was named is not there.
-    #[error("{} is not there: connect the disk, or choose another folder", .0.display())]
+    #[error("there is no backup in {}: connect the disk, or choose another folder", .0.display())]
     Away(PathBuf),
     /// The folder lies in the data folder.
     #[error("{} is a part of the data folder: choose a folder on another disk", .0.display())]
@@ -151,11 +151,24 @@ pub struct Backup {
 }
 
 impl Backup {
+    /// The backup of `vault` that was begun in `folder`. Where there is none any more, a disk is not connected, and its empty mount point is no place
+    /// for a backup.
+    ///
+    /// # Errors
+    /// When the backup is away or is that of another vault.
+    pub fn open(vault: &Vault, folder: &Path) -> Result<Self, BackupError> {
+        match find(folder) {
+            Ok(_) => Self::begin(vault, folder),
+            Err(BackupError::NoBackup(folder)) => Err(BackupError::Away(folder)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The backup of `vault` in `folder`; made there if there is none.
     ///
     /// # Errors
     /// When the folder is away, lies in the data folder or holds the backup of another vault.
-    pub fn open(vault: &Vault, folder: &Path) -> Result<Self, BackupError> {
+    pub fn begin(vault: &Vault, folder: &Path) -> Result<Self, BackupError> {
         let data = &vault.dir().root;
         let folder = folder.canonicalize().map_err(|_| BackupError::Away(folder.to_path_buf()))?;
         if !folder.is_dir() {
@@ -254,10 +267,14 @@ impl Backup {
         let mut progress = Progress { of: rows.len() as u64, ..Progress::default() };
         let mut checked = Checked::default();
         for (id, row) in &rows {
-            let path = blob_path(&self.root, *id);
-            if hash_file(&path).is_ok_and(|there| there == row.digest()) {
+            let mut going = |bytes| tell(Progress { bytes: progress.bytes + bytes, ..progress });
+            let is_it = |found: Result<Digest, BackupError>| match found {
+                Err(BackupError::Stopped) => Err(BackupError::Stopped),
+                found => Ok(found.is_ok_and(|found| found == row.digest())),
+            };
+            if is_it(hash_file(&blob_path(&self.root, *id), &mut going))? {
                 checked.sound += 1;
-            } else if self.copy_blob(*id, |_| true).is_ok_and(|copied| copied == row.digest()) {
+            } else if is_it(self.copy_blob(*id, &mut going))? {
                 checked.mended += 1;
             } else {
                 checked.lost.push(*id);
@@ -269,22 +286,6 @@ impl Backup {
             }
         }
         Ok(checked)
-    }
-
-    /// Puts a blob of the vault that is damaged or missing back from here; blocking. Whether there was a sound copy.
-    ///
-    /// # Errors
-    /// When the vault's disk fails.
-    pub fn bring_back(&self, id: BlobId) -> Result<bool, BackupError> {
-        let source = blob_path(&self.root, id);
-        if !self.vault.blobs().is_sound(&source, id) {
-            return Ok(false);
-        }
-        let target = self.vault.blobs().path_of(id);
-        self.vault.blobs().make_folder_of(id)?;
-        copy_file(&source, &target, |_| true)?;
-        sync(durable::folder_of(&target))?;
-        Ok(true)
     }
 
     fn copy_blobs(
@@ -301,29 +302,40 @@ impl Backup {
             if rows.contains_key(id) {
                 continue;
             }
-            let there = fs::metadata(blob_path(&self.root, *id)).map(|file| file.len());
-            match known.get(id) {
-                Some(row) if there.is_ok_and(|size| size == row.size) => {
-                    rows.insert(*id, *row);
-                }
-                _ => match self.copy_blob(*id, |bytes| tell(Progress { bytes: progress.bytes + bytes, ..progress })) {
-                    Ok(digest) => {
+            let going = |bytes| tell(Progress { bytes: progress.bytes + bytes, ..progress });
+            match self.row(*id, known.get(id), going) {
+                Ok((row, copied)) => {
+                    if copied {
                         made.copied += 1;
-                        made.copied_bytes += digest.size;
-                        progress.bytes += digest.size;
-                        rows.insert(*id, Row::of(digest));
+                        made.copied_bytes += row.size;
+                        progress.bytes += row.size;
                     }
-                    Err(BackupError::Io { action: "open", source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                    }
-                    Err(BackupError::Io { action: "read", .. }) => made.unreadable.push(*id),
-                    Err(error) => return Err(error),
-                },
+                    rows.insert(*id, row);
+                }
+                // Deleted meanwhile.
+                Err(BackupError::Io { action: "open", source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(BackupError::Io { action: "read", .. }) => made.unreadable.push(*id),
+                Err(error) => return Err(error),
             }
             if !tell(progress) {
                 return Err(BackupError::Stopped);
             }
         }
         Ok(())
+    }
+
+    /// What the list says of a blob, which is copied if it is not here yet; and whether it was.
+    fn row(&self, id: BlobId, known: Option<&Row>, going: impl FnMut(u64) -> bool) -> Result<(Row, bool), BackupError> {
+        let path = blob_path(&self.root, id);
+        let size = fs::metadata(&path).map(|file| file.len()).ok();
+        if let Some(row) = known.filter(|row| size == Some(row.size)) {
+            return Ok((*row, false));
+        }
+        // A backup that was cut short has left it, and no list names it yet.
+        if known.is_none() && size.is_some() && self.vault.blobs().is_sound(&path, id) {
+            return Ok((Row::of(hash_file(&path, going)?), false));
+        }
+        Ok((Row::of(self.copy_blob(id, going)?), true))
     }
 
     fn copy_blob(&self, id: BlobId, going: impl FnMut(u64) -> bool) -> Result<Digest, BackupError> {
@@ -373,6 +385,9 @@ impl Backup {
     fn thin_out(&self, now: u64) -> Result<u64, BackupError> {
         let all = self.versions()?;
         let kept = retention::kept(&all, now);
+        if kept.len() == all.len() {
+            return Ok(0);
+        }
         let mut named = HashSet::new();
         for version in &kept {
             match Manifest::read(&self.keys, &version_path(&self.root, *version).join(LIST)) {

@@ -21,7 +21,7 @@ pub struct Restored {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Files that are damaged or missing in the backup; `inframe verify` names the photos.
+    /// Files that are damaged or missing in the backup.
     pub lost: Vec<BlobId>,
 }
 
@@ -62,11 +62,10 @@ pub fn restore(
             super::make_folder(durable::folder_of(&target))?;
         }
         // What an earlier try has brought is not copied again.
-        let there = hash_file(&target).is_ok_and(|there| there == row.digest());
+        let mut going = |bytes| tell(Progress { bytes: progress.bytes + bytes, ..progress });
+        let there = hash_file(&target, &mut going).is_ok_and(|there| there == row.digest());
         let whole = there
-            || match copy_file(&blob_path(&root, id), &target, |bytes| {
-                tell(Progress { bytes: progress.bytes + bytes, ..progress })
-            }) {
+            || match copy_file(&blob_path(&root, id), &target, &mut going) {
                 Ok(digest) => digest == row.digest(),
                 Err(BackupError::Io { action: "open" | "read", .. }) => false,
                 Err(error) => return Err(error),

@@ -53,25 +53,11 @@ impl From<WayView> for SlotKind {
     }
 }
 
-/// What stands behind the door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PhaseView {
-    /// No key is in memory, nothing is shared.
-    Locked,
-    /// The secret was right; the node is starting.
-    Opening,
-    /// The node runs.
-    Open,
-    /// The node is being stopped.
-    Closing,
-}
-
 /// The vault from outside.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct VaultView {
     /// Whether it is locked.
-    pub phase: PhaseView,
+    pub phase: Phase,
     /// Name of the machine.
     pub machine: String,
     /// What unlocks it; empty before its first start.
@@ -201,12 +187,7 @@ async fn unlock_vault(
     responses((status = 204, description = "Locked: no key is in memory, sharing has stopped"))
 )]
 async fn lock_vault(State(edge): State<Edge>) -> Answer<StatusCode> {
-    let door = edge.door.clone();
-    // A browser that leaves does not leave the vault half locked.
-    let report = tokio::spawn(async move { door.lock().await }).await.map_err(internal)?;
-    if !report.is_clean() {
-        tracing::warn!(cut_off = ?report.cut_off, panicked = ?report.panicked, "not every task ended by itself");
-    }
+    edge.door.lock().await.map_err(problem)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -245,14 +226,8 @@ async fn new_recovery_words(State(edge): State<Edge>) -> JsonAnswer<RecoveryWord
 }
 
 async fn view(edge: &Edge) -> Answer<VaultView> {
-    let phase = match edge.door.phase() {
-        Phase::Locked => PhaseView::Locked,
-        Phase::Opening => PhaseView::Opening,
-        Phase::Open => PhaseView::Open,
-        Phase::Closing => PhaseView::Closing,
-    };
     Ok(VaultView {
-        phase,
+        phase: edge.door.phase(),
         machine: crate::settings::host_name(),
         ways: edge.door.slots().await.map_err(problem)?.into_iter().map(WayView::from).collect(),
         wait_ms: u64::try_from(edge.door.wait().as_millis()).unwrap_or(u64::MAX),
