@@ -92,6 +92,10 @@ chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; wri
 chaos-worker: build ## Kill decode processes at random during imports (KILLS=200)
 	INFRAME_CHAOS_KILLS=$(or $(KILLS),200) cargo test -q -p inframe-tests --test e2e workers_killed_at_random -- --nocapture
 
+.PHONY: golden-vault
+golden-vault: build ## Keep a small vault of this format in tests/golden/vaults, which every later version has to read
+	cargo test -q -p inframe-tests --test e2e make_the_golden_vault -- --ignored --nocapture
+
 .PHONY: fuzz
 fuzz: setup ## Damage files of every kind at random and give them to our parsers (FUZZ=200000 of each)
 	INFRAME_FUZZ=$(or $(FUZZ),200000) cargo test -q -p inframe --lib d8_damaged -- --nocapture

@@ -10,6 +10,10 @@ use std::{
 
 use thiserror::Error;
 
+/// Format of the data folder as a whole. Whoever writes anything in it that this version does not read raises it, so that an older version stops before
+/// it touches a thing.
+pub const FORMAT: u32 = 1;
+
 /// Mode of every folder that the daemon makes: nobody but the owner.
 const FOLDER_MODE: u32 = 0o700;
 
@@ -21,6 +25,14 @@ pub enum DataDirError {
     InUse {
         /// The data folder.
         path: PathBuf,
+    },
+    /// A later version wrote it.
+    #[error("{} was written by a newer version of inframe (format {version}): install that version or a later one; nothing was changed", path.display())]
+    Newer {
+        /// The data folder.
+        path: PathBuf,
+        /// Its format.
+        version: u32,
     },
     /// The folder holds files that are not ours.
     #[error("{} is not empty and is not an inframe data folder: choose an empty folder with --data-dir", path.display())]
@@ -50,6 +62,8 @@ pub struct DataDir {
     pub root: PathBuf,
     /// The locked file; also the mark of an inframe data folder.
     pub lock: PathBuf,
+    /// Format of the whole, in the clear.
+    pub format: PathBuf,
     /// Key slots: the master key, wrapped.
     pub key_slots: PathBuf,
     /// Second copy of the key slots, used when the first is damaged.
@@ -74,6 +88,8 @@ pub struct DataDir {
     pub catalog_journal: PathBuf,
     /// Mark that a backup is being brought back into the folder.
     pub restoring: PathBuf,
+    /// Mark that everything in the folder is being erased.
+    pub erasing: PathBuf,
     /// Model packs that the owner added, each in a folder named by its id.
     pub models: PathBuf,
     /// Unix socket of the CLI.
@@ -95,6 +111,9 @@ impl DataDir {
         };
         make_folder(root).map_err(failed("make", root))?;
         let root = root.canonicalize().map_err(failed("resolve", root))?;
+        if let Some(version) = format_in(&root.join("format")).filter(|version| *version > FORMAT) {
+            return Err(DataDirError::Newer { path: root, version });
+        }
         let lock = root.join("lock");
         // Key slots are ours too: somebody who removed only the lock file must not be told that the folder is foreign.
         if !lock.exists() && !root.join("key-slots").exists() {
@@ -122,6 +141,7 @@ impl DataDir {
         let blobs = root.join("blobs");
         let dir = Self {
             lock,
+            format: root.join("format"),
             key_slots: root.join("key-slots"),
             key_slots_copy: root.join("key-slots.copy"),
             blobs_temporary: blobs.join("temporary"),
@@ -134,19 +154,46 @@ impl DataDir {
             catalog_snapshot: root.join("catalog.snapshot"),
             catalog_journal: root.join("journal"),
             restoring: root.join("restoring"),
+            erasing: root.join("erasing"),
             models: root.join("models"),
             socket: root.join("inframe.sock"),
             _held: Arc::new(held),
             root,
         };
-        for folder in [&dir.blobs, &dir.blobs_temporary, &dir.incoming, &dir.catalog_journal, &dir.models] {
-            make_folder(folder).map_err(failed("make", folder))?;
-        }
+        dir.make_folders()?;
         // What is acknowledged later would be lost with a folder whose name a power cut took (D1).
         File::open(&dir.root).and_then(|root| root.sync_all()).map_err(failed("sync", &dir.root))?;
         sync_names_above(&dir.root).map_err(failed("sync the folders above", &dir.root))?;
         Ok(dir)
     }
+}
+
+impl DataDir {
+    /// Makes the folders of the folder, where they are not there.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn make_folders(&self) -> Result<(), DataDirError> {
+        for folder in [&self.blobs, &self.blobs_temporary, &self.incoming, &self.catalog_journal, &self.models] {
+            let failed = |source| DataDirError::Io { action: "make", path: folder.clone(), source };
+            make_folder(folder).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+/// The line that states a format; with a checksum, so that a flipped bit is not taken for a newer version.
+pub(crate) fn format_line(version: u32) -> String {
+    let line = format!("inframe vault {version}");
+    let sum: String = blake3::hash(line.as_bytes()).to_hex().chars().take(8).collect();
+    format!("{line} {sum}\n")
+}
+
+/// The format that a file states; `None` where it is missing or damaged.
+pub(crate) fn format_in(path: &Path) -> Option<u32> {
+    let text = fs::read_to_string(path).ok()?;
+    let version = text.strip_prefix("inframe vault ")?.split(' ').next()?.parse().ok()?;
+    (text == format_line(version)).then_some(version)
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {
@@ -188,6 +235,25 @@ mod tests {
         assert!(matches!(DataDir::open(folder.path().join("data")), Err(DataDirError::InUse { .. })));
         drop(clone);
         assert!(DataDir::open(folder.path().join("data")).is_ok());
+    }
+
+    #[test]
+    fn a_folder_of_a_newer_version_is_refused_and_not_a_byte_of_it_is_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |text: &str| fs::write(folder.path().join("format"), text).unwrap();
+        write(&format_line(FORMAT + 1));
+        let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
+        let error = DataDir::open(folder.path()).unwrap_err();
+        assert!(matches!(error, DataDirError::Newer { version: 2, .. }), "{error}");
+        assert!(error.to_string().contains("install that version or a later one"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no lock, no folder");
+        assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode(), mode);
+        // Damage is not taken for a newer version: what is there decides.
+        fs::write(folder.path().join("lock"), b"").unwrap();
+        for text in ["", "inframe vault", "inframe vault 9 00000000\n", &format_line(1).replace('1', "3")] {
+            write(text);
+            assert!(DataDir::open(folder.path()).is_ok(), "{text:?}");
+        }
     }
 
     #[test]

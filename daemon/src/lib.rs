@@ -57,3 +57,6 @@ pub mod web;
 pub mod cli;
 
 pub mod run;
+
+#[cfg(test)]
+mod secrets;

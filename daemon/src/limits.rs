@@ -182,6 +182,9 @@ pub const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 /// How often it looks.
 pub const LOCK_POLL: Duration = Duration::from_millis(10);
 
+/// How long erasing everything waits for others to hear that faces were taken back; who hears nothing erases them within a day.
+pub const FAREWELL_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Bytes read and written at a time while a backup is copied.
 pub const BACKUP_PIECE_BYTES: usize = 256 * 1024;
 /// How often a backup begins again because photos were deleted while it ran.

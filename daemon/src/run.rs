@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Ready;
 use crate::config::RunConfig;
 use crate::data_dir::DataDir;
-use crate::door::{Door, Secret};
+use crate::door::{Door, DoorError, Secret};
 use crate::node::NodeConfig;
-use crate::vault::KeyFile;
+use crate::vault::{KeyError, KeyFile, SlotKind};
 use crate::web::{Guards, bind_dashboard, bind_socket, serve};
 
 /// A runtime that hangs after the node has stopped is left behind.
@@ -57,7 +57,13 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
     let socket_path = dir.socket.clone();
     let door = Door::new(node, dir);
     if let Some(secret) = secret {
-        door.unlock(secret).await?;
+        match door.unlock(secret).await {
+            // As after a restore: what the owner knows opens it, and they may have that at hand.
+            Err(DoorError::Key(error @ KeyError::WrongKeyFile { .. })) if known_by_heart(&door).await => {
+                tracing::warn!("the vault stays locked: {error}");
+            }
+            other => other?,
+        }
     }
     let socket = match bind_socket(&socket_path).await {
         Ok(socket) => socket,
@@ -104,4 +110,9 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
     // The file of the socket goes with the daemon, so that the CLI says "not running" rather than "refused".
     let _ = std::fs::remove_file(socket_path);
     outcome
+}
+
+/// Whether something that the owner knows or has on paper opens the vault.
+async fn known_by_heart(door: &Door) -> bool {
+    door.slots().await.is_ok_and(|slots| slots.iter().any(|slot| *slot != SlotKind::KeyFile))
 }

@@ -3,6 +3,7 @@
 mod background;
 mod backup;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ pub const MAX_NAME_CHARS: usize = 40;
 pub const MAX_WATCHED_FOLDERS: usize = 64;
 
 const KEY: &[u8] = b"settings";
+/// A row that is there until the owner has been through the first steps in the dashboard, or has passed them over.
+const FIRST_RUN: &[u8] = b"first-run";
 
 /// Settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,7 @@ pub struct Settings {
 pub struct SettingsRow {
     vault: Vault,
     current: Arc<Mutex<Settings>>,
+    first_run: Arc<AtomicBool>,
 }
 
 impl SettingsRow {
@@ -47,11 +51,35 @@ impl SettingsRow {
             Some(settings) => settings,
             None => {
                 let settings = first();
-                write(&vault, &settings)?;
+                let mut batch = Batch::default();
+                batch.put_as(Kind::Settings, KEY, &settings)?;
+                batch.put_as(Kind::Settings, FIRST_RUN, &true)?;
+                vault.catalog().commit(batch)?;
                 settings
             }
         };
-        Ok(Self { vault, current: Arc::new(Mutex::new(current)) })
+        let first_run = Arc::new(AtomicBool::new(vault.catalog().contains(Kind::Settings, FIRST_RUN)?));
+        Ok(Self { vault, current: Arc::new(Mutex::new(current)), first_run })
+    }
+
+    /// Whether the owner has not been through the first steps yet.
+    #[must_use]
+    pub fn is_first_run(&self) -> bool {
+        self.first_run.load(Ordering::Relaxed)
+    }
+
+    /// The first steps are never shown again; blocking.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn end_first_run(&self) -> Result<(), VaultError> {
+        if self.is_first_run() {
+            let mut batch = Batch::default();
+            batch.remove(Kind::Settings, FIRST_RUN);
+            self.vault.catalog().commit(batch)?;
+            self.first_run.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// The settings now.
@@ -137,6 +165,27 @@ mod tests {
         assert_eq!(clean_nickname("  A\u{202e}li\u{0}ce \n"), "Alice");
         assert_eq!(clean_nickname(&"x".repeat(100)).len(), 40);
         assert_eq!(clean_nickname(&"\u{1f600}".repeat(30)).len(), 64);
+    }
+
+    #[test]
+    fn settings_of_a_newer_version_are_refused_and_kept_and_the_first_steps_end_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = crate::data_dir::DataDir::open(folder.path().join("data")).unwrap();
+        let vault = Vault::open(&dir, &crate::vault::KeyFile::at(folder.path().join("key"))).unwrap();
+        let row = SettingsRow::open(vault.clone(), Settings::default).unwrap();
+        assert!(row.is_first_run());
+        assert!(SettingsRow::open(vault.clone(), || unreachable!("they are there")).unwrap().is_first_run());
+        row.end_first_run().unwrap();
+        row.end_first_run().unwrap();
+        assert!(!row.is_first_run());
+        assert!(!SettingsRow::open(vault.clone(), || unreachable!("they are there")).unwrap().is_first_run());
+        let newer = vec![2, 1, 2, 3];
+        let mut batch = Batch::default();
+        batch.put(Kind::Settings, KEY, newer.clone());
+        vault.catalog().commit(batch).unwrap();
+        let refused = SettingsRow::open(vault.clone(), Settings::default).map(drop).unwrap_err();
+        assert!(refused.to_string().contains("install that version or a later one"), "{refused}");
+        assert_eq!(*vault.catalog().get(Kind::Settings, KEY).unwrap().unwrap(), newer, "no others in their place");
     }
 
     #[test]

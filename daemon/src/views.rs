@@ -1,9 +1,11 @@
 //! What the API shows: plain values, made for the dashboard and the CLI, from which the OpenAPI document and the UI's types are generated.
 //! Ids are lowercase hex strings, times are Unix milliseconds, boxes are fractions (0..1) of the upright image.
 
+mod erasure;
 mod people;
 mod trash;
 
+pub use erasure::*;
 pub use people::*;
 pub use trash::*;
 
@@ -691,7 +693,7 @@ pub struct NewInviteBody {
 }
 
 /// An invite.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct InviteView {
     /// Id.
     pub id: String,
@@ -706,10 +708,23 @@ pub struct InviteView {
 }
 
 /// A pasted invite link.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct JoinBody {
     /// The link.
     pub link: String,
+}
+
+// Whoever has a link can ask to join, so it is not for a log.
+impl std::fmt::Debug for InviteView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "InviteView {{ id: {:?}, uses_left: {}, link: hidden }}", self.id, self.uses_left)
+    }
+}
+
+impl std::fmt::Debug for JoinBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JoinBody { link: hidden }")
+    }
 }
 
 /// The host's answer to an admission.

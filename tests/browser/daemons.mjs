@@ -45,11 +45,23 @@ export class Daemon {
   #folder
   #log = []
 
-  /** Starts a daemon, with `more` flags, and waits until it serves. */
+  /** Starts a daemon, with `more` flags, and waits until it serves. Its owner has been through the first steps. */
   static async start(nickname, more = []) {
+    const daemon = await Daemon.startNew(nickname, more)
+    await daemon.api('POST', '/first-run/done')
+    return daemon
+  }
+
+  /** The same, with the first steps still to come. */
+  static async startNew(nickname, more = []) {
     const daemon = new Daemon()
     await daemon.#launch(nickname, more)
     return daemon
+  }
+
+  /** A folder beside the data folder, removed with it. */
+  get folder() {
+    return this.#folder
   }
 
   async #launch(nickname, more) {

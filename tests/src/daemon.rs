@@ -100,7 +100,16 @@ impl Daemon {
     /// # Errors
     /// When the binary is missing or does not become ready.
     pub async fn start_with(options: Options) -> Result<Self> {
+        Self::start_in(options, |_| Ok(())).await
+    }
+
+    /// Starts a daemon in a folder that `fill` was given before, with what will be `data` and `master.key`.
+    ///
+    /// # Errors
+    /// When it cannot be filled, the binary is missing or does not become ready.
+    pub async fn start_in(options: Options, fill: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("inframe-").tempdir()?;
+        fill(folder.path())?;
         let data = data_dir(folder.path());
         let disk = options.disk_mib.map(|mib| SmallDisk::mount(&data, mib)).transpose()?;
         let (child, ready) = launch(folder.path(), &options).await?;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`daemon`] | start, kill, restart one `inframe` process; keep its log when a test fails |
 //! | [`cli`] | run a command beside a daemon |
+//! | [`kill`] | end a daemon at one system call |
 //! | [`disk`] | a small disk that can be filled |
 //! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
 //! | [`vault_api`] | those of the vault: lock, ways to unlock, backup |
@@ -27,6 +28,7 @@ pub mod files;
 pub mod films;
 pub mod heads;
 pub mod jpeg;
+pub mod kill;
 pub mod photos;
 pub mod scan;
 pub mod scene;

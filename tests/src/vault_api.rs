@@ -1,11 +1,13 @@
-//! The endpoints of the vault: lock and unlock, ways to unlock, backup.
+//! The endpoints of the vault: lock and unlock, ways to unlock, backup and bringing it back, erasing, the first steps.
+
+use std::path::Path;
 
 use anyhow::Result;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::views::{Backup, Vault};
+use crate::views::{Backup, Erasure, FoundBackup, Vault};
 
 #[allow(missing_docs, clippy::missing_errors_doc)]
 impl Api {
@@ -23,6 +25,28 @@ impl Api {
 
     pub async fn check_backup(&self) -> Result<Backup> {
         self.with(Method::POST, "/backup/check", &()).await
+    }
+
+    pub async fn look_for_backup(&self, folder: &Path) -> Result<FoundBackup> {
+        self.with(Method::POST, "/vault/restore/look", &json!({ "folder": folder })).await
+    }
+
+    pub async fn bring_back(&self, folder: &Path, by: &Value, by_itself: bool) -> Result<()> {
+        let wish = json!({ "folder": folder, "by": by, "by_itself": by_itself });
+        self.send(self.request(Method::POST, "/vault/restore").json(&wish)).await.map(drop)
+    }
+
+    pub async fn erasure(&self) -> Result<Erasure> {
+        self.get("/erasure").await
+    }
+
+    pub async fn erase(&self, words: &str, by: Option<&Value>) -> Result<()> {
+        let wish = json!({ "words": words, "by": by });
+        self.send(self.request(Method::POST, "/vault/erase").json(&wish)).await.map(drop)
+    }
+
+    pub async fn end_first_run(&self) -> Result<()> {
+        self.send(self.request(Method::POST, "/first-run/done")).await.map(drop)
     }
 
     pub async fn recovery_words(&self) -> Result<Vec<String>> {

@@ -374,6 +374,34 @@ pub struct Vault {
     pub phase: String,
     pub ways: Vec<String>,
     pub wait_ms: u64,
+    pub first_run: bool,
+    pub restore: Option<Restore>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Restore {
+    pub state: String,
+    pub files: u64,
+    pub of_files: u64,
+    pub lost: u64,
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct FoundBackup {
+    pub ways: Vec<String>,
+    pub newest: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Erasure {
+    pub photos: u64,
+    pub in_trash: u64,
+    pub events: u64,
+    pub hosted: u64,
+    pub selfies: u64,
+    pub key_file: Option<String>,
+    pub backup_folder: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

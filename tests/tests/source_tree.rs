@@ -29,6 +29,8 @@ const ORDER: &[&[&str]] = &[
     &["web"],
     &["cli"],
     &["run"],
+    // A test alone, over the types of all.
+    &["secrets"],
     &["main"],
 ];
 
@@ -215,6 +217,93 @@ fn every_source_file_says_its_job_and_stays_readable() -> Result<()> {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     Ok(())
+}
+
+/// Names of fields that hold a secret, a face or a link that lets somebody in, where their type is a plain one: a type of our own hides them itself.
+const SECRET_FIELDS: [&str; 15] = [
+    "secret",
+    "secrets",
+    "passphrase",
+    "phrase",
+    "words",
+    "token",
+    "link",
+    "launch",
+    "embedding",
+    "embeddings",
+    "template",
+    "seed",
+    "master",
+    "still",
+    "selfie",
+];
+const PLAIN_TYPES: [&str; 8] = ["[u8;", "Vec<u8>", "String", "Vec<String>", "Vec<f32>", "[f32;", "Zeroizing<", "Bytes"];
+
+/// The fields of that kind in types that derive `Debug`: type and field.
+fn shown_secrets(code: &str) -> Vec<String> {
+    let mut shown = Vec::new();
+    for (at, _) in code.match_indices("#[derive(") {
+        let rest = &code[at..];
+        let Some(derived) = rest.find(")]") else { continue };
+        if !rest[..derived].contains("Debug") {
+            continue;
+        }
+        let rest = &rest[derived..];
+        let Some((open, close)) = rest.find('{').and_then(|open| closing(rest, open).map(|close| (open, close))) else {
+            continue;
+        };
+        // A type without named fields ends before the next brace.
+        if rest[..open].contains(';') {
+            continue;
+        }
+        let words: Vec<&str> = rest[..open].split_whitespace().collect();
+        let kind = words.iter().position(|word| ["struct", "enum"].contains(word));
+        let Some(name) = kind.and_then(|kind| words.get(kind + 1)) else { continue };
+        for line in rest[open..close].lines() {
+            let Some((field, of)) = line.trim().trim_start_matches("pub ").split_once(": ") else { continue };
+            let of = of.trim_start_matches("Option<");
+            if SECRET_FIELDS.contains(&field) && PLAIN_TYPES.iter().any(|plain| of.starts_with(plain)) {
+                shown.push(format!("{name}.{field}"));
+            }
+        }
+    }
+    shown
+}
+
+/// Where the brace at `open` is closed.
+fn closing(text: &str, open: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, letter) in text.char_indices().skip_while(|(at, _)| *at < open) {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 1 => return Some(at),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+#[test]
+fn d3_no_type_derives_debug_over_a_secret() -> Result<()> {
+    let mut wrong = Vec::new();
+    for folder in ["protocol/src", "models/src", "daemon/src"] {
+        for (path, text) in rust_files(folder)? {
+            let shown = shown_secrets(&without_comments(&text));
+            wrong.extend(shown.into_iter().map(|field| format!("{}: {field}", path.display())));
+        }
+    }
+    ensure!(wrong.is_empty(), "write Debug by hand, and put the type into daemon/src/secrets.rs: {wrong:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_rule_about_debug_sees_what_it_should() {
+    let code = "#[derive(Clone, Debug)]\n#[serde(a)]\npub struct A {\n    pub id: u8,\n    pub secret: [u8; 32],\n}\n\
+                #[derive(Debug)]\nenum B {\n    C {\n        link: Option<String>,\n    },\n}\n\
+                #[derive(Debug)]\nstruct D(u8);\n#[derive(Clone)]\nstruct E {\n    secret: Vec<u8>,\n}\n\
+                #[derive(Debug)]\nstruct F {\n    secret: Secret32,\n}\n";
+    assert_eq!(shown_secrets(code), ["A.secret", "B.link"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::when::{end, start};
 use crate::config::RunFlags;
 
 /// Get every photo that you are in, straight from the people who took it.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "inframe", version)]
 pub struct Cli {
     /// Folder in which the daemon keeps everything [default: inframe in the desktop's data folder]
@@ -25,7 +25,7 @@ pub struct Cli {
     pub(super) command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub(super) enum Command {
     /// Start the daemon
     Run(RunFlags),
@@ -67,6 +67,8 @@ pub(super) enum Command {
     Backup(BackupArgs),
     /// Bring a backup back into an empty data folder, while no daemon runs in it
     Restore(RestoreArgs),
+    /// Destroy everything in the data folder and the key file, for good; asks first
+    Erase(By),
     /// Nodes that this one knows
     Peers,
     /// The node at a glance
@@ -124,7 +126,8 @@ pub(super) enum ScopeArg {
     Chosen,
 }
 
-#[derive(Debug, Subcommand)]
+// Not to be printed: an invite link holds a secret.
+#[derive(Subcommand)]
 pub(super) enum EventCommand {
     /// Found an event
     Create {

@@ -13,6 +13,7 @@ use super::text::Screen;
 use crate::config::{ConfigError, data_dir_or_default, key_file_or_default};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::door::{NewWay, Phase, Secret, SlotChange};
+use crate::vault::erase::{self, EraseError};
 use crate::vault::{KeyError, KeyFile, Keys, Passphrase, RECOVERY_WORDS, RecoveryPhrase, SlotKind, Unlock};
 use crate::web::{RecoveryWordsView, VaultView, WayView};
 
@@ -81,7 +82,7 @@ pub(super) struct By {
     by: Option<Kind>,
     /// The key file [default: inframe/key in the configuration folder]
     #[arg(long, env = "INFRAME_KEY_FILE", value_name = "FILE")]
-    key_file: Option<PathBuf>,
+    pub(super) key_file: Option<PathBuf>,
 }
 
 /// Why the ways to unlock stay as they are.
@@ -93,6 +94,8 @@ pub(super) enum KeysError {
     DataDir(#[from] DataDirError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error(transparent)]
+    Erase(#[from] EraseError),
     #[error("cannot use the terminal")]
     Terminal(#[from] io::Error),
     #[error("{0}; nothing was changed")]
@@ -181,6 +184,7 @@ impl Place {
             return Err(KeyError::NoVault.into());
         }
         match DataDir::open(&folder) {
+            Ok(dir) if erase::is_unfinished(&dir) => Err(KeyError::EraseUnfinished { path: dir.root }.into()),
             Ok(dir) => Ok(Self::Folder(Box::new(dir))),
             Err(DataDirError::InUse { path }) => Ok(Self::Daemon(Client::new(path.join("inframe.sock"))?)),
             Err(error) => Err(error.into()),
@@ -284,7 +288,7 @@ impl Known {
         Ok(Self { kind, secret, key_file: by.key_file.clone() })
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         json!({ "way": WayView::from(self.kind), "secret": self.secret.as_ref().map(|text| text.as_str()) })
     }
 
@@ -332,7 +336,7 @@ fn show(slots: &[SlotKind], screen: &Screen) {
     }
 }
 
-fn key_file_path(chosen: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
+pub(super) fn key_file_path(chosen: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
     key_file_or_default(chosen, |name| std::env::var_os(name))
 }
 
@@ -385,6 +389,14 @@ pub(super) fn for_run(
     screen: &Screen,
 ) -> Result<(DataDir, Option<Secret>), KeysError> {
     let dir = DataDir::open(data_dir)?;
+    if erase::is_unfinished(&dir) {
+        screen.say("Everything in the data folder was being erased; that is finished now, and a new vault begins.");
+        erase::erase(&dir, &KeyFile::at(key_file))?;
+    }
+    if dir.restoring.exists() {
+        screen.say("A backup was being brought back and that was cut short: go on in the dashboard.");
+        return Ok((dir, None));
+    }
     if let Some(path) = passphrase_file {
         let failed = |error| KeysError::PassphraseFile(path.to_path_buf(), error);
         let text = Zeroizing::new(std::fs::read_to_string(path).map_err(failed)?);

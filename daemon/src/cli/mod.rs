@@ -3,6 +3,7 @@
 mod args;
 mod backup;
 mod client;
+mod erase;
 mod eval;
 mod event;
 mod import;
@@ -57,6 +58,10 @@ fn start(cli: Cli) -> Start {
         Command::Keys(command) => {
             let screen = Screen { json: cli.json };
             Start::Finished(in_runtime(keys::run(command, cli.data_dir, &screen)))
+        }
+        Command::Erase(by) => {
+            let screen = Screen { json: cli.json };
+            Start::Finished(in_runtime(erase::run(by, cli.data_dir, &screen)))
         }
         Command::Restore(args) => {
             Start::Finished(match backup::bring_back(args, cli.data_dir, &Screen { json: cli.json }) {
@@ -117,7 +122,12 @@ fn in_runtime<E: std::error::Error>(work: impl Future<Output = Result<(), E>>) -
 
 async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result<ExitCode, CliError> {
     match command {
-        Command::Run(_) | Command::Keys(_) | Command::Unlock(_) | Command::Restore(_) | Command::Openapi => {}
+        Command::Run(_)
+        | Command::Keys(_)
+        | Command::Unlock(_)
+        | Command::Restore(_)
+        | Command::Erase(_)
+        | Command::Openapi => {}
         Command::Backup(args) => backup::run(client, args, screen).await?,
         Command::Lock => keys::lock(client, screen).await?,
         Command::Import { paths } => return import::run(client, screen, paths).await,

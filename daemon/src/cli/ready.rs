@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::config::RunConfig;
 
 /// What a daemon says once everything listens.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Ready {
     /// Address of the dashboard.
     pub dashboard: String,
@@ -21,6 +21,12 @@ pub struct Ready {
     pub locked: bool,
     /// Multiaddresses for other nodes; none while it is locked.
     pub p2p: Vec<String>,
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ready {{ dashboard: {:?}, locked: {}, launch: hidden }}", self.dashboard, self.locked)
+    }
 }
 
 impl Ready {

@@ -5,6 +5,8 @@
 //! open and asks here for the node at each request.
 
 mod attempts;
+mod erasing;
+mod restoring;
 mod ways;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,13 +18,17 @@ use tokio::sync::Mutex as Turn;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
+pub use self::restoring::FoundBackup;
 pub use self::ways::{NewWay, Secret, SlotChange};
 
 use self::attempts::Attempts;
 use crate::data_dir::DataDir;
 use crate::limits::{LOCK_PATIENCE, LOCK_POLL};
 use crate::node::{Node, NodeConfig, StartError};
+use crate::vault::backup::BackupError;
+use crate::vault::erase::EraseError;
 use crate::vault::{KeyError, Keys, RecoveryPhrase, SlotKind, Unlock};
+use crate::views::RestoreView;
 
 /// Why the vault stays as it is.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +42,38 @@ pub enum DoorError {
     /// The vault was unlocked but the node does not start.
     #[error(transparent)]
     Start(Box<StartError>),
+    /// A backup is being brought back.
+    #[error("a backup is being brought back: wait until that is done")]
+    Restoring,
+    /// Nothing can be brought back over what is here.
+    #[error(
+        "this node is in use: a backup is brought back only into an empty one. Erase everything first, or take another data folder"
+    )]
+    InUse,
+    /// Erasing needs the node to run.
+    #[error("the vault is locked: unlock it first, or stop the daemon and run inframe erase")]
+    Locked,
+    /// The backup.
+    #[error(transparent)]
+    Backup(Box<BackupError>),
+    /// Something was not erased.
+    #[error(transparent)]
+    Erase(#[from] EraseError),
+    /// A part of the node does not end.
+    #[error("the keys are destroyed, but a part of the daemon does not end: restart it, and it erases the rest")]
+    Held,
     /// A step panicked.
     #[error("locking or unlocking was broken off; try again")]
     BrokenOff,
+}
+
+impl From<BackupError> for DoorError {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Key(error) => Self::Key(error),
+            error => Self::Backup(Box::new(error)),
+        }
+    }
 }
 
 /// What stands behind the door.
@@ -53,6 +88,12 @@ pub enum Phase {
     Open,
     /// The node is being stopped.
     Closing,
+    /// A backup is being brought back.
+    Restoring,
+    /// A backup was being brought back and that was cut short: it has to be gone on with.
+    Unfinished,
+    /// Everything is being erased.
+    Erasing,
 }
 
 /// The node that runs now; a number tells it from those before.
@@ -69,6 +110,8 @@ enum State {
     Opening,
     Open(Opened),
     Closing,
+    Restoring,
+    Erasing,
 }
 
 /// The door; cheap to clone.
@@ -82,7 +125,9 @@ struct Shared {
     dir: DataDir,
     state: Mutex<State>,
     /// One change at a time.
-    turn: Turn<()>,
+    turn: Arc<Turn<()>>,
+    /// The backup that is being brought back, or was.
+    restore: Mutex<Option<RestoreView>>,
     attempts: Mutex<Attempts>,
     /// How often it was unlocked.
     opened: AtomicU64,
@@ -100,7 +145,8 @@ impl Door {
             config,
             dir,
             state: Mutex::new(State::Locked),
-            turn: Turn::default(),
+            turn: Arc::default(),
+            restore: Mutex::default(),
             attempts: Mutex::default(),
             opened: AtomicU64::new(0),
             ended: CancellationToken::new(),
@@ -113,10 +159,13 @@ impl Door {
     #[must_use]
     pub fn phase(&self) -> Phase {
         match &*self.state() {
+            State::Locked if self.shared.dir.restoring.exists() => Phase::Unfinished,
             State::Locked => Phase::Locked,
             State::Opening => Phase::Opening,
             State::Open(_) => Phase::Open,
             State::Closing => Phase::Closing,
+            State::Restoring => Phase::Restoring,
+            State::Erasing => Phase::Erasing,
         }
     }
 
@@ -164,7 +213,13 @@ impl Door {
         to_the_end(async move { door.unlock_now(secret).await }).await
     }
 
+    /// Not while a backup is brought back, which may take hours.
+    fn refuse_while_restoring(&self) -> Result<(), DoorError> {
+        if matches!(*self.state(), State::Restoring) { Err(DoorError::Restoring) } else { Ok(()) }
+    }
+
     async fn unlock_now(&self, secret: Secret) -> Result<(), DoorError> {
+        self.refuse_while_restoring()?;
         let _turn = self.shared.turn.lock().await;
         let way = self.way(secret);
         let slot = way.kind();
@@ -173,14 +228,20 @@ impl Door {
             note(&node, wrong).await;
             return Ok(());
         }
+        let node = self.open(keys, slot).await?;
+        note(&node, wrong).await;
+        Ok(())
+    }
+
+    /// Starts the node behind the door. For whoever has the turn.
+    async fn open(&self, keys: Keys, slot: SlotKind) -> Result<Node, DoorError> {
         let _settled = Settled(self);
         *self.state() = State::Opening;
         let started = Node::start(self.shared.config.clone(), self.shared.dir.clone(), keys, slot).await;
         let node = started.map_err(|error| DoorError::Start(Box::new(error)))?;
-        note(&node, wrong).await;
         let tasks = node.tasks().clone();
         let number = self.shared.opened.fetch_add(1, Ordering::Relaxed);
-        *self.state() = State::Open(Opened { number, node });
+        *self.state() = State::Open(Opened { number, node: node.clone() });
         let door = self.clone();
         tokio::spawn(async move {
             tasks.shutdown_asked().await;
@@ -188,7 +249,7 @@ impl Door {
                 door.shared.ended.cancel();
             }
         });
-        Ok(())
+        Ok(node)
     }
 
     /// Stops the node; when it returns, no key is in memory. Nothing happens where none runs. Goes on to its end even if nobody waits for it.
@@ -205,34 +266,31 @@ impl Door {
     }
 
     async fn lock_now(&self) {
+        // Where a backup is brought back no node runs.
+        if self.refuse_while_restoring().is_err() {
+            return;
+        }
         let _turn = self.shared.turn.lock().await;
         let _settled = Settled(self);
-        let node = {
-            let mut state = self.state();
-            match std::mem::replace(&mut *state, State::Closing) {
-                State::Open(opened) => opened.node,
-                other => {
-                    *state = other;
-                    return;
-                }
+        if let Some(node) = self.take_node(State::Closing) {
+            stop(&node).await;
+            gone(node).await;
+        }
+    }
+
+    /// The node, if one runs, which nobody reaches any more; `next` stands behind the door from here on. For whoever has the turn.
+    fn take_node(&self, next: State) -> Option<Node> {
+        let mut state = self.state();
+        let node = match std::mem::replace(&mut *state, next) {
+            State::Open(opened) => opened.node,
+            other => {
+                *state = other;
+                return None;
             }
         };
+        drop(state);
         std::mem::take(&mut *locked(&self.shared.leaving)).cancel();
-        let report = node.stop().await;
-        if !report.is_clean() {
-            tracing::warn!(cut_off = ?report.cut_off, panicked = ?report.panicked, "not every task ended by itself");
-        }
-        let remains = node.remains();
-        drop(node);
-        let deadline = Instant::now() + LOCK_PATIENCE;
-        while !remains.gone() && Instant::now() < deadline {
-            tokio::time::sleep(LOCK_POLL).await;
-        }
-        if !remains.gone() {
-            tracing::error!(
-                "something still holds the node after it was stopped, and its keys: restart the daemon to be sure"
-            );
-        }
+        Some(node)
     }
 
     /// Changes the ways to unlock; the node runs on. Gives the ways that there are now. Goes on to its end even if nobody waits for it.
@@ -245,6 +303,7 @@ impl Door {
     }
 
     async fn change_slots_now(&self, change: SlotChange, by: Secret) -> Result<Vec<SlotKind>, DoorError> {
+        self.refuse_while_restoring()?;
         let _turn = self.shared.turn.lock().await;
         let by = self.way(by);
         let (_keys, wrong) = self.prove(by.clone()).await?;
@@ -273,15 +332,24 @@ impl Door {
 
     /// The keys, if `way` gives them, and how many wrong secrets came before; a wrong one makes the next try wait.
     async fn prove(&self, way: Unlock) -> Result<(Keys, u32), DoorError> {
+        let (dir, kind) = (self.shared.dir.clone(), way.kind());
+        self.attempt(kind, move || Ok(Keys::unlock(&dir, &way)?)).await
+    }
+
+    /// Tries a secret of this kind, blocking; a wrong one makes the next try wait. Gives how many wrong ones came before as well.
+    async fn attempt<T: Send + 'static>(
+        &self,
+        kind: SlotKind,
+        work: impl FnOnce() -> Result<T, DoorError> + Send + 'static,
+    ) -> Result<(T, u32), DoorError> {
         let wait = self.wait();
         if wait > Duration::ZERO {
             return Err(DoorError::Wait(wait));
         }
-        let (dir, kind) = (self.shared.dir.clone(), way.kind());
-        let tried = blocking(move || Keys::unlock(&dir, &way)).await?;
+        let tried = blocking(work).await?;
         let wrong = match &tried {
             Ok(_) => locked(&self.shared.attempts).take_all(),
-            Err(KeyError::WrongSecret(_)) => {
+            Err(DoorError::Key(KeyError::WrongSecret(_))) => {
                 tracing::warn!("somebody tried a wrong {kind}");
                 locked(&self.shared.attempts).wrong(Instant::now());
                 0
@@ -294,6 +362,29 @@ impl Door {
     fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.shared.state)
     }
+}
+
+async fn stop(node: &Node) {
+    let report = node.stop().await;
+    if !report.is_clean() {
+        tracing::warn!(cut_off = ?report.cut_off, panicked = ?report.panicked, "not every task ended by itself");
+    }
+}
+
+/// Waits until nothing of a node that was stopped is in memory; whether that came to pass.
+async fn gone(node: Node) -> bool {
+    let remains = node.remains();
+    drop(node);
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    while !remains.gone() && Instant::now() < deadline {
+        tokio::time::sleep(LOCK_POLL).await;
+    }
+    if !remains.gone() {
+        tracing::error!(
+            "something still holds the node after it was stopped, and its keys: restart the daemon to be sure"
+        );
+    }
+    remains.gone()
 }
 
 async fn note(node: &Node, wrong: u32) {
@@ -313,7 +404,7 @@ struct Settled<'a>(&'a Door);
 impl Drop for Settled<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        if matches!(*state, State::Opening | State::Closing) {
+        if matches!(*state, State::Opening | State::Closing | State::Restoring | State::Erasing) {
             *state = State::Locked;
         }
     }

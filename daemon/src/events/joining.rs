@@ -19,7 +19,7 @@ const MAX_WAITING: usize = 50;
 const MAX_INVITES: usize = 200;
 
 /// An invite as its issuer sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct IssuedLink {
     /// Id.
     pub id: InviteId,
@@ -29,6 +29,12 @@ pub struct IssuedLink {
     pub expires: u64,
     /// Uses left.
     pub uses_left: u32,
+}
+
+impl std::fmt::Debug for IssuedLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "IssuedLink {{ id: {:?}, uses_left: {}, link: hidden }}", self.id, self.uses_left)
+    }
 }
 
 impl From<&IssuedInvite> for IssuedLink {

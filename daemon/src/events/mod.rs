@@ -24,6 +24,8 @@ pub use description::{Description, MemberDescription, WaitingDescription};
 pub use entry::MyRole;
 pub use joining::IssuedLink;
 pub use stored::{Announcing, LocalSettings, Takes, WaitingAdmission};
+#[cfg(test)]
+pub(crate) use stored::{IssuedInvite, Joining};
 
 use crate::clock::now_ms;
 use crate::library::AssetId;

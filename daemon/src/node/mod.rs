@@ -9,13 +9,17 @@
 //! | `profile` | consent, selfies, erasure |
 //! | `people` | who is in which photo, names, corrections |
 //! | `events` | events, invites, members, find-mes |
+//! | `first_run` | the first steps, and whether there is anything to lose |
+//! | `erasure` | what erasing would destroy, and the farewell before it |
 //! | `quarantine` | files over which decoders stopped, and another try |
 //! | `trash` | moving into the trash, restoring, deleting for good |
 //! | `sharing` | approvals, transfers, peers, activity |
 
 mod backup;
 mod challenge;
+mod erasure;
 mod events;
+mod first_run;
 mod library;
 mod media;
 mod models;

@@ -204,7 +204,7 @@ pub struct FoundFaces {
 }
 
 /// The face of a selfie.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EnrolledFace {
     /// The model pack that found and described it.
     pub pack: String,
@@ -214,6 +214,12 @@ pub struct EnrolledFace {
     pub still: Vec<u8>,
     /// JPEG of the face with its surroundings, 512 pixels at most: from it another model pack can describe the face anew.
     pub source: Vec<u8>,
+}
+
+impl std::fmt::Debug for EnrolledFace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EnrolledFace {{ pack: {:?}, face: hidden }}", self.pack)
+    }
 }
 
 #[cfg(test)]

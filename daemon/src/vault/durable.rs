@@ -75,6 +75,19 @@ pub(super) fn read_at_most(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>
     Ok(Some(bytes))
 }
 
+/// Overwrites a small file with zeros before it is removed; it need not exist. The caller syncs the folder.
+pub(super) fn destroy(path: &Path, limit: u64) -> io::Result<()> {
+    let file = match OpenOptions::new().write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let length = file.metadata()?.len().min(limit) as usize;
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0; length], 0)?;
+    file.sync_all()?;
+    fs::remove_file(path)
+}
+
 /// Removes a file that need not exist; whether it did.
 pub(super) fn remove_if_there(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {

@@ -1,6 +1,6 @@
 //! The vault: the encrypted store of one node.
 //!
-//! Public names: [`Vault`] opens it; [`backup`] copies it elsewhere and brings it back; [`Blobs`] holds files, one encrypted file each; [`Catalog`] holds records; [`Keys`] and [`KeyFile`] unlock both.
+//! Public names: [`Vault`] opens it; [`backup`] copies it elsewhere and brings it back; [`erase`] destroys it; [`Blobs`] holds files, one encrypted file each; [`Catalog`] holds records; [`Keys`] and [`KeyFile`] unlock both.
 //! The formats are described in `FORMAT.md` beside this file. Every call blocks: async callers use `spawn_blocking`. What is absent on purpose: nothing in
 //! here knows what a photo, a face or an event is, nothing touches the network, and nothing writes plaintext to the disk (D3).
 
@@ -8,6 +8,7 @@ pub mod backup;
 pub mod blob;
 pub mod catalog;
 mod durable;
+pub mod erase;
 pub mod incoming;
 pub mod keys;
 mod seal;
@@ -24,7 +25,7 @@ pub use keys::{KeyError, KeyFile, Keys, Passphrase, RECOVERY_WORDS, RecoveryPhra
 pub use seal::SealError;
 pub use secret::Secret32;
 
-use crate::data_dir::DataDir;
+use crate::data_dir::{self, DataDir, FORMAT};
 
 /// Why the vault cannot be opened.
 #[derive(Debug, Error)]
@@ -78,6 +79,12 @@ impl Vault {
     /// # Errors
     /// As [`Vault::open`].
     pub fn with(dir: &DataDir, keys: Keys) -> Result<Self, VaultError> {
+        // Before anything is written in it. A full disk is no reason not to start.
+        if data_dir::format_in(&dir.format) != Some(FORMAT)
+            && let Err(error) = durable::replace(&dir.format, data_dir::format_line(FORMAT).as_bytes())
+        {
+            tracing::warn!("the format of the data folder could not be noted: {error}");
+        }
         let blobs = Blobs::at(dir, &keys)?;
         let catalog = Catalog::open(dir, &keys)?;
         let content_tags = keys.subkey(Subkey::ContentTags);
@@ -90,7 +97,7 @@ impl Vault {
         &self.parts.dir
     }
 
-    fn keys(&self) -> &Keys {
+    pub(crate) fn keys(&self) -> &Keys {
         &self.parts.keys
     }
 
@@ -134,6 +141,8 @@ impl Vault {
     }
 }
 
+#[cfg(test)]
+mod newer;
 #[cfg(test)]
 mod place;
 #[cfg(test)]

@@ -134,6 +134,11 @@ impl Edge {
 pub(super) fn locked(phase: Phase) -> Problem {
     let (kind, detail) = match phase {
         Phase::Opening => ("unlocking", "The vault is being unlocked; try again in a moment"),
+        Phase::Restoring | Phase::Unfinished => (
+            "restoring",
+            "A backup is being brought back; the dashboard shows how far it is, and whether it has to be gone on with",
+        ),
+        Phase::Erasing => ("erasing", "Everything is being erased; try again in a moment"),
         Phase::Locked | Phase::Open | Phase::Closing => {
             ("locked", "The vault is locked; unlock it in the dashboard, or with `inframe unlock`")
         }

@@ -19,6 +19,7 @@ mod serve;
 
 pub use self::api::session::LaunchLinkView;
 pub use self::api::vault::{RecoveryWordsView, VaultView, WayView};
+pub use self::api::whole::{ERASE_WORDS, FoundBackupView};
 pub use self::guard::{Clock, Guards, NoRandomness, SessionStore, StoredSession};
 pub use self::serve::{BindError, bind_dashboard, bind_socket, serve};
 
@@ -63,7 +64,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge(api::session::routes(&guards).with_state(guards.clone()))
         .merge(api::session::socket_routes().with_state(guards.clone()));
     let routes = OpenApiRouter::with_openapi(Description::openapi()).nest(API_ROOT, routes);
-    let mut document = routes.into_openapi().nest(API_ROOT, api::vault::routes(&guards).into_openapi());
+    let edge = api::vault::routes(&guards).merge(api::whole::routes(&guards));
+    let mut document = routes.into_openapi().nest(API_ROOT, edge.into_openapi());
     for item in document.paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten();
@@ -98,7 +100,8 @@ fn dashboard_edge(edge: Edge) -> Router {
     let guards = edge.guards.clone();
     let signed_in = || from_fn_with_state(guards.clone(), only_signed_in);
     let (session, _) = api::session::routes(&guards).with_state(guards.clone()).split_for_parts();
-    let (vault, _) = api::vault::routes(&guards).with_state(edge.clone()).split_for_parts();
+    let vault = api::vault::routes(&guards).merge(api::whole::routes(&guards));
+    let (vault, _) = vault.with_state(edge.clone()).split_for_parts();
     let api = session
         .merge(vault)
         .route("/openapi.json", get(serve_openapi).layer(signed_in()))
@@ -110,7 +113,8 @@ fn dashboard_edge(edge: Edge) -> Router {
 /// What the command line reaches, whether there is a node or not.
 fn control_edge(edge: Edge) -> Router {
     let (links, _) = api::session::socket_routes().with_state(edge.guards.clone()).split_for_parts();
-    let (vault, _) = api::vault::socket_routes().with_state(edge.clone()).split_for_parts();
+    let vault = api::vault::socket_routes().merge(api::whole::socket_routes());
+    let (vault, _) = vault.with_state(edge.clone()).split_for_parts();
     let api = links
         .merge(vault)
         .route("/session", get(|| async { StatusCode::NO_CONTENT }))

@@ -28,7 +28,7 @@ impl Problem {
             kind: kind.to_owned(),
             title: title(status).to_owned(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: sentence(&detail.into()),
         };
         Self { status, view: Box::new(view) }
     }
@@ -38,7 +38,7 @@ impl Problem {
         Self::new(
             StatusCode::NOT_FOUND,
             "no-such-path",
-            "there is nothing at this address of the API; see /api/v1/openapi.json",
+            "There is nothing at this address of the API; see /api/v1/openapi.json",
         )
     }
 
@@ -50,7 +50,7 @@ impl Problem {
 
 impl From<NodeError> for Problem {
     fn from(error: NodeError) -> Self {
-        let detail = sentence(&error.to_string());
+        let detail = error.to_string();
         match error {
             NodeError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
             NodeError::Invalid(kind, _) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, kind, detail),
@@ -84,7 +84,7 @@ pub async fn as_problems(request: Request, next: Next) -> Response {
     let (mut parts, body) = response.into_parts();
     let text = to_bytes(body, ERROR_TEXT_BYTES).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let detail = if text.trim().is_empty() { default_detail(status).to_owned() } else { sentence(text.trim()) };
+    let detail = if text.trim().is_empty() { default_detail(status).to_owned() } else { text.trim().to_owned() };
     let (problem, body) = Problem::new(status, kind(status), detail).into_response().into_parts();
     parts.headers.remove(CONTENT_LENGTH);
     parts.headers.extend(problem.headers);

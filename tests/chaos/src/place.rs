@@ -44,6 +44,7 @@ pub fn kind_of(path: &Path) -> &'static str {
         (Some("master.key" | "master.key.new"), ..) => "key file",
         (Some("data"), Some("key-slots" | "key-slots.copy" | "key-slots.new" | "key-slots.copy.new"), _) => "key slots",
         (Some("data"), Some("lock"), _) => "lock",
+        (Some("data"), Some("format" | "format.new"), _) => "format",
         (Some("data"), Some("ballast"), _) => "ballast",
         (Some("data"), Some("journal"), Some(_)) => "journal",
         (Some("data"), Some("catalog.snapshot" | "catalog.snapshot.new"), _) => "snapshot",

@@ -111,6 +111,15 @@ export const api = {
   changeSlots: (body: T.SlotsBody) => json<T.VaultView>('POST', '/vault/slots', body),
   recoveryWords: () => json<T.RecoveryWordsView>('POST', '/vault/recovery-words'),
 
+  lookForBackup: (folder: string) => json<T.FoundBackupView>('POST', '/vault/restore/look', { folder }),
+  /** Comes back once it has begun; how it goes is told with the vault. */
+  restoreBackup: async (body: T.RestoreBody): Promise<void> => {
+    await send('POST', '/vault/restore', jsonInit(body))
+  },
+  erasure: () => json<T.ErasureView>('GET', '/erasure'),
+  eraseEverything: (body: T.EraseBody) => json<void>('POST', '/vault/erase', body),
+  endFirstRun: () => json<void>('POST', '/first-run/done'),
+
   backup: () => json<T.BackupView>('GET', '/backup'),
   changeBackup: (patch: T.BackupPatch) => json<T.BackupView>('PATCH', '/backup', patch),
   runBackup: () => json<T.BackupView>('POST', '/backup/run'),

@@ -171,6 +171,12 @@ export interface AssignBody {
   person?: string | null
 }
 
+/** Where a backup is. */
+export interface BackupFolderBody {
+  /** The folder that was named when it was made, an absolute path. */
+  folder: string
+}
+
 /** Changes of the backup. */
 export interface BackupPatch {
   /** Hours between two; 0 is only by hand. */
@@ -278,6 +284,37 @@ export interface DiskView {
   low: boolean
   /** Kept free, in bytes: imports and receiving wait while there is less. */
   reserve_bytes: number
+}
+
+/** A wish to erase everything. */
+export interface EraseBody {
+  by?: SecretBody | null
+  /** The words `erase everything`. */
+  words: string
+}
+
+/** What erasing everything would destroy. */
+export interface ErasureView {
+  /** Where a backup lies, which stays as it is. */
+  backup_folder?: string | null
+  /** Events. */
+  events: number
+  /** Those of them that this node hosts. */
+  hosted: number
+  /** The same in the trash. */
+  in_trash: number
+  /** The key file, which is destroyed as well; absent where none opens the vault. */
+  key_file?: string | null
+  /** People who were found in them. */
+  people: number
+  /** Their size. */
+  photo_bytes: number
+  /** Photos, videos and files in the library. */
+  photos: number
+  /** Selfies of profiles. */
+  selfies: number
+  /** Their size. */
+  trash_bytes: number
 }
 
 /** A change to an event's local settings; absent fields stay. */
@@ -393,6 +430,14 @@ export interface FindMeBody {
   profile?: string
   /** Hash of the `announce` or, for a child, `announce-child` consent text that was shown. */
   text_hash: string
+}
+
+/** A backup that was found. */
+export interface FoundBackupView {
+  /** When its newest version was made, Unix milliseconds. */
+  newest: number
+  /** What unlocks it. */
+  ways: Array<WayView>
 }
 
 /** A file that was not imported, or is kept but cannot be shown. */
@@ -676,7 +721,7 @@ export interface PersonView {
 }
 
 /** What stands behind the door. */
-export type Phase = "locked" | "opening" | "open" | "closing"
+export type Phase = "locked" | "opening" | "open" | "closing" | "restoring" | "unfinished" | "erasing"
 
 /** A problem, as in RFC 9457 (`application/problem+json`). */
 export interface ProblemView {
@@ -775,6 +820,34 @@ export interface ReceiptView {
 export interface RecoveryWordsView {
   /** 24 of them, in order. */
   words: Array<string>
+}
+
+/** A wish to bring a backup back. */
+export interface RestoreBody {
+  /** What unlocks it. */
+  by: SecretBody
+  /** Whether this computer's key file unlocks it from then on, so that the daemon starts without a question. */
+  by_itself: boolean
+  /** The folder that was named when it was made, an absolute path. */
+  folder: string
+}
+
+/** A backup that is being brought back, or was. */
+export interface RestoreView {
+  /** Bytes that are done. */
+  bytes: number
+  /** Files that are done. */
+  files: number
+  /** Files that are damaged or missing in the backup. */
+  lost: number
+  /** All bytes. */
+  of_bytes: number
+  /** All files. */
+  of_files: number
+  /** Why it failed, in words. */
+  problem?: string | null
+  /** `running`, `failed` or `done`. */
+  state: string
 }
 
 /** What unlocks, as a browser or the command line shows it. */
@@ -1026,10 +1099,15 @@ export interface UseModelBody {
 
 /** The vault from outside. */
 export interface VaultView {
+  /** Whether erasing everything takes the passphrase or the recovery phrase. */
+  erasing_takes_secret: boolean
+  /** Whether the owner has not been through the first steps yet; only told to those who are signed in. */
+  first_run: boolean
   /** Name of the machine. */
   machine: string
   /** Whether it is locked. */
   phase: Phase
+  restore?: RestoreView | null
   /** How long the next try has to wait after wrong ones, in milliseconds. */
   wait_ms: number
   /** What unlocks it; empty before its first start. */

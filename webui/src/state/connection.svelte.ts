@@ -3,7 +3,7 @@ import { api, ApiError, watchRequests } from '../api/client'
 
 import type { VaultView } from '../api/types'
 
-type Session = 'checking' | 'open' | 'locked' | 'none' | 'refused'
+type Session = 'checking' | 'first' | 'open' | 'locked' | 'restoring' | 'none' | 'refused'
 
 class Connection {
   session = $state<Session>('checking')
@@ -19,10 +19,10 @@ class Connection {
       reached: () => (this.lost = false),
       lost: () => (this.lost = true),
       locked: () => {
-        if (this.session === 'open') void this.start()
+        if (this.session === 'open' || this.session === 'first') void this.start()
       },
       signedOut: () => {
-        if (this.session === 'open') this.session = 'none'
+        if (this.session !== 'checking' && this.session !== 'locked') this.session = 'none'
       },
     })
   }
@@ -41,13 +41,27 @@ class Connection {
         }
       }
       this.vault = await api.vault()
-      if (this.vault.phase !== 'open') this.session = 'locked'
-      else if (await api.hasSession()) this.session = 'open'
-      else this.session = token === null ? 'none' : 'refused'
+      this.session = await this.#sessionFor(this.vault, token !== null)
     } catch {
       this.lost = true
       if (token !== null) history.replaceState(history.state, '', `${location.pathname}#launch=${token}`)
     }
+  }
+
+  async #sessionFor(vault: VaultView, withToken: boolean): Promise<Session> {
+    const { phase } = vault
+    // How far these are may be seen by anybody; what was cut short, only its owner may go on with.
+    if (phase === 'restoring' || phase === 'erasing') return 'restoring'
+    if (phase !== 'open' && phase !== 'unfinished') return 'locked'
+    if (!(await api.hasSession())) return withToken ? 'refused' : 'none'
+    if (phase === 'unfinished') return 'restoring'
+    return vault.first_run ? 'first' : 'open'
+  }
+
+  /** The first steps are over: they were gone through, or passed over. */
+  async endFirstRun(): Promise<void> {
+    await api.endFirstRun()
+    this.session = 'open'
   }
 
   /** Locks the vault of the daemon. */

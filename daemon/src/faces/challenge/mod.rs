@@ -56,7 +56,7 @@ impl Ask {
 }
 
 /// One frame of the camera, as far as it matters here.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Frame {
     /// How the head is turned.
     pub pose: Pose,
@@ -70,6 +70,12 @@ pub struct Frame {
     pub source: Vec<u8>,
     /// The model pack of the embedding.
     pub pack: String,
+}
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Frame {{ quality: {:.2}, face: hidden }}", self.quality)
+    }
 }
 
 /// What a frame led to.

@@ -14,7 +14,7 @@ pub enum Likeness {
 }
 
 /// What of a profile goes into a find-me.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Likable {
     /// Mean embedding of its selfies.
     pub embedding: Vec<f32>,
@@ -22,6 +22,12 @@ pub struct Likable {
     pub still: Vec<u8>,
     /// Whether every selfie was taken live.
     pub live: bool,
+}
+
+impl std::fmt::Debug for Likable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Likable {{ live: {}, face: hidden }}", self.live)
+    }
 }
 
 impl Profiles {

@@ -1,6 +1,6 @@
 //! Backup: an incremental copy of ciphertext in a folder elsewhere, from which an empty machine gets everything back.
 //!
-//! Public names: [`Backup`] copies, checks and thins out; [`restore`] brings back. The layout is described in `vault/FORMAT.md`. Blobs never change, so each
+//! Public names: [`Backup`] copies, checks and thins out; [`restore`] brings back, and [`Found`] does so step by step. The layout is described in `vault/FORMAT.md`. Blobs never change, so each
 //! is copied once; a version is a snapshot of the catalog and the list of the blobs that were there, and is complete once its folder has its name.
 //! Deliberately absent: nothing is decrypted on the way and no key is in the folder but the key slots, so whoever finds it learns no more than from the
 //! data folder itself.
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-pub use restore::{Restored, restore};
+pub use restore::{Found, Restored, Unlocked, give_way, restore};
 
 use self::copy::{Digest, copy_file, hash_file};
 use self::manifest::{Manifest, Row};
@@ -26,6 +26,7 @@ use super::blob::{BlobError, BlobId, WrappingKeys};
 use super::catalog::CatalogError;
 use super::keys::{KeyError, Keys};
 use super::{Vault, durable};
+use crate::disk::NoRoom;
 use crate::limits::BACKUP_ROUNDS;
 
 /// The folder that is made in the one that the owner names.
@@ -63,6 +64,9 @@ pub enum BackupError {
     /// There is a vault already where one is to be brought back.
     #[error("there is a vault in {} already: choose an empty data folder with --data-dir", .0.display())]
     NotEmpty(PathBuf),
+    /// What is to be brought back does not fit.
+    #[error("the backup does not fit into {}: {}", .0.display(), .1)]
+    NoRoom(PathBuf, NoRoom),
     /// The disk of the backup is full.
     #[error("the disk of {} is full: make room, or choose a larger one; the versions before are whole", .0.display())]
     Full(PathBuf),

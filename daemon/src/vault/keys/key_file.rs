@@ -72,6 +72,24 @@ impl KeyFile {
         self.read_or_create().map(drop)
     }
 
+    /// Overwrites and removes the file, if the key in it is the one with this id, or if it was overwritten already.
+    pub(in crate::vault) fn destroy(&self, id: [u8; 8]) -> Result<(), KeyError> {
+        if super::slots::id_in(self) != Some(id) && !self.is_overwritten()? {
+            return Ok(());
+        }
+        durable::destroy(&self.path, MAX_KEY_FILE_BYTES).map_err(|source| self.failed("destroy", source))?;
+        durable::sync_folder(durable::folder_of(&self.path)).map_err(|source| self.failed("sync the folder of", source))
+    }
+
+    /// Whether there is nothing but zeros in it, as when the destruction of a key was cut short.
+    fn is_overwritten(&self) -> Result<bool, KeyError> {
+        match durable::read_at_most(&self.path, MAX_KEY_FILE_BYTES) {
+            Ok(bytes) => Ok(bytes.is_some_and(|bytes| !bytes.is_empty() && bytes.iter().all(|byte| *byte == 0))),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(false),
+            Err(source) => Err(self.failed("read", source)),
+        }
+    }
+
     pub(super) fn read_or_create(&self) -> Result<Secret32, KeyError> {
         match self.read() {
             Err(KeyError::KeyFileMissing { .. }) => {}

@@ -7,7 +7,10 @@ mod key_file;
 mod slots;
 mod unlock;
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use thiserror::Error;
 
@@ -107,8 +110,14 @@ pub enum KeyError {
     )]
     NoVault,
     /// A restore was cut short.
-    #[error("a backup was being brought back into {} and was cut short: run the same inframe restore again", path.display())]
+    #[error("a backup was being brought back into {} and was cut short: start the daemon and go on in the dashboard, or run inframe restore again", path.display())]
     RestoreUnfinished {
+        /// The data folder.
+        path: PathBuf,
+    },
+    /// An erasure was cut short.
+    #[error("everything in {} is being erased and that was cut short: start the daemon once, which finishes it and begins anew", path.display())]
+    EraseUnfinished {
         /// The data folder.
         path: PathBuf,
     },
@@ -179,7 +188,7 @@ pub struct Keys {
 impl Keys {
     /// The keys of a vault whose master key is known, for files that a test describes.
     #[cfg(test)]
-    pub(in crate::vault) fn of_master(master: [u8; 32]) -> Self {
+    pub(crate) fn of_master(master: [u8; 32]) -> Self {
         Self { master: Secret32::new(master) }
     }
 
@@ -188,7 +197,7 @@ impl Keys {
     /// # Errors
     /// A [`KeyError`] that says what to do. Nothing that exists is ever overwritten with a new key.
     pub fn open(dir: &DataDir, key_file: &KeyFile) -> Result<(Self, bool), KeyError> {
-        refuse_half_restored(dir)?;
+        refuse_unfinished(dir)?;
         key_file.check_outside(dir)?;
         let way = Unlock::KeyFile(key_file.clone());
         if let Some(master) = slots::unlock(dir, &way)? {
@@ -211,7 +220,7 @@ impl Keys {
         if let Unlock::KeyFile(key_file) = way {
             return Self::open(dir, key_file).map(|(keys, _new)| keys);
         }
-        refuse_half_restored(dir)?;
+        refuse_unfinished(dir)?;
         let Some(master) = slots::unlock(dir, way)? else {
             let lost = holds_a_vault(dir)?;
             return Err(if lost { KeyError::SlotsMissing { path: dir.key_slots.clone() } } else { KeyError::NoVault });
@@ -234,13 +243,27 @@ impl Keys {
         Ok(slots::sound(dir)?.1)
     }
 
-    /// Puts key slots from a backup into `dir` and unlocks them.
-    pub(super) fn adopt(dir: &DataDir, slots: &[u8], way: &Unlock) -> Result<Self, KeyError> {
+    /// In which ways key slots that lie elsewhere, at `path`, are unlocked.
+    pub(super) fn slots_of(slots: &[u8], path: &Path) -> Result<Vec<SlotKind>, KeyError> {
+        slots::list_of(slots, path)
+    }
+
+    /// The keys in key slots that lie elsewhere, at `path`; nothing is written.
+    pub(super) fn of_slots(slots: &[u8], path: &Path, dir: &DataDir, way: &Unlock) -> Result<Self, KeyError> {
         if let Unlock::KeyFile(key_file) = way {
             key_file.check_outside(dir)?;
         }
-        slots::adopt(dir, slots)?;
-        slots::unlock(dir, way)?.map(|master| Self { master }).ok_or(KeyError::NoVault)
+        Ok(Self { master: slots::unlock_of(slots, path, way)? })
+    }
+
+    /// Puts key slots from a backup into `dir`, byte for byte.
+    pub(super) fn adopt(dir: &DataDir, slots: &[u8]) -> Result<(), KeyError> {
+        slots::adopt(dir, slots)
+    }
+
+    /// The id of the key in `key_file`, which is no secret, if it is one that opens the vault in `dir`.
+    pub(super) fn id_of_key_file(dir: &DataDir, key_file: &KeyFile) -> Result<Option<[u8; 8]>, KeyError> {
+        slots::id_of_key_file(dir, key_file)
     }
 
     /// In which ways the vault of `dir` is unlocked; none before its first start.
@@ -290,9 +313,16 @@ impl Keys {
     }
 }
 
-/// A vault of which only a part was brought back must not start: what is missing would be taken for lost.
-fn refuse_half_restored(dir: &DataDir) -> Result<(), KeyError> {
-    if dir.restoring.exists() { Err(KeyError::RestoreUnfinished { path: dir.root.clone() }) } else { Ok(()) }
+/// A vault of which only a part was brought back must not start: what is missing would be taken for lost. Neither must one that is being erased.
+pub(super) fn refuse_unfinished(dir: &DataDir) -> Result<(), KeyError> {
+    let path = dir.root.clone();
+    if dir.erasing.exists() {
+        Err(KeyError::EraseUnfinished { path })
+    } else if dir.restoring.exists() {
+        Err(KeyError::RestoreUnfinished { path })
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether `dir` holds anything that a former key sealed.

@@ -5,7 +5,7 @@ use std::{fs, io, path::Path};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::{DataDir, KeyError, SealError, Secret32, SlotKind, Unlock, durable};
+use super::{DataDir, KeyError, KeyFile, SealError, Secret32, SlotKind, Unlock, durable};
 use crate::{
     limits::{MAX_KEY_SLOTS, MAX_KEY_SLOTS_BYTES},
     vault::seal,
@@ -60,20 +60,66 @@ fn parse(path: &Path) -> Result<Parsed, KeyError> {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(Parsed::Damaged),
         Err(source) => return Err(KeyError::Io { action: "read", path: path.to_path_buf(), source }),
     };
-    let Some((content, sum)) = bytes.split_last_chunk::<CHECKSUM_BYTES>() else { return Ok(Parsed::Damaged) };
+    Ok(parse_bytes(&bytes))
+}
+
+fn parse_bytes(bytes: &[u8]) -> Parsed {
+    let Some((content, sum)) = bytes.split_last_chunk::<CHECKSUM_BYTES>() else { return Parsed::Damaged };
     if blake3::hash(content) != *sum {
-        return Ok(Parsed::Damaged);
+        return Parsed::Damaged;
     }
-    let Some((head, body)) = content.split_first_chunk::<HEAD_BYTES>() else { return Ok(Parsed::Damaged) };
-    let Some([low, high]) = head.strip_prefix(MAGIC) else { return Ok(Parsed::Damaged) };
+    let Some((head, body)) = content.split_first_chunk::<HEAD_BYTES>() else { return Parsed::Damaged };
+    let Some([low, high]) = head.strip_prefix(MAGIC) else { return Parsed::Damaged };
     let version = u16::from_le_bytes([*low, *high]);
     if version > VERSION {
-        return Ok(Parsed::Newer(version));
+        return Parsed::Newer(version);
     }
-    Ok(match postcard::from_bytes::<Body>(body) {
+    match postcard::from_bytes::<Body>(body) {
         Ok(body) if version == VERSION && body.slots.len() <= MAX_KEY_SLOTS => Parsed::Sound(body),
         _ => Parsed::Damaged,
-    })
+    }
+}
+
+/// Slots that lie elsewhere; `path` is named when they are of no use.
+fn body_of(bytes: &[u8], path: &Path) -> Result<Body, KeyError> {
+    match parse_bytes(bytes) {
+        Parsed::Sound(body) => Ok(body),
+        Parsed::Newer(version) => Err(KeyError::NewerSlots { path: path.to_path_buf(), version }),
+        Parsed::Missing | Parsed::Damaged => Err(KeyError::SlotsDamaged { path: path.to_path_buf() }),
+    }
+}
+
+/// The kinds of slots that lie elsewhere.
+pub(super) fn list_of(bytes: &[u8], path: &Path) -> Result<Vec<SlotKind>, KeyError> {
+    Ok(kinds(&body_of(bytes, path)?))
+}
+
+/// The master key in slots that lie elsewhere.
+pub(super) fn unlock_of(bytes: &[u8], path: &Path, way: &Unlock) -> Result<Secret32, KeyError> {
+    let body = body_of(bytes, path)?;
+    match unwrap_master(&body, way)? {
+        Unwrapped::Master { master, .. } => Ok(master),
+        Unwrapped::NoSlot => Err(no_slot(&body, way)),
+        Unwrapped::Damaged => Err(KeyError::SlotsDamaged { path: path.to_path_buf() }),
+    }
+}
+
+/// The id of the key in a key file, if one of the slots is for it.
+pub(super) fn id_of_key_file(dir: &DataDir, key_file: &KeyFile) -> Result<Option<[u8; 8]>, KeyError> {
+    let Ok(secret) = key_file.read() else { return Ok(None) };
+    let id = key_id(SlotKind::KeyFile, &secret);
+    for path in [&dir.key_slots, &dir.key_slots_copy] {
+        if let Parsed::Sound(body) = parse(path)? {
+            let ours = body.slots.iter().any(|slot| slot.kind == SlotKind::KeyFile.number() && slot.key_id == id);
+            return Ok(ours.then_some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// The id of the key in a key file.
+pub(super) fn id_in(key_file: &KeyFile) -> Option<[u8; 8]> {
+    Some(key_id(SlotKind::KeyFile, &key_file.read().ok()?))
 }
 
 fn encode(body: &Body) -> Result<Vec<u8>, KeyError> {
@@ -261,16 +307,11 @@ fn restore_other_copy(dir: &DataDir, body: &Body) -> Result<(), KeyError> {
 
 pub(super) fn destroy(dir: &DataDir) -> Result<(), KeyError> {
     for path in [&dir.key_slots, &dir.key_slots_copy] {
-        let failed = |source| KeyError::Io { action: "destroy", path: path.clone(), source };
-        let length = match fs::metadata(path) {
-            Ok(metadata) => metadata.len().min(MAX_KEY_SLOTS_BYTES) as usize,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(failed(error)),
-        };
-        let file = fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-        std::os::unix::fs::FileExt::write_all_at(&file, &vec![0; length], 0).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        fs::remove_file(path).map_err(failed)?;
+        // A change that was cut short leaves the slots under another name as well.
+        for path in [path.clone(), durable::temporary_name(path)] {
+            let failed = |source| KeyError::Io { action: "destroy", path: path.clone(), source };
+            durable::destroy(&path, MAX_KEY_SLOTS_BYTES).map_err(failed)?;
+        }
     }
     durable::sync_folder(&dir.root).map_err(|source| KeyError::Io { action: "sync", path: dir.root.clone(), source })
 }

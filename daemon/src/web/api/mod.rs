@@ -15,6 +15,7 @@ mod status;
 mod timeline;
 mod trash;
 pub(super) mod vault;
+pub(super) mod whole;
 
 use axum::Json;
 use axum::extract::DefaultBodyLimit;

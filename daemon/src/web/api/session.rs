@@ -21,10 +21,16 @@ pub(crate) struct LaunchBody {
 }
 
 /// A fresh launch link.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct LaunchLinkView {
     /// Signs one browser in, once, within ten minutes.
     pub url: String,
+}
+
+impl std::fmt::Debug for LaunchLinkView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LaunchLinkView(hidden)")
+    }
 }
 
 /// For browsers.

@@ -19,7 +19,9 @@ use super::super::limits::JSON_BYTES;
 use super::{Answer, JsonAnswer, Problem};
 use crate::door::{DoorError, NewWay, Phase, Secret, SlotChange};
 use crate::node::StartError;
+use crate::vault::backup::BackupError;
 use crate::vault::{KeyError, Passphrase, RecoveryPhrase, SlotKind, VaultError};
+use crate::views::RestoreView;
 
 /// A way to unlock the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -64,13 +66,19 @@ pub struct VaultView {
     pub ways: Vec<WayView>,
     /// How long the next try has to wait after wrong ones, in milliseconds.
     pub wait_ms: u64,
+    /// Whether the owner has not been through the first steps yet; only told to those who are signed in.
+    pub first_run: bool,
+    /// Whether erasing everything takes the passphrase or the recovery phrase.
+    pub erasing_takes_secret: bool,
+    /// The backup that is being brought back, or was since the daemon started; only told to those who are signed in.
+    pub restore: Option<RestoreView>,
 }
 
 /// What unlocks, as a browser or the command line shows it.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct SecretBody {
     /// Which way.
-    way: WayView,
+    pub(super) way: WayView,
     /// The passphrase or the words; nothing for the key file.
     #[schema(value_type = Option<String>)]
     secret: Option<Typed>,
@@ -79,7 +87,7 @@ pub(crate) struct SecretBody {
 /// What somebody typed, wiped when it was looked at.
 #[derive(Deserialize)]
 #[serde(from = "String")]
-struct Typed(Zeroizing<String>);
+pub(super) struct Typed(Zeroizing<String>);
 
 impl From<String> for Typed {
     fn from(text: String) -> Self {
@@ -117,10 +125,16 @@ enum ChangeBody {
 }
 
 /// The words of a new recovery phrase, to be written down and asked back; they open nothing yet.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct RecoveryWordsView {
     /// 24 of them, in order.
     pub words: Vec<String>,
+}
+
+impl std::fmt::Debug for RecoveryWordsView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecoveryWordsView(hidden)")
+    }
 }
 
 /// For browsers: unlocking signs one in, since whoever knows the passphrase is the owner.
@@ -150,8 +164,17 @@ pub(in super::super) fn socket_routes() -> OpenApiRouter<Edge> {
 
 /// Whether the vault is locked, and what unlocks it
 #[utoipa::path(get, path = "/vault", tag = "vault", responses((status = 200, body = VaultView)))]
-async fn get_vault(State(edge): State<Edge>) -> JsonAnswer<VaultView> {
-    Ok(Json(view(&edge).await?))
+async fn get_vault(
+    State(edge): State<Edge>,
+    Extension(way_in): Extension<Way>,
+    headers: HeaderMap,
+) -> JsonAnswer<VaultView> {
+    let mut view = view(&edge).await?;
+    if matches!(way_in, Way::Dashboard) && edge.guards.visitor(&headers).await.is_none() {
+        view.first_run = false;
+        view.restore = None;
+    }
+    Ok(Json(view))
 }
 
 /// Unlock the vault and start the node; in a browser, sign in as well
@@ -231,6 +254,9 @@ async fn view(edge: &Edge) -> Answer<VaultView> {
         machine: crate::settings::host_name(),
         ways: edge.door.slots().await.map_err(problem)?.into_iter().map(WayView::from).collect(),
         wait_ms: u64::try_from(edge.door.wait().as_millis()).unwrap_or(u64::MAX),
+        first_run: edge.door.opened().is_some_and(|opened| opened.node.is_first_run()),
+        erasing_takes_secret: edge.door.erasing_takes_a_secret().await.map_err(problem)?,
+        restore: edge.door.restore_view(),
     })
 }
 
@@ -238,7 +264,7 @@ fn typed(text: &Option<Typed>) -> &str {
     text.as_ref().map_or("", |text| text.0.as_str())
 }
 
-fn secret(body: SecretBody) -> Answer<Secret> {
+pub(super) fn secret(body: SecretBody) -> Answer<Secret> {
     Ok(match body.way {
         WayView::KeyFile => Secret::KeyFile,
         WayView::Passphrase => Secret::Passphrase(Passphrase::typed(typed(&body.secret)).map_err(of_key)?),
@@ -246,7 +272,7 @@ fn secret(body: SecretBody) -> Answer<Secret> {
     })
 }
 
-fn refused(error: DoorError) -> Response {
+pub(super) fn refused(error: DoorError) -> Response {
     let wait = match &error {
         DoorError::Wait(wait) => Some(wait.as_secs().max(1)),
         _ => None,
@@ -266,7 +292,24 @@ fn problem(error: DoorError) -> Problem {
             StartError::Vault(VaultError::Key(error)) => of_key(error),
             error => internal(error),
         },
-        DoorError::BrokenOff => internal(error),
+        DoorError::Restoring => Problem::new(StatusCode::CONFLICT, "restoring", error.to_string()),
+        DoorError::InUse => Problem::new(StatusCode::CONFLICT, "not-empty", error.to_string()),
+        DoorError::Locked => Problem::new(StatusCode::LOCKED, "locked", error.to_string()),
+        DoorError::Backup(error) => of_backup(*error),
+        DoorError::Erase(_) | DoorError::Held | DoorError::BrokenOff => internal(error),
+    }
+}
+
+fn of_backup(error: BackupError) -> Problem {
+    match error {
+        BackupError::NoRoom(..) | BackupError::Full(_) => {
+            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-almost-full", error.to_string())
+        }
+        BackupError::Newer(_) => Problem::invalid("newer-backup", error.to_string()),
+        BackupError::Away(_) | BackupError::NoBackup(_) | BackupError::NoVersion(_) | BackupError::Io { .. } => {
+            Problem::invalid("no-backup", error.to_string())
+        }
+        other => internal(other),
     }
 }
 
@@ -283,6 +326,8 @@ fn of_key(error: KeyError) -> Problem {
         | KeyError::WrongKeyFile { .. }
         | KeyError::KeyFileExposed { .. }
         | KeyError::KeyFileInsideDataFolder { .. } => Problem::invalid("key-file", error.to_string()),
+        KeyError::RestoreUnfinished { .. } => Problem::new(StatusCode::CONFLICT, "restoring", error.to_string()),
+        KeyError::NewerSlots { .. } => Problem::invalid("newer-backup", error.to_string()),
         other => internal(other),
     }
 }

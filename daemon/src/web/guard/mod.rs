@@ -6,7 +6,7 @@
 mod host;
 mod launch;
 mod layers;
-mod secret;
+pub(crate) mod secret;
 mod session;
 
 use std::fmt;
@@ -111,6 +111,13 @@ impl Guards {
         let secret = locked(&self.0.sessions).open(self.now())?;
         self.store_sessions().await;
         Ok(self.cookie_line(secret.text(), SESSION_LIFE_MS / 1000))
+    }
+
+    /// Ends every session but that of `visitor`, and makes launch links that nobody used yet useless.
+    pub(super) async fn end_others(&self, visitor: Option<Visitor>) {
+        *locked(&self.0.launch) = LaunchTokens::default();
+        locked(&self.0.sessions).keep_only(visitor.map(|visitor| visitor.hash).as_ref());
+        self.store_sessions().await;
     }
 
     /// Address of the dashboard, such as `http://127.0.0.1:7410`.

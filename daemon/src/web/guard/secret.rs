@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 const HASH_CONTEXT: &str = "inframe 2026 web secret hash";
 
 /// A secret of 32 random bytes as text, handed out once.
-pub(super) struct WebSecret(Zeroizing<String>);
+pub(crate) struct WebSecret(Zeroizing<String>);
 
 /// The hash under which a secret is remembered.
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ impl WebSecret {
     ///
     /// # Errors
     /// When the operating system gives no random bytes.
-    pub(super) fn random() -> Result<Self, getrandom::Error> {
+    pub(crate) fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = Zeroizing::new([0_u8; 32]);
         getrandom::fill(bytes.as_mut_slice())?;
         Ok(Self(Zeroizing::new(BASE64URL_NOPAD.encode(bytes.as_slice()))))

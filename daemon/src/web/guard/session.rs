@@ -101,6 +101,11 @@ impl Sessions {
         self.live.retain(|session| !hash.is(&SecretHash(session.hash)));
     }
 
+    /// Ends every session but this one.
+    pub(super) fn keep_only(&mut self, hash: Option<&SecretHash>) {
+        self.live.retain(|session| hash.is_some_and(|hash| hash.is(&SecretHash(session.hash))));
+    }
+
     /// What to store.
     pub(super) fn stored(&self) -> Vec<StoredSession> {
         self.live.clone()
@@ -165,6 +170,16 @@ mod tests {
         assert!(good(&mut later, &kept, 1));
         assert!(!good(&mut later, &closed, 1));
         assert!(later.lives(&kept.hash(), 1) && !later.lives(&kept.hash(), SESSION_LIFE_MS));
+    }
+
+    #[test]
+    fn all_but_one_are_ended_at_once() {
+        let mut sessions = Sessions::new(Vec::new());
+        let (kept, other) = (sessions.open(0).unwrap(), sessions.open(0).unwrap());
+        sessions.keep_only(Some(&kept.hash()));
+        assert!(good(&mut sessions, &kept, 1) && !good(&mut sessions, &other, 1));
+        sessions.keep_only(None);
+        assert!(!good(&mut sessions, &kept, 1));
     }
 
     #[test]

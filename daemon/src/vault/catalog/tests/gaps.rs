@@ -6,7 +6,11 @@ use std::{
 };
 
 use super::{
-    super::{super::place::Place, store::SealedChange, *},
+    super::{
+        super::place::{Place, files_below},
+        store::SealedChange,
+        *,
+    },
     damage::{database, journal_file, place_of, rebuilt},
     everything, put,
 };
@@ -91,4 +95,32 @@ fn an_empty_journal_file_after_a_gap_does_not_outlive_it() {
     let catalog = place.catalog();
     assert!(rebuilt(&catalog));
     assert_eq!(everything(&catalog), before);
+}
+
+/// Everything but the database itself, which writes when it is opened.
+fn files_besides_the_database(place: &Place) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = files_below(&place.root()).into_iter();
+    let kept = files.filter(|path| !path.starts_with(place.root().join("catalog")));
+    kept.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+#[test]
+fn a_database_of_a_newer_format_is_refused_and_not_built_anew() {
+    let place = Place::new();
+    let catalog = place.catalog();
+    put(&catalog, Kind::Asset, b"a", b"1");
+    catalog.snapshot().unwrap();
+    let plain = [2_u16.to_le_bytes().as_slice(), &1_u64.to_le_bytes()].concat();
+    let position = b"\0position".to_vec();
+    let value = catalog.shared.values.seal(Kind::Settings, &position, &plain).unwrap();
+    catalog.shared.store.apply(&[SealedChange { place: position, value: Some(value) }]).unwrap();
+    drop(catalog);
+    let before = files_besides_the_database(&place);
+    for _ in 0..2 {
+        let refused = place.try_catalog().map(drop).unwrap_err();
+        assert!(matches!(refused, CatalogError::NewerFormat { version: 2 }), "{refused}");
+        assert!(refused.to_string().contains("install that version or a later one"));
+        assert!(!place.root().join("catalog.set-aside").exists(), "it is not damaged");
+        assert_eq!(files_besides_the_database(&place), before);
+    }
 }

@@ -1,0 +1,180 @@
+//! What `Debug` shows of every type that holds a secret, a face or a link that lets somebody in: `secrets.txt`, to be read before it is changed.
+//! That no other type derives it is held by a rule about the source tree (`tests/tests/source_tree.rs`).
+
+use std::fmt::{Debug, Write as _};
+
+use inframe_models::{Embedding, Face, Pose, Quality, Rect};
+use inframe_protocol::invite::Invite;
+use inframe_protocol::keys::{EpochGrant, EventKey, MemberKeys, Signature};
+use inframe_protocol::record::{FindMe, RecordBody, Subject};
+use inframe_protocol::template::{Projection, ProjectionKey, Template};
+use inframe_protocol::{EventId, FindMeId, InviteId, NodeId, UnixMillis};
+
+use crate::cli::Ready;
+use crate::door::{NewWay, Secret, SlotChange};
+use crate::events::{IssuedInvite, IssuedLink, Joining};
+use crate::faces::challenge::Frame;
+use crate::faces::{Likable, ProfileId, StoredFace, StoredFaces, StoredProfile, StoredSelfie};
+use crate::network::NetworkConfig;
+use crate::people::StoredPerson;
+use crate::sandbox::EnrolledFace;
+use crate::vault::{Batch, KeyFile, Keys, Kind, Passphrase, RecoveryPhrase, Secret32, Unlock};
+use crate::views::{InviteView, JoinBody};
+use crate::web::guard::secret::WebSecret;
+use crate::web::{LaunchLinkView, RecoveryWordsView, StoredSession};
+
+/// A byte of every secret: 171 in decimal, `ab` in hex.
+const BYTE: u8 = 0xab;
+/// Stands in every text that is a secret.
+const CANARY: &str = "canary";
+/// A coordinate of every face.
+const NUMBER: f32 = 0.171_717;
+
+fn passphrase() -> Passphrase {
+    Passphrase::typed("a canary in a quiet harbour").unwrap()
+}
+
+/// All of one byte: known, so that its words could be recognised.
+fn phrase() -> RecoveryPhrase {
+    RecoveryPhrase::typed(&format!("{}{CANARY_WORD}", "abandon ".repeat(23))).unwrap()
+}
+
+/// The last of the 24 words for nothing but zeros.
+const CANARY_WORD: &str = "art";
+
+fn face() -> Face {
+    let quality = Quality { width_px: 100.0, sharpness: 50.0, frontality: 1.0, score: 0.5 };
+    let rect = Rect { x: 1.0, y: 2.0, w: 3.0, h: 4.0 };
+    Face { rect, score: 0.9, landmarks: Vec::new(), quality, embedding: Embedding(vec![NUMBER; 4]) }
+}
+
+fn protocol() -> Vec<Box<dyn Debug>> {
+    let find_me = FindMe {
+        id: FindMeId([1; 16]),
+        pack: "pack".into(),
+        template: Template([BYTE; 64]),
+        subject: Subject::Me,
+        live: true,
+        expires: UnixMillis(7),
+        still: vec![BYTE; 8],
+        label: CANARY.into(),
+    };
+    vec![
+        Box::new(EventKey::from_seed([BYTE; 32])),
+        Box::new(MemberKeys::from_bytes([BYTE; 64])),
+        Box::new(EpochGrant { secret: [BYTE; 32], projection: [BYTE; 32] }),
+        Box::new(ProjectionKey([BYTE; 32])),
+        Box::new(Projection::new(&ProjectionKey([BYTE; 32]))),
+        Box::new(Template([BYTE; 64])),
+        Box::new(Signature([BYTE; 64])),
+        Box::new(Invite {
+            event: EventId([1; 32]),
+            event_name: CANARY.into(),
+            host: NodeId::new([2; 38]).unwrap(),
+            addresses: vec![CANARY.into()],
+            id: InviteId([3; 8]),
+            secret: [BYTE; 32],
+            expires: UnixMillis(7),
+        }),
+        Box::new(find_me.clone()),
+        Box::new(RecordBody::FindMe(find_me)),
+    ]
+}
+
+fn vault() -> Vec<Box<dyn Debug>> {
+    let mut batch = Batch::default();
+    batch.put(Kind::Settings, [BYTE; 8], vec![BYTE; 8]);
+    vec![
+        Box::new(Secret32::new([BYTE; 32])),
+        Box::new(Keys::of_master([BYTE; 32])),
+        Box::new(passphrase()),
+        Box::new(phrase()),
+        Box::new(Unlock::Passphrase(passphrase())),
+        Box::new(Unlock::Recovery(phrase())),
+        Box::new(Unlock::KeyFile(KeyFile::at("/k/key"))),
+        Box::new(Secret::Passphrase(passphrase())),
+        Box::new(Secret::Recovery(phrase())),
+        Box::new(SlotChange::Add(NewWay::Passphrase(passphrase()))),
+        Box::new(SlotChange::Replace(NewWay::Recovery(phrase()))),
+        Box::new(batch),
+        Box::new(NetworkConfig { seed: Secret32::new([BYTE; 32]), listen: Vec::new(), mdns: false }),
+    ]
+}
+
+fn faces() -> Vec<Box<dyn Debug>> {
+    let stored = StoredFace { rect: [0.0; 4], width_px: 100.0, quality: 0.5, embedding: vec![NUMBER; 4], at_ms: None };
+    let pose = Pose { yaw: 0.0, pitch: 0.0, roll: 0.0 };
+    let (still, pack) = (vec![BYTE; 8], "pack".to_owned());
+    vec![
+        Box::new(Embedding(vec![NUMBER; 4])),
+        Box::new(face()),
+        Box::new(stored.clone()),
+        Box::new(StoredFaces { pack: pack.clone(), faces: vec![stored] }),
+        Box::new(StoredSelfie {
+            pack: pack.clone(),
+            embedding: vec![NUMBER; 4],
+            still: still.clone(),
+            quality: 0.5,
+            at: 7,
+            profile: ProfileId::ME,
+            live: true,
+            source: still.clone(),
+        }),
+        Box::new(StoredProfile { name: CANARY.into(), at: 7 }),
+        Box::new(StoredPerson { name: Some(CANARY.into()), hidden: false, cover: None, kept: true, skipped: false }),
+        Box::new(Likable { embedding: vec![NUMBER; 4], still: still.clone(), live: true }),
+        Box::new(Frame {
+            pose,
+            embedding: Embedding(vec![NUMBER; 4]),
+            quality: 0.5,
+            still: still.clone(),
+            source: still.clone(),
+            pack: pack.clone(),
+        }),
+        Box::new(EnrolledFace { pack, face: face(), still: still.clone(), source: still }),
+    ]
+}
+
+fn doors() -> Vec<Box<dyn Debug>> {
+    let link = format!("inframe:{CANARY}");
+    let id = InviteId([3; 8]);
+    vec![
+        Box::new(WebSecret::random().unwrap()),
+        Box::new(StoredSession { hash: [1; 32], opened_at: 1, used_at: 2 }),
+        Box::new(LaunchLinkView { url: link.clone() }),
+        Box::new(RecoveryWordsView { words: vec![CANARY.into()] }),
+        Box::new(Ready {
+            dashboard: "http://127.0.0.1:1".into(),
+            launch: link.clone(),
+            socket: "/d/s".into(),
+            locked: false,
+            p2p: Vec::new(),
+        }),
+        Box::new(IssuedInvite { id, secret: [BYTE; 32], link: link.clone(), expires: 7, uses_left: 1 }),
+        Box::new(IssuedLink { id, link: link.clone(), expires: 7, uses_left: 1 }),
+        Box::new(Joining { link: link.clone(), problem: None, at: 7 }),
+        Box::new(InviteView { id: "03".into(), link: link.clone(), qr_svg: link.clone(), expires_at: 7, uses_left: 1 }),
+        Box::new(JoinBody { link }),
+    ]
+}
+
+#[test]
+fn d3_debug_shows_nothing_of_a_secret() {
+    let mut shown = String::new();
+    for (what, values) in [("protocol", protocol()), ("vault", vault()), ("faces", faces()), ("doors", doors())] {
+        writeln!(shown, "# {what}").unwrap();
+        for value in values {
+            let (plain, pretty) = (format!("{value:?}"), format!("{value:#?}"));
+            writeln!(shown, "{plain}").unwrap();
+            // Only where it is laid out over lines.
+            if pretty != plain {
+                writeln!(shown, "{pretty}").unwrap();
+            }
+        }
+    }
+    for secret in ["171", "ab, ab", "abab", "0.17", CANARY, CANARY_WORD, "abandon", "harbour"] {
+        let line = shown.lines().find(|line| line.to_lowercase().contains(secret));
+        assert!(line.is_none(), "{secret} is shown: {line:?}");
+    }
+    assert!(shown == include_str!("secrets.txt"), "Debug shows something else than secrets.txt says:\n{shown}");
+}
