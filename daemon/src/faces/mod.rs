@@ -7,7 +7,7 @@ mod profile;
 pub mod tracks;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use inframe_models::Face;
 use serde::{Deserialize, Serialize};
@@ -76,27 +76,51 @@ impl StoredFaces {
     }
 }
 
-/// All faces of the library; cheap to clone.
+/// All faces of the library; cheap to clone. They lie in the catalog, and memory knows only of which assets there are any: at 100,000 photos the
+/// embeddings alone would take 150 MB.
 #[derive(Clone)]
 pub struct Faces {
-    known: Arc<Mutex<HashMap<AssetId, Arc<StoredFaces>>>>,
+    vault: Vault,
+    known: Arc<Mutex<Known>>,
     /// Assets whose faces came, changed or went since somebody took note of it.
     changed: Arc<Mutex<BTreeSet<AssetId>>>,
 }
 
+/// Of which assets there are faces.
+#[derive(Default)]
+struct Known {
+    assets: HashMap<AssetId, Stamp>,
+    /// The stamp given last.
+    last: Stamp,
+}
+
+/// Changes when an asset's faces do: for whoever keeps what follows from them.
+pub type Stamp = u64;
+
+impl Known {
+    fn put(&mut self, asset: AssetId) {
+        self.last += 1;
+        self.assets.insert(asset, self.last);
+    }
+}
+
 impl Faces {
-    /// Reads the catalog into memory.
+    /// Reads from the catalog which there are.
     ///
     /// # Errors
     /// When the vault cannot be read.
     pub fn open(vault: &Vault) -> Result<Self, VaultError> {
-        let mut known = HashMap::new();
-        for (key, faces) in vault.catalog().scan_versioned::<StoredFaces>(Kind::Face)? {
+        let mut known = Known::default();
+        for key in vault.catalog().keys(Kind::Face)? {
             if let Ok(key) = <[u8; 16]>::try_from(key.as_slice()) {
-                known.insert(AssetId(key), Arc::new(faces));
+                known.put(AssetId(key));
             }
         }
-        Ok(Self { known: Arc::new(Mutex::new(known)), changed: Arc::default() })
+        Ok(Self { vault: vault.clone(), known: Arc::new(Mutex::new(known)), changed: Arc::default() })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts an asset's faces into a batch; call [`Faces::remember`] once it is committed.
@@ -108,22 +132,22 @@ impl Faces {
         Ok(())
     }
 
-    /// Makes committed faces visible.
-    pub fn remember(&self, asset: AssetId, faces: StoredFaces) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(asset, Arc::new(faces));
+    /// Takes note of faces that were committed.
+    pub fn remember(&self, asset: AssetId) {
+        self.known().put(asset);
         self.mark_changed([asset]);
     }
 
     /// Forgets an asset that was deleted.
     pub fn forget(&self, asset: AssetId) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&asset);
+        self.known().assets.remove(&asset);
         self.mark_changed([asset]);
     }
 
     /// Every asset whose faces are known, in no order.
     #[must_use]
     pub fn assets(&self) -> Vec<AssetId> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+        self.known().assets.keys().copied().collect()
     }
 
     /// Notes that what follows from the faces of these assets has to be looked at.
@@ -147,15 +171,35 @@ impl Faces {
         (some, changed.len())
     }
 
-    /// The faces of an asset.
+    /// The faces of an asset, read from the catalog; blocking.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn read(&self, asset: AssetId) -> Result<Option<Arc<StoredFaces>>, VaultError> {
+        if self.stamp(asset).is_none() {
+            return Ok(None);
+        }
+        Ok(self.vault.catalog().get_versioned::<StoredFaces>(Kind::Face, asset.0)?.map(Arc::new))
+    }
+
+    /// The same for whoever can do without: those that cannot be read count as none.
     #[must_use]
     pub fn of(&self, asset: AssetId) -> Option<Arc<StoredFaces>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&asset).cloned()
+        self.read(asset).unwrap_or_else(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "the faces of a photo cannot be read");
+            None
+        })
+    }
+
+    /// Changes when the asset's faces do; `None` when it has none.
+    #[must_use]
+    pub fn stamp(&self, asset: AssetId) -> Option<Stamp> {
+        self.known().assets.get(&asset).copied()
     }
 
     /// Forgets the faces of every asset, once they are erased from the catalog.
     pub fn forget_all(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.known().assets.clear();
     }
 }
 

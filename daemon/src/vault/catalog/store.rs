@@ -136,6 +136,13 @@ impl Store {
         })
     }
 
+    /// Calls `each` with every key that begins with `prefix`, in order.
+    pub(super) fn each_key(&self, prefix: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), CatalogError> {
+        guarded("read", || {
+            self.tree()?.scan_prefix(prefix).keys().try_for_each(|place| place.map(|place| each(&place)))
+        })
+    }
+
     pub(super) fn count(&self, prefix: &[u8]) -> Result<usize, CatalogError> {
         guarded("read", || self.tree()?.scan_prefix(prefix).try_fold(0, |count, entry| entry.map(|_| count + 1)))
     }
