@@ -54,18 +54,27 @@ impl Cell {
 /// The greatest number that a byte stands for.
 const MOST: f32 = 127.0;
 
-/// A vector in bytes, what a step is worth, and the sum of the squares of the bytes.
-fn compact(vector: &[f32]) -> (Vec<i8>, (f32, i32)) {
+/// A vector as a signed byte a number, and what a step of these is worth. Moves embeddings by less than 0.5 % of their length.
+#[must_use]
+pub fn compact(vector: &[f32]) -> (Vec<i8>, f32) {
     let largest = vector.iter().fold(0f32, |largest, number| largest.max(number.abs()));
     // Of all zeros every scale is right.
     let scale = if largest > 0.0 { largest / MOST } else { 1.0 };
-    let numbers: Vec<i8> = vector.iter().map(|number| (number / scale).round().clamp(-MOST, MOST) as i8).collect();
-    let squares = numbers.iter().map(|number| i32::from(*number) * i32::from(*number)).sum();
-    (numbers, (scale, squares))
+    let numbers = vector.iter().map(|number| (number / scale).round().clamp(-MOST, MOST) as i8).collect();
+    (numbers, scale)
 }
 
-fn expand(numbers: &[i8], scale: f32) -> Vec<f32> {
+/// The vector that was made [`compact`].
+#[must_use]
+pub fn expand(numbers: &[i8], scale: f32) -> Vec<f32> {
     numbers.iter().map(|number| f32::from(*number) * scale).collect()
+}
+
+/// The same with the sum of the squares of the bytes.
+fn with_squares(vector: &[f32]) -> (Vec<i8>, (f32, i32)) {
+    let (numbers, scale) = compact(vector);
+    let squares = numbers.iter().map(|number| i32::from(*number) * i32::from(*number)).sum();
+    (numbers, (scale, squares))
 }
 
 /// A vector to be held against many.
@@ -76,7 +85,7 @@ struct Query {
 
 impl Query {
     fn new(vector: &[f32]) -> Self {
-        let (numbers, scale) = compact(vector);
+        let (numbers, scale) = with_squares(vector);
         Self { numbers: numbers.into_iter().map(i16::from).collect(), scale }
     }
 
@@ -125,7 +134,7 @@ impl Neighbours {
             return;
         }
         let at = self.nearest_cells(vector, 1).first().copied().unwrap_or_else(|| self.add_cell(vector));
-        let (numbers, scale) = compact(vector);
+        let (numbers, scale) = with_squares(vector);
         self.cells[at].push(key, &numbers, scale);
         self.cell_of.insert(key, at as u32);
         let cell = &self.cells[at];
@@ -201,8 +210,8 @@ impl Neighbours {
     fn split(&mut self, at: usize) {
         let width = self.dimensions;
         let cell = std::mem::take(&mut self.cells[at]);
-        let compact = || cell.numbers.chunks_exact(width).zip(&cell.scales);
-        let expanded: Vec<Vec<f32>> = compact().map(|(numbers, scale)| expand(numbers, scale.0)).collect();
+        let rows_of = || cell.numbers.chunks_exact(width).zip(&cell.scales);
+        let expanded: Vec<Vec<f32>> = rows_of().map(|(numbers, scale)| expand(numbers, scale.0)).collect();
         let rows: Vec<&[f32]> = expanded.iter().map(Vec::as_slice).collect();
         let furthest = |from: &[f32]| {
             rows.iter().copied().max_by(|a, b| distance_squared(from, a).total_cmp(&distance_squared(from, b)))
@@ -234,7 +243,7 @@ impl Neighbours {
         }
         self.centres[at * width..(at + 1) * width].copy_from_slice(&middles[0]);
         let other = self.add_cell(&middles[1]);
-        for ((key, (numbers, scale)), left) in cell.keys.iter().zip(compact()).zip(left) {
+        for ((key, (numbers, scale)), left) in cell.keys.iter().zip(rows_of()).zip(left) {
             let to = if left { at } else { other };
             self.cells[to].push(*key, numbers, *scale);
             self.cell_of.insert(*key, to as u32);
