@@ -1,11 +1,15 @@
-//! `cargo bench --profile dev -p inframe --bench growth [-- ASSETS...]`: what importing one more photo costs as a library grows (1,000, 10,000 and
-//! 100,000 photos unless said otherwise), and where the time goes.
+//! `cargo bench --profile dev -p inframe --bench growth [-- ASSETS... --rows]`: what a start and importing one more photo cost as a library grows
+//! (1,000, 10,000 and 100,000 photos unless said otherwise), and where the time goes.
 //!
-//! The library is filled with made-up photos, each with three made-up faces, by the code that imports real ones. Then a node runs on it and
-//! imports copies of a real photo of 2.7 megapixels with three faces, from the folder to the last face found. Filling waits for the disk for each
-//! photo: allow ten minutes.
+//! The library is filled with made-up photos, each with three made-up faces, by the code that imports real ones; with `--rows` by their rows in the
+//! catalog alone, without files, which takes seconds where the other waits for the disk for each photo (allow ten minutes). Then a node runs on it.
+//! Its memory is taken when it has started, and again when all that follows a start is done. Last it imports copies of a real photo of 2.7 megapixels
+//! with three faces, from the folder to the last face found. `--folder PATH` keeps the library there, and a second run finds it filled.
+
+mod crowd;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -13,30 +17,36 @@ use bytes::Bytes;
 use inframe::data_dir::DataDir;
 use inframe::disk::Disk;
 use inframe::faces::{Faces, StoredFace, StoredFaces};
-use inframe::library::{FacesState, Library, NewAsset, Origin, Source};
+use inframe::library::{AssetId, AssetKind, FacesState, Library, NewAsset, Origin, Source, StoredAsset};
 use inframe::live::Live;
 use inframe::node::{Node, NodeConfig};
 use inframe::sandbox::{Format, Inspection, Sandbox, SandboxConfig};
-use inframe::vault::{Batch, KeyFile, Keys, SlotKind, Vault};
+use inframe::vault::{Batch, BlobId, KeyFile, Keys, Kind, SlotKind, Vault};
 use inframe_protocol::ContentId;
+
+use crowd::Crowd;
 
 /// Photos that are imported at each size.
 const PROBES: usize = 60;
-const NUMBERS: usize = 128;
 const FACES_EACH: usize = 3;
+const ROWS_PER_BATCH: usize = 500;
 /// Side by side, so that they share the waits for the disk.
 const FILLERS: usize = 8;
 const TICKS_PER_SECOND: f64 = 100.0;
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let rows = std::env::args().any(|argument| argument == "--rows");
     let mut sizes: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     if sizes.is_empty() {
         sizes = vec![1_000, 10_000, 100_000];
     }
-    let folder = tempfile::tempdir()?;
+    let temporary = tempfile::tempdir()?;
+    let folder = std::env::args().skip_while(|argument| argument != "--folder").nth(1).map(PathBuf::from);
+    let folder = folder.as_deref().unwrap_or(temporary.path());
+    std::fs::create_dir_all(folder)?;
     let pack = {
-        let node = start(folder.path()).await?;
+        let node = start(folder).await?;
         let text = node.consent_text("faces".into()).await.map_err(told)?;
         node.give_consent(text.hash).await.map_err(told)?;
         let pack = node.status().await.map_err(told)?.pack;
@@ -44,18 +54,27 @@ async fn main() -> Result<()> {
         pack
     };
     println!(
-        "{:>9} {:>9} {:>9} {:>10} {:>12} {:>12} {:>12}",
-        "photos", "start", "memory", "photos/s", "ms a photo", "node's CPU", "workers' CPU"
+        "{:>9} {:>9} {:>9} {:>9} {:>10} {:>12} {:>12} {:>12}",
+        "photos", "start", "memory", "settled", "photos/s", "ms a photo", "node's CPU", "workers' CPU"
     );
-    let mut filled = 0;
+    let mut filled = Vault::open(&DataDir::open(folder.join("data"))?, &KeyFile::at(folder.join("master.key")))?
+        .catalog()
+        .count(Kind::Asset)?;
+    let mut crowd = Mutex::new(Crowd::new(FACES_EACH * sizes.iter().max().copied().unwrap_or_default()));
     for (round, size) in sizes.into_iter().enumerate() {
-        fill(folder.path(), &pack, filled, size)?;
+        if rows {
+            fill_rows(folder, &pack, filled, size, &mut crowd)?;
+        } else {
+            fill(folder, &pack, filled, size, &crowd)?;
+        }
         filled = size;
         let began = Instant::now();
-        let node = start(folder.path()).await?;
+        let node = start(folder).await?;
         let started = began.elapsed();
-        let photos = probes(folder.path(), round)?;
+        let memory = resident_mb()?;
+        let photos = probes(folder, round)?;
         quiet().await?;
+        let settled = resident_mb()?;
         let (node_before, workers_before) = processor_seconds()?;
         let began = Instant::now();
         import(&node, &photos).await?;
@@ -63,9 +82,8 @@ async fn main() -> Result<()> {
         let (node_after, workers_after) = processor_seconds()?;
         let each = |seconds: f64| 1000.0 * seconds / PROBES as f64;
         println!(
-            "{size:>9} {:>7.2} s {:>6} MB {:>10.1} {:>12.1} {:>9.1} ms {:>9.1} ms",
+            "{size:>9} {:>7.2} s {memory:>6} MB {settled:>6} MB {:>10.1} {:>12.1} {:>9.1} ms {:>9.1} ms",
             started.as_secs_f64(),
-            resident_mb()?,
             PROBES as f64 / took.as_secs_f64(),
             each(took.as_secs_f64()),
             each(node_after - node_before),
@@ -97,7 +115,7 @@ async fn start(folder: &Path) -> Result<Node> {
 }
 
 /// Puts made-up photos into the library until it has so many.
-fn fill(folder: &Path, pack: &str, from: usize, to: usize) -> Result<()> {
+fn fill(folder: &Path, pack: &str, from: usize, to: usize, crowd: &Mutex<Crowd>) -> Result<()> {
     let vault = Vault::open(&DataDir::open(folder.join("data"))?, &KeyFile::at(folder.join("master.key")))?;
     let program = PathBuf::from(env!("CARGO_BIN_EXE_inframe"));
     let sandbox = Sandbox::start(SandboxConfig::new(program));
@@ -107,7 +125,7 @@ fn fill(folder: &Path, pack: &str, from: usize, to: usize) -> Result<()> {
             .map(|filler| {
                 let library = library.clone();
                 scope.spawn(move || {
-                    (from + filler..to).step_by(FILLERS).try_for_each(|number| put(&library, pack, number))
+                    (from + filler..to).step_by(FILLERS).try_for_each(|number| put(&library, pack, number, crowd))
                 })
             })
             .collect();
@@ -117,7 +135,7 @@ fn fill(folder: &Path, pack: &str, from: usize, to: usize) -> Result<()> {
     Ok(())
 }
 
-fn put(library: &Library, pack: &str, number: usize) -> Result<()> {
+fn put(library: &Library, pack: &str, number: usize, crowd: &Mutex<Crowd>) -> Result<()> {
     let bytes = Bytes::from(format!("photo {number:>600}"));
     let new = NewAsset {
         file_name: format!("IMG_{number:06}.jpg"),
@@ -125,7 +143,7 @@ fn put(library: &Library, pack: &str, number: usize) -> Result<()> {
         size_bytes: bytes.len() as u64,
         original: Source::Plain(bytes.clone()),
         origin: Origin::Imported,
-        taken_at: Some(1_400_000_000_000 + number as i64 * 3_600_000),
+        taken_at: Some(taken_at(number)),
         doubtful: false,
     };
     let inspection = Inspection {
@@ -143,18 +161,63 @@ fn put(library: &Library, pack: &str, number: usize) -> Result<()> {
         preview: bytes.to_vec(),
     };
     let id = library.adopt(new, inspection)?;
-    let face = |index: usize| StoredFace {
-        rect: [0.25 * index as f32, 0.2, 0.2, 0.3],
-        width_px: 200.0,
-        quality: 0.9,
-        embedding: (0..NUMBERS).map(|at| ((number * 31 + index * 17 + at * 7) % 100) as f32 / 600.0).collect(),
-        at_ms: None,
-    };
-    let faces = StoredFaces { pack: pack.to_owned(), faces: (0..FACES_EACH).map(face).collect() };
+    let faces = faces(pack, &mut *crowd.lock().map_err(|_| anyhow::anyhow!("a filler panicked"))?);
     let mut batch = Batch::default();
     Faces::put(&mut batch, id, &faces)?;
     let done = FacesState::Done { pack: pack.to_owned(), count: FACES_EACH as u16 };
     library.change(id, batch, |asset| asset.faces = done)?;
+    Ok(())
+}
+
+fn faces(pack: &str, crowd: &mut Crowd) -> StoredFaces {
+    let face = |index: usize| StoredFace { rect: [0.3 * index as f32, 0.2, 0.2, 0.3], ..crowd.face().1 };
+    StoredFaces { pack: pack.to_owned(), faces: (0..FACES_EACH).map(face).collect() }
+}
+
+fn taken_at(number: usize) -> i64 {
+    1_400_000_000_000 + number as i64 * 600_000
+}
+
+/// The same with nothing but the rows.
+fn fill_rows(folder: &Path, pack: &str, from: usize, to: usize, crowd: &mut Mutex<Crowd>) -> Result<()> {
+    let vault = Vault::open(&DataDir::open(folder.join("data"))?, &KeyFile::at(folder.join("master.key")))?;
+    let crowd = crowd.get_mut().map_err(|_| anyhow::anyhow!("a filler panicked"))?;
+    let numbers: Vec<usize> = (from..to).collect();
+    for some in numbers.chunks(ROWS_PER_BATCH) {
+        let mut batch = Batch::default();
+        for number in some {
+            let id = AssetId::random().map_err(|_| anyhow::anyhow!("no randomness"))?;
+            let blob = || BlobId::random().context("no randomness");
+            let asset = StoredAsset {
+                kind: AssetKind::Photo,
+                content: ContentId::of(&number.to_le_bytes()),
+                file_name: format!("IMG_{number:06}.jpg"),
+                media_type: "image/jpeg".into(),
+                size_bytes: 4_000_000,
+                width: 4000,
+                height: 3000,
+                taken_at: Some(taken_at(*number)),
+                offset_minutes: Some(60),
+                imported_at: taken_at(*number).unsigned_abs(),
+                camera: Some("Camera Model 12".into()),
+                has_location: false,
+                mean_colour: 0x8410,
+                thumbhash: vec![7; 25],
+                original: blob()?,
+                grid: Some(blob()?),
+                preview: Some(blob()?),
+                motion: None,
+                origin: Origin::Imported,
+                doubtful: false,
+                faces: FacesState::Done { pack: pack.to_owned(), count: FACES_EACH as u16 },
+                trashed: None,
+            };
+            batch.put_versioned(Kind::Asset, id.0, &asset)?;
+            Faces::put(&mut batch, id, &faces(pack, crowd))?;
+        }
+        vault.catalog().commit(batch)?;
+    }
+    vault.settle()?;
     Ok(())
 }
 
@@ -164,10 +227,10 @@ fn probes(folder: &Path, round: usize) -> Result<PathBuf> {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/node_modules/@vladmandic/face-api/demo/sample1.jpg");
     let sample = std::fs::read(&sample).with_context(|| format!("{} (run `make setup`)", sample.display()))?;
     let photos = folder.join(format!("photos{round}"));
-    std::fs::create_dir(&photos)?;
+    std::fs::create_dir_all(&photos)?;
     for number in 0..PROBES {
         // A comment behind the first marker.
-        let text = format!("{round} {number}");
+        let text = format!("{round} {number} {}", std::process::id());
         let length = u16::try_from(text.len() + 2)?.to_be_bytes();
         let copy = [&sample[..2], &[0xff, 0xfe], &length, text.as_bytes(), &sample[2..]].concat();
         std::fs::write(photos.join(format!("{number}.jpg")), copy)?;

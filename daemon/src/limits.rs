@@ -38,7 +38,7 @@ pub const MAX_CATALOG_BATCH_BYTES: usize = 16 * 1024 * 1024;
 pub const MAX_CATALOG_BATCH_CHANGES: usize = 50_000;
 
 /// Memory that the database may use as its cache, in bytes: a status page must not cost a NAS its memory.
-pub const CATALOG_CACHE_BYTES: u64 = 48 * 1024 * 1024;
+pub const CATALOG_CACHE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// A snapshot is due after this many bytes of journal: replaying them takes about a second.
 pub const CATALOG_JOURNAL_DUE_BYTES: u64 = 64 * 1024 * 1024;

@@ -30,7 +30,7 @@ mod pixels;
 
 pub use engine::{Detection, Effort, Embedding, Engine, EngineError, Face, Pose, Quality, five_points};
 pub use geometry::{Rect, Similarity};
-pub use neighbours::{Near, Neighbours, distance_squared};
+pub use neighbours::{Near, Neighbours, compact, distance_squared, expand};
 pub use pack::{
     ChildThresholds, MANIFEST, Pack, PackError, PackFacts, PackFile, Thresholds, builtin_file, pinned_hash,
 };

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use inframe_protocol::ContentId;
 
 use super::{
-    Added, AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Source, StoredAsset, StoredMotion, meta,
+    Added, AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Sort, Source, StoredAsset, StoredMotion,
+    meta,
 };
 use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sandbox::{Inspection, Refusal};
@@ -122,7 +123,7 @@ impl Library {
     /// Files that may be shown by another version or with another program beside it.
     #[must_use]
     pub fn undecided_files(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
-        self.select(|asset| matches!(asset.kind, AssetKind::File { may_change: true, .. }))
+        self.select(Sort::File, |asset| matches!(asset.kind, AssetKind::File { may_change: true, .. }))
     }
 
     /// Looks at such a file again; it becomes a photo if it can be shown now. Gives whether it did.
@@ -212,7 +213,7 @@ impl Library {
     /// The photo whose moving part these bytes are.
     pub(super) fn photo_of(&self, film: &ContentId) -> Option<AssetId> {
         let has = |asset: &StoredAsset| asset.motion.as_ref().is_some_and(|motion| motion.content == *film);
-        self.index().assets().find(|(_, asset)| has(asset)).map(|(id, _)| *id)
+        self.index().select(|packed| packed.film, has).map(|(id, _)| id).next()
     }
 }
 

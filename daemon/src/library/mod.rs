@@ -9,6 +9,7 @@ mod files;
 mod imports;
 mod index;
 mod older;
+mod packed;
 mod quarantine;
 mod stream;
 mod timeline;
@@ -28,6 +29,7 @@ pub use asset::{AssetId, AssetKind, FacesState, Origin, PlayableState, StoredAss
 pub use error::LibraryError;
 pub use files::Unshown;
 pub use imports::{ImportRun, Imports};
+pub use packed::Sort;
 pub use quarantine::{Quarantine, STRIKES, StoredStrike};
 pub use timeline::{BLOCK, Timeline, ending};
 pub use trash::InTrash;
@@ -39,6 +41,7 @@ use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sandbox::{Inspection, Sandbox};
 use crate::vault::{Batch, BlobId, BlobKind, Kind, Vault};
 use index::Index;
+use packed::{Looked, Packed};
 use trash_clock::TrashClock;
 
 /// Assets changed in one commit when all are changed.
@@ -73,6 +76,17 @@ pub enum Source {
     Plain(Bytes),
     /// Stored already, durably.
     Stored(BlobId),
+}
+
+/// How far the search for faces in photos got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FacesProgress {
+    /// Photos looked at with the pack that was asked about.
+    pub done: u64,
+    /// Photos.
+    pub total: u64,
+    /// Photos given up.
+    pub failed: u64,
 }
 
 /// A photo to take in, with what is known of it besides its contents.
@@ -118,9 +132,13 @@ impl Library {
     /// # Errors
     /// When the vault cannot be read.
     pub fn open(vault: Vault, sandbox: Sandbox, live: Live, disk: Disk) -> Result<Self, LibraryError> {
-        let rows = vault.catalog().scan_versioned::<StoredAsset>(Kind::Asset)?;
-        let index =
-            Index::build(rows.into_iter().filter_map(|(key, asset)| Some((AssetId(key.try_into().ok()?), asset))));
+        let index = Index::build(|see| {
+            vault.catalog().each_versioned::<StoredAsset>(Kind::Asset, |key, asset| {
+                if let Ok(key) = key.try_into() {
+                    see(AssetId(key), asset);
+                }
+            })
+        })?;
         Ok(Self {
             quarantine: Quarantine::open(vault.clone())?,
             trash_clock: Arc::new(Mutex::new(TrashClock::open(&vault)?)),
@@ -282,7 +300,7 @@ impl Library {
     fn keep(&self, id: AssetId, asset: StoredAsset, mut more: Batch) -> Result<(), LibraryError> {
         more.put_versioned(Kind::Asset, id.0, &asset)?;
         self.vault.catalog().commit(more)?;
-        self.index().put(id, asset);
+        self.index().put(id, &asset);
         self.tell_new(id);
         Ok(())
     }
@@ -325,13 +343,14 @@ impl Library {
     /// When the vault fails; those before are changed then.
     pub fn forget_faces(&self) -> Result<(), LibraryError> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let every = self.index().every();
-        for some in every.chunks(ASSETS_PER_BATCH) {
+        let every: Vec<AssetId> = self.index().every().map(|(id, _)| id).collect();
+        for ids in every.chunks(ASSETS_PER_BATCH) {
             let mut batch = Batch::default();
-            for (id, _) in some {
+            for id in ids {
                 batch.remove(Kind::Face, id.0);
             }
-            self.write_all(some, batch, |asset| asset.faces = FacesState::Waiting { strikes: 0 })?;
+            let some = self.found(ids, |id| self.get(id).or_else(|| self.in_trash(id)));
+            self.write_all(&some, batch, |asset| asset.faces = FacesState::Waiting { strikes: 0 })?;
         }
         self.live.tell(What::Timeline, None);
         Ok(())
@@ -354,7 +373,7 @@ impl Library {
         self.vault.catalog().commit(more)?;
         let mut index = self.index();
         for (id, asset) in changed {
-            index.put(id, asset);
+            index.put(id, &asset);
         }
         Ok(())
     }
@@ -371,35 +390,62 @@ impl Library {
         self.index().by_content(content)
     }
 
-    /// Every asset, in no order.
+    /// The id of every asset, in no order.
     #[must_use]
-    pub fn all(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
-        self.index().assets().map(|(id, asset)| (*id, asset.clone())).collect()
+    pub fn ids(&self) -> Vec<AssetId> {
+        self.index().assets().keys().copied().collect()
     }
 
-    /// Shows every asset to `see`, in no order, while nothing else may read or change the library: for counting.
-    pub fn for_each(&self, mut see: impl FnMut(&StoredAsset)) {
-        self.index().assets().for_each(|(_, asset)| see(asset));
+    /// The assets of a sort that `wanted` says yes to, in no order.
+    #[must_use]
+    pub fn select(&self, sort: Sort, wanted: impl Fn(&StoredAsset) -> bool) -> Vec<(AssetId, Arc<StoredAsset>)> {
+        self.index().select(|packed| packed.sort == sort, wanted).collect()
     }
 
-    /// Those that `wanted` says yes to, in no order.
+    /// Photos on which the search for faces was given up, in no order.
     #[must_use]
-    pub fn select(&self, wanted: impl Fn(&StoredAsset) -> bool) -> Vec<(AssetId, Arc<StoredAsset>)> {
+    pub fn without_faces(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
+        let failed = |packed: &Packed| packed.sort == Sort::Photo && packed.looked == Looked::Failed;
+        self.index().select(failed, |_| true).collect()
+    }
+
+    /// How far the search for faces in photos got with a model pack.
+    #[must_use]
+    pub fn faces_progress(&self, pack: &str) -> FacesProgress {
         let index = self.index();
-        index.assets().filter(|(_, asset)| wanted(asset)).map(|(id, asset)| (*id, asset.clone())).collect()
+        let pack = index.packs.number(pack);
+        let mut progress = FacesProgress::default();
+        for photo in index.assets().values().filter(|packed| packed.sort == Sort::Photo) {
+            progress.total += 1;
+            match photo.looked {
+                Looked::Failed => progress.failed += 1,
+                Looked::Done(done) if Some(done) == pack => progress.done += 1,
+                _ => {}
+            }
+        }
+        progress
+    }
+
+    /// How many assets wait for a look with a model pack.
+    #[must_use]
+    pub fn count_waiting(&self, pack: &str) -> usize {
+        let index = self.index();
+        let pack = index.packs.number(pack);
+        index.assets().values().filter(|packed| packed.waits_for(pack)).count()
     }
 
     /// Up to `most` of the photos that wait for a look with a model pack, the newest first, and how many more there are.
     #[must_use]
     pub fn waiting_for_faces(&self, pack: &str, most: usize) -> (Vec<AssetId>, usize) {
         let index = self.index();
-        let waits = |asset: &StoredAsset| asset.kind == AssetKind::Photo && asset.faces.waits_for(pack);
+        let pack = index.packs.number(pack);
+        let waits = |packed: &Packed| packed.sort == Sort::Photo && packed.waits_for(pack);
         let mut count = 0;
         // The oldest of those kept so far is on top, to be pushed out by a newer one.
         let mut newest = BinaryHeap::with_capacity(most + 1);
-        for (id, asset) in index.assets().filter(|(_, asset)| waits(asset)) {
+        for (id, packed) in index.assets().iter().filter(|(_, packed)| waits(packed)) {
             count += 1;
-            newest.push((Reverse(asset.imported_at), *id));
+            newest.push((Reverse(packed.imported_at), *id));
             if newest.len() > most {
                 newest.pop();
             }
@@ -413,7 +459,7 @@ impl Library {
     pub fn received_in(&self, event: &EventId) -> Vec<AssetId> {
         let index = self.index();
         let mine = |asset: &StoredAsset| matches!(&asset.origin, Origin::Received { event: e, .. } if e == event);
-        index.assets().filter(|(_, asset)| !asset.doubtful && mine(asset)).map(|(id, _)| *id).collect()
+        index.select(|packed| packed.received, |asset| !asset.doubtful && mine(asset)).map(|(id, _)| id).collect()
     }
 
     /// Number of assets and their plain bytes.

@@ -28,7 +28,7 @@ pub struct Item {
     /// Length of a video in milliseconds.
     pub duration_ms: Option<u64>,
     /// For a file that cannot be shown, the end of its name, in capitals and short.
-    pub file: Option<String>,
+    pub file: Option<Box<str>>,
 }
 
 /// Longest ending of a file's name that is shown on its tile, in characters.
@@ -62,7 +62,7 @@ impl Item {
                 AssetKind::Video { duration_ms, .. } => Some(duration_ms),
                 _ => None,
             },
-            file: matches!(asset.kind, AssetKind::File { .. }).then(|| ending(&asset.file_name)),
+            file: matches!(asset.kind, AssetKind::File { .. }).then(|| ending(&asset.file_name).into()),
         }
     }
 
@@ -113,29 +113,26 @@ impl Timeline {
         self.items.is_empty()
     }
 
-    /// Adds a photo or replaces what is known of it.
-    pub fn put(&mut self, item: Item) {
-        self.take(item.id);
+    /// Adds a photo, or replaces what is known of it: `before`.
+    pub fn put(&mut self, before: Option<&Item>, item: Item) {
+        if let Some(before) = before {
+            self.take(before);
+        }
         let at = self.items.partition_point(|other| other.sort_key() < item.sort_key());
         self.items.insert(at, item);
         self.rev += 1;
     }
 
-    /// Removes a photo.
-    pub fn remove(&mut self, id: AssetId) {
-        if self.take(id) {
+    /// Removes a photo that is there as `item`.
+    pub fn remove(&mut self, item: &Item) {
+        if self.take(item) {
             self.rev += 1;
         }
     }
 
-    fn take(&mut self, id: AssetId) -> bool {
-        match self.items.iter().position(|item| item.id == id) {
-            Some(at) => {
-                self.items.remove(at);
-                true
-            }
-            None => false,
-        }
+    fn take(&mut self, item: &Item) -> bool {
+        let found = self.items.binary_search_by_key(&item.sort_key(), Item::sort_key);
+        found.map(|at| self.items.remove(at)).is_ok()
     }
 
     /// One block of items with the index of its first.
@@ -203,11 +200,11 @@ mod tests {
         let mut timeline = Timeline::build(vec![item(1, 10, 100), item(2, 11, 90), item(3, 10, 200)]);
         assert_eq!(timeline.items().iter().map(|i| i.id.0[0]).collect::<Vec<_>>(), [2, 3, 1]);
         let before = timeline.rev();
-        timeline.put(item(4, 12, 1));
-        timeline.put(item(1, 12, 2));
+        timeline.put(None, item(4, 12, 1));
+        timeline.put(Some(&item(1, 10, 100)), item(1, 12, 2));
         assert_eq!(timeline.items().iter().map(|i| i.id.0[0]).collect::<Vec<_>>(), [1, 4, 2, 3]);
-        timeline.remove(AssetId([3; 16]));
-        timeline.remove(AssetId([99; 16]));
+        timeline.remove(&item(3, 10, 200));
+        timeline.remove(&item(99, 10, 200));
         assert_eq!((timeline.len(), timeline.rev()), (3, before + 3));
     }
 

@@ -133,7 +133,7 @@ impl Library {
     /// When the disk fails.
     pub fn sweep(&self, others: &HashSet<BlobId>) -> Result<(), LibraryError> {
         let named: HashSet<BlobId> =
-            self.index().every().iter().flat_map(|(_, asset)| asset.blobs().collect::<Vec<_>>()).collect();
+            self.index().every().flat_map(|(_, asset)| asset.blobs().collect::<Vec<_>>()).collect();
         let blobs = self.vault.blobs();
         for id in blobs.list()?.into_iter().filter(|id| !named.contains(id) && !others.contains(id)) {
             blobs.remove(id)?;
@@ -144,7 +144,7 @@ impl Library {
     /// An asset in the trash.
     #[must_use]
     pub fn in_trash(&self, id: AssetId) -> Option<Arc<StoredAsset>> {
-        self.index().trash().get(&id).cloned()
+        self.index().get_trashed(id)
     }
 
     /// The same, with how long it can still be restored.
@@ -157,15 +157,14 @@ impl Library {
     /// Ids of all of the trash.
     #[must_use]
     pub fn trash_ids(&self) -> HashSet<AssetId> {
-        self.index().trash().keys().copied().collect()
+        self.index().trash_ids().collect()
     }
 
     /// All of the trash, the newest first.
     #[must_use]
     pub fn all_trash(&self) -> Vec<InTrash> {
         let time = self.trash_time();
-        let mut all: Vec<InTrash> =
-            self.index().trash().iter().filter_map(|(id, asset)| in_trash(*id, asset, time)).collect();
+        let mut all: Vec<InTrash> = self.index().trash().filter_map(|(id, asset)| in_trash(id, &asset, time)).collect();
         all.sort_unstable_by(|a, b| b.at.cmp(&a.at).then(a.id.cmp(&b.id)));
         all
     }
@@ -181,7 +180,7 @@ impl Library {
     pub fn due(&self) -> Vec<AssetId> {
         let time = self.trash_time();
         let index = self.index();
-        let all = index.trash().iter().filter_map(|(id, asset)| in_trash(*id, asset, time));
+        let all = index.trash().filter_map(|(id, asset)| in_trash(id, &asset, time));
         all.filter(|one| one.left.is_zero()).map(|one| one.id).collect()
     }
 
@@ -206,7 +205,7 @@ impl Library {
     }
 
     /// Those that `find` finds, each once.
-    fn found(
+    pub(super) fn found(
         &self,
         ids: &[AssetId],
         find: impl Fn(AssetId) -> Option<Arc<StoredAsset>>,

@@ -88,7 +88,8 @@ impl Node {
         let search = core.events.search(&event.id, now_ms());
         let mut shown: Vec<(i64, AssetId)> = Vec::new();
         let mut eligible_count = 0;
-        for (id, asset) in core.library.all() {
+        for id in core.library.ids() {
+            let Some(asset) = core.library.get(id) else { continue };
             let eligible = search.as_ref().is_some_and(|search| matching::takes_part(search, id, &asset));
             eligible_count += u64::from(eligible);
             if eligible || received.contains(&id) {

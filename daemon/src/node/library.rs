@@ -309,7 +309,7 @@ impl Node {
                 received: items.iter().map(|item| item.received).collect(),
                 faces: items.iter().map(|item| item.faces).collect(),
                 durations: items.iter().map(|item| item.duration_ms).collect(),
-                file: items.iter().map(|item| item.file.clone()).collect(),
+                file: items.iter().map(|item| item.file.as_deref().map(str::to_owned)).collect(),
             })
         })
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::{Answer, Node, NodeError};
 use crate::activity::ActivityKind;
 use crate::faces::{SelfieId, StoredSelfie};
-use crate::library::{AssetKind, FacesState};
+use crate::library::FacesProgress;
 use crate::live::What;
 use crate::packs::{Listed, Packs, PacksError, Wish};
 use crate::sandbox::{Model, SandboxError};
@@ -123,19 +123,8 @@ impl Node {
 
 /// How far the photos are with the pack in use.
 pub(super) fn progress(core: &Core) -> FacesProgressView {
-    let in_use = core.pack();
-    let mut view = FacesProgressView { done: 0, total: 0, failed: 0 };
-    core.library.for_each(|asset| {
-        if asset.kind == AssetKind::Photo {
-            match &asset.faces {
-                FacesState::Done { pack, .. } if *pack == in_use.id => view.done += 1,
-                FacesState::Failed(_) => view.failed += 1,
-                _ => {}
-            }
-            view.total += 1;
-        }
-    });
-    view
+    let FacesProgress { done, total, failed } = core.library.faces_progress(&core.pack().id);
+    FacesProgressView { done, total, failed }
 }
 
 fn view(active: bool, listed: Listed) -> ModelView {

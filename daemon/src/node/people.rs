@@ -85,7 +85,7 @@ impl Node {
         self.blocking(|core| {
             let in_use = core.pack();
             let consented = core.profile.consent_at().is_some();
-            let pending = core.library.select(|asset| asset.faces.waits_for(&in_use.id)).len();
+            let pending = core.library.count_waiting(&in_use.id);
             Ok(core.people.read(|grouping| {
                 let me = me(core, grouping);
                 let shown = |one: &Summary| {

@@ -31,8 +31,8 @@ impl Node {
                 at: row.at,
             })
         });
-        let faces = library.all().into_iter().filter_map(|(id, asset)| match &asset.faces {
-            FacesState::Failed(reason) if asset.kind == AssetKind::Photo => Some(QuarantinedView {
+        let faces = library.without_faces().into_iter().filter_map(|(id, asset)| match &asset.faces {
+            FacesState::Failed(reason) => Some(QuarantinedView {
                 id: format!("{id}-{FACES}"),
                 work: FACES.into(),
                 file_name: asset.file_name.clone(),

@@ -218,10 +218,8 @@ impl Grouping {
             else {
                 continue;
             };
-            let Some((embedding, clear)) = self.face(face).map(|one| (one.embedding.clone(), self.is_clear(one)))
-            else {
-                continue;
-            };
+            let Some(embedding) = self.about(face) else { continue };
+            let clear = self.place(face).is_some_and(|place| place.clear);
             let stays = self.looks.get(&from).map_or(f32::INFINITY, |look| look.average(&embedding));
             let fits = of_target.iter().filter_map(|look| self.fit(&embedding, *look, self.nearest(&embedding, *look)));
             let nearer = fits.filter(|fit| self.joins(fit, clear) && fit.average + margin < stays);

@@ -8,6 +8,8 @@ use inframe_models::Neighbours;
 use super::boxes::{Spot, found_again};
 use super::changes::Changes;
 use super::look::Look;
+use super::photos::print;
+use super::source::{FaceSource, Remembered};
 use super::{FaceRef, LookId, PersonId, StoredPerson, StoredRule};
 use crate::faces::{StoredFace, StoredFaces};
 use crate::library::AssetId;
@@ -30,7 +32,12 @@ pub struct GroupingRules {
 pub(super) struct Place {
     pub(super) spot: Spot,
     pub(super) look: Option<LookId>,
-    pub(super) doubt: Option<(LookId, f32)>,
+    /// Boxed, since few have any.
+    pub(super) doubt: Option<Box<(LookId, f32)>>,
+    /// Quality of the face, once it takes part in the search.
+    pub(super) quality: f32,
+    /// Good enough to begin a look, as far as is known.
+    pub(super) clear: bool,
     /// Part of the look's sums.
     pub(super) counts: bool,
     /// Key in the search.
@@ -38,11 +45,11 @@ pub(super) struct Place {
 }
 
 pub(super) struct Photo {
-    pub(super) pack: String,
+    pub(super) pack: Arc<str>,
     pub(super) print: [u8; 8],
-    pub(super) places: Vec<Place>,
-    /// The faces themselves, once they take part in the search; only those of the current pack do.
-    pub(super) faces: Option<Arc<StoredFaces>>,
+    pub(super) places: Box<[Place]>,
+    /// Whether its faces take part in the search; only those of the current pack do.
+    pub(super) warm: bool,
 }
 
 /// What a list shows of a person.
@@ -59,7 +66,7 @@ pub struct Summary {
 /// Who is in which photo, as far as it is known.
 pub struct Grouping {
     pub(super) rules: GroupingRules,
-    pub(super) pack: String,
+    pub(super) pack: Arc<str>,
     pub(super) persons: BTreeMap<PersonId, StoredPerson>,
     pub(super) looks: BTreeMap<LookId, Look>,
     pub(super) looks_of: BTreeMap<PersonId, BTreeSet<LookId>>,
@@ -74,6 +81,12 @@ pub struct Grouping {
     pub(super) changes: Changes,
     /// Looks that lost a face; dropped at the end of a step if they are empty.
     pub(super) touched: BTreeSet<LookId>,
+    /// Looks that lost a face whose numbers were not to be had any more: their sums are made anew.
+    pub(super) stale: BTreeSet<LookId>,
+    /// Where the numbers of faces come from.
+    pub(super) source: Arc<dyn FaceSource>,
+    /// The photo that came last, whose faces are asked for again and again.
+    pub(super) current: Option<(AssetId, Arc<StoredFaces>)>,
     seed: [u8; 32],
     ids: u64,
 }
@@ -84,7 +97,7 @@ impl Grouping {
     pub fn new(pack: String, dimensions: usize, rules: GroupingRules, seed: [u8; 32]) -> Self {
         Self {
             rules,
-            pack,
+            pack: pack.into(),
             persons: BTreeMap::new(),
             looks: BTreeMap::new(),
             looks_of: BTreeMap::new(),
@@ -97,9 +110,18 @@ impl Grouping {
             aside: HashSet::new(),
             changes: Changes::default(),
             touched: BTreeSet::new(),
+            stale: BTreeSet::new(),
+            source: Arc::new(Remembered::default()),
+            current: None,
             seed,
             ids: 0,
         }
+    }
+
+    /// Has the numbers of faces read from there instead of keeping what is put in.
+    #[must_use]
+    pub fn reading(self, source: Arc<dyn FaceSource>) -> Self {
+        Self { source, ..self }
     }
 
     // ---- reading ----
@@ -108,9 +130,19 @@ impl Grouping {
         self.photos.get(&face.asset)?.places.get(face.at())
     }
 
-    /// A face with its embedding, if it takes part in the search.
-    pub(super) fn face(&self, face: FaceRef) -> Option<&StoredFace> {
-        self.photos.get(&face.asset)?.faces.as_ref()?.faces.get(face.at())
+    /// The embedding of a face that takes part in the search; `None` when its photo was looked at again meanwhile, or is gone.
+    pub(super) fn embedding(&self, face: FaceRef) -> Option<Vec<f32>> {
+        let photo = self.photos.get(&face.asset).filter(|photo| photo.warm)?;
+        let these = |faces: &Arc<StoredFaces>| faces.pack == *photo.pack && print(faces) == photo.print;
+        let current = self.current.as_ref().filter(|current| current.0 == face.asset).map(|current| current.1.clone());
+        let faces = current.filter(these).or_else(|| self.source.faces(face.asset).filter(these))?;
+        faces.faces.get(face.at()).map(|face| face.embedding.clone())
+    }
+
+    /// The same, or about the same from the search, which has it at hand.
+    pub(super) fn about(&self, face: FaceRef) -> Option<Vec<f32>> {
+        let slot = self.place(face).and_then(|place| place.slot);
+        slot.and_then(|slot| self.index.get(slot)).or_else(|| self.embedding(face))
     }
 
     pub(super) fn is_clear(&self, face: &StoredFace) -> bool {

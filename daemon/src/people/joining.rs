@@ -79,9 +79,8 @@ impl Grouping {
     }
 
     fn settle(&mut self, face: FaceRef, woken: &mut VecDeque<FaceRef>) {
-        let Some((embedding, clear)) = self.face(face).map(|one| (one.embedding.clone(), self.is_clear(one))) else {
-            return;
-        };
+        let Some(embedding) = self.about(face) else { return };
+        let clear = self.place(face).is_some_and(|place| place.clear);
         let bounds = self.bounds();
         let near = self.index.within(&embedding, self.rules.maybe, NEIGHBOURS);
         let near: Vec<(FaceRef, f32)> = near
@@ -150,10 +149,7 @@ impl Grouping {
 
     /// The nearest clear face without a person, with which this one can begin a look.
     fn companion(&self, near: &[(FaceRef, f32)], within: f32) -> Option<FaceRef> {
-        let alone = |face: &FaceRef| {
-            self.place(*face).is_some_and(|place| place.look.is_none())
-                && self.face(*face).is_some_and(|one| self.is_clear(one))
-        };
+        let alone = |face: &FaceRef| self.place(*face).is_some_and(|place| place.look.is_none() && place.clear);
         near.iter().take_while(|(_, distance)| *distance <= within).map(|(face, _)| *face).find(alone)
     }
 
@@ -162,7 +158,7 @@ impl Grouping {
         if self.looks.get(&look).is_none_or(|look| !look.exemplars.contains(&face)) {
             return;
         }
-        let Some(embedding) = self.face(face).map(|one| one.embedding.clone()) else { return };
+        let Some(embedding) = self.about(face) else { return };
         let mut others: Vec<LookId> = Vec::new();
         for near in self.index.within(&embedding, self.rules.sure, NEIGHBOURS) {
             let Some(other) = self.face_at(near.key) else { continue };
@@ -239,11 +235,10 @@ impl Grouping {
             self.set_look(rival, None);
         }
         let looks: Vec<LookId> = self.looks_of.get(&person).into_iter().flatten().copied().collect();
-        let known = self.face(face).map(|one| (one.embedding.clone(), self.is_clear(one)));
-        let fits = known.as_ref().map_or_else(Vec::new, |(embedding, _)| {
-            looks.iter().filter_map(|look| self.fit(embedding, *look, self.nearest(embedding, *look))).collect()
+        let fits = self.about(face).map_or_else(Vec::new, |embedding| {
+            looks.iter().filter_map(|look| self.fit(&embedding, *look, self.nearest(&embedding, *look))).collect()
         });
-        let clear = known.is_some_and(|(_, clear)| clear);
+        let clear = self.place(face).is_some_and(|place| place.clear);
         let fitting = fits.iter().filter(|fit| self.joins(fit, clear)).min_by(|a, b| a.average.total_cmp(&b.average));
         let look = match fitting {
             Some(fit) => fit.look,
@@ -259,8 +254,8 @@ impl Grouping {
         let exemplars = self.looks.get(&look).map_or(&[][..], |look| &look.exemplars);
         let nearest = exemplars
             .iter()
-            .filter_map(|one| self.face(*one))
-            .map(|one| distance_squared(&one.embedding, embedding))
+            .filter_map(|one| self.about(*one))
+            .map(|one| distance_squared(&one, embedding))
             .fold(f32::INFINITY, f32::min);
         nearest.sqrt()
     }

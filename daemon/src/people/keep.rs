@@ -59,7 +59,7 @@ impl People {
     /// # Errors
     /// When the vault cannot be read.
     pub fn open(vault: Vault, faces: Faces, by: Embeddings, seed: [u8; 32]) -> Result<Self, VaultError> {
-        let held = read(&vault, by, seed)?;
+        let held = read(&vault, &faces, by, seed)?;
         mark_new(&held, &faces);
         Ok(Self { vault, faces, held: Arc::new(Mutex::new(held)) })
     }
@@ -72,7 +72,7 @@ impl People {
     pub fn change_pack(&self, by: Embeddings) -> Result<(), VaultError> {
         let mut held = self.held();
         let (seed, aside) = (held.grouping.next_seed(), std::mem::take(&mut held.grouping.aside));
-        *held = read(&self.vault, by, seed)?;
+        *held = read(&self.vault, &self.faces, by, seed)?;
         held.grouping.aside = aside;
         mark_new(&held, &self.faces);
         Ok(())
@@ -182,6 +182,7 @@ impl People {
 
     /// Writes what changed and gives what was before.
     fn commit(&self, held: &mut Held) -> Result<Changes, VaultError> {
+        held.grouping.recount();
         let changes = std::mem::take(&mut held.grouping.changes);
         let written = batches(held.grouping.rows(&changes))
             .and_then(|batches| batches.into_iter().try_for_each(|batch| self.vault.catalog().commit(batch)));
@@ -195,7 +196,7 @@ impl People {
     fn read_again(&self, held: &mut Held) -> Result<(), VaultError> {
         // Ids of changes that were not written must not come again.
         let (seed, aside) = (held.grouping.next_seed(), std::mem::take(&mut held.grouping.aside));
-        *held = read(&self.vault, held.by.clone(), seed)?;
+        *held = read(&self.vault, &self.faces, held.by.clone(), seed)?;
         held.grouping.aside = aside;
         Ok(())
     }
@@ -218,7 +219,7 @@ fn warm(held: &mut Held, faces: &Faces, photos: usize) {
     }
 }
 
-fn read(vault: &Vault, by: Embeddings, seed: [u8; 32]) -> Result<Held, VaultError> {
+fn read(vault: &Vault, faces: &Faces, by: Embeddings, seed: [u8; 32]) -> Result<Held, VaultError> {
     let catalog = vault.catalog();
     let id = |key: &[u8]| <[u8; 16]>::try_from(key).ok();
     let rows = Rows {
@@ -232,11 +233,8 @@ fn read(vault: &Vault, by: Embeddings, seed: [u8; 32]) -> Result<Held, VaultErro
             .into_iter()
             .filter_map(|(key, row)| Some((LookId(id(&key)?), Some(row))))
             .collect(),
-        places: catalog
-            .scan_as::<StoredPlaces>(Kind::PersonPlaces)?
-            .into_iter()
-            .filter_map(|(key, row)| Some((AssetId(id(&key)?), Some(row))))
-            .collect(),
+        // Row by row below: there is one for each photo.
+        places: Vec::new(),
         rules: catalog
             .scan_as::<Vec<StoredRule>>(Kind::PersonRules)?
             .into_iter()
@@ -251,8 +249,14 @@ fn read(vault: &Vault, by: Embeddings, seed: [u8; 32]) -> Result<Held, VaultErro
             })
             .collect(),
     };
-    let mut grouping = Grouping::new(by.pack.clone(), by.dimensions, by.rules, seed);
+    let source = Arc::new(faces.clone());
+    let mut grouping = Grouping::new(by.pack.clone(), by.dimensions, by.rules, seed).reading(source);
     grouping.load(rows);
+    catalog.each_as::<StoredPlaces>(Kind::PersonPlaces, |key, row| {
+        if let Some(key) = id(key) {
+            grouping.restore(AssetId(key), row);
+        }
+    })?;
     let cold = grouping.photos.keys().copied().collect();
     Ok(Held { grouping, by, cold, undo: VecDeque::new() })
 }

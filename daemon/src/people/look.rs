@@ -47,6 +47,19 @@ impl Look {
         }
     }
 
+    /// One less, whose embedding is not to be had: the sums are wrong until they are made anew.
+    pub(super) fn lose(&mut self) {
+        self.count = self.count.saturating_sub(1);
+        if self.count == 0 {
+            self.clear();
+        }
+    }
+
+    /// Forgets the sums.
+    pub(super) fn clear(&mut self) {
+        (self.sum, self.squares, self.count) = (Vec::new(), 0.0, 0);
+    }
+
     fn change(&mut self, embedding: &[f32], sign: f64) {
         for (sum, number) in self.sum.iter_mut().zip(embedding) {
             *sum += sign * f64::from(*number);

@@ -35,6 +35,7 @@ mod photos;
 mod pictures;
 mod places;
 mod questions;
+mod source;
 mod stored;
 mod undo;
 
@@ -52,6 +53,7 @@ pub use grouping::{Grouping, GroupingRules, Summary};
 pub use keep::{Embeddings, People, PeopleError};
 pub use pictures::FacePictures;
 pub use questions::{Question, SHOWN_FROM};
+pub use source::{FaceSource, Remembered};
 pub use stored::{StoredPerson, StoredPlace, StoredPlaces, StoredRule};
 
 use crate::library::AssetId;

@@ -18,26 +18,33 @@ impl Grouping {
             if let (Some(look), Ok(index)) = (look.and_then(|look| self.looks.get_mut(&look)), u16::try_from(index)) {
                 look.members.insert(FaceRef { asset, index });
             }
-            places.push(Place { spot: stored.spot, look, doubt: stored.doubt, ..Place::default() });
+            places.push(Place { spot: stored.spot, look, doubt: stored.doubt.map(Box::new), ..Place::default() });
         }
-        self.photos.insert(asset, Photo { pack: row.pack, print: row.print, places, faces: None });
+        let pack = if *row.pack == *self.pack { self.pack.clone() } else { row.pack.into() };
+        self.photos.insert(asset, Photo { pack, print: row.print, places: places.into(), warm: false });
     }
 
     /// Whether the photo's places are those of these very faces.
     #[must_use]
     pub fn knows(&self, asset: AssetId, faces: &StoredFaces) -> bool {
-        self.photos.get(&asset).is_some_and(|photo| photo.pack == faces.pack && photo.print == print(faces))
+        self.photos.get(&asset).is_some_and(|photo| *photo.pack == *faces.pack && photo.print == print(faces))
     }
 
     /// Lets the faces of a photo that is known take part in the search.
     pub fn warm(&mut self, asset: AssetId, faces: Arc<StoredFaces>) {
-        let fits = faces.pack == self.pack && self.knows(asset, &faces);
-        let Some(photo) = self.photos.get_mut(&asset).filter(|photo| fits && photo.faces.is_none()) else { return };
+        let fits = *faces.pack == *self.pack && self.knows(asset, &faces);
+        let clear: Vec<bool> = faces.faces.iter().map(|face| self.is_clear(face)).collect();
+        let Some(photo) = self.photos.get_mut(&asset).filter(|photo| fits && !photo.warm) else { return };
         if photo.places.len() != faces.faces.len() {
             return;
         }
+        for ((place, face), clear) in photo.places.iter_mut().zip(&faces.faces).zip(clear) {
+            (place.quality, place.clear) = (face.quality, clear);
+        }
+        photo.warm = true;
         let count = faces.faces.len();
-        photo.faces = Some(faces);
+        self.source.put(asset, &faces);
+        self.current = Some((asset, faces));
         faces_of_photo(asset, count).for_each(|face| self.enter(face));
     }
 
@@ -52,21 +59,22 @@ impl Grouping {
     /// Whether the photo's faces take part in the search.
     #[must_use]
     pub fn is_warm(&self, asset: AssetId) -> bool {
-        self.photos.get(&asset).is_some_and(|photo| photo.faces.is_some())
+        self.photos.get(&asset).is_some_and(|photo| photo.warm)
     }
 
     /// Groups the faces of a photo that is new or was looked at again. What the owner said is found again by the boxes. Faces of people whom the
     /// owner cares about stay theirs when another pack looked; groups without a name are left to be made anew.
     pub fn put(&mut self, asset: AssetId, faces: Arc<StoredFaces>) {
-        if faces.pack != self.pack {
+        if *faces.pack != *self.pack {
             return;
         }
+        self.source.put(asset, &faces);
         let spots: Vec<Spot> = faces.faces.iter().map(spot).collect();
         let mut carried = vec![None; spots.len()];
         if let Some(old) = self.photos.get(&asset) {
             let stays = |look: &LookId| {
                 let person = self.looks.get(look).and_then(|look| self.persons.get(&look.person));
-                old.pack == faces.pack || person.is_some_and(|person| person.kept)
+                *old.pack == *faces.pack || person.is_some_and(|person| person.kept)
             };
             let before: Vec<Spot> = old.places.iter().map(|place| place.spot).collect();
             for (new, found) in found_again(&before, &spots).into_iter().enumerate() {
@@ -75,10 +83,16 @@ impl Grouping {
         }
         self.note_places(asset);
         self.empty(asset);
-        let places = spots.into_iter().map(|spot| Place { spot, ..Place::default() }).collect();
-        let (pack, print) = (faces.pack.clone(), print(&faces));
+        self.recount();
+        let place = |(spot, face): (Spot, &StoredFace)| {
+            let (quality, clear) = (face.quality, self.is_clear(face));
+            Place { spot, quality, clear, ..Place::default() }
+        };
+        let places = spots.into_iter().zip(&faces.faces).map(place).collect();
+        let (pack, print) = (self.pack.clone(), print(&faces));
         let count = faces.faces.len();
-        self.photos.insert(asset, Photo { pack, print, places, faces: Some(faces) });
+        self.photos.insert(asset, Photo { pack, print, places, warm: true });
+        self.current = Some((asset, faces));
         faces_of_photo(asset, count).for_each(|face| self.enter(face));
         let said: Vec<(FaceRef, PersonId)> = faces_of_photo(asset, count)
             .filter_map(|face| Some((face, self.rule(face)?.is.filter(|is| self.persons.contains_key(is))?)))
@@ -97,6 +111,7 @@ impl Grouping {
 
     /// Forgets a photo that was deleted, with what was said about its faces.
     pub fn remove(&mut self, asset: AssetId) {
+        self.source.forget(asset);
         if self.photos.contains_key(&asset) {
             self.note_places(asset);
             self.empty(asset);
@@ -130,12 +145,13 @@ impl Grouping {
     /// A photo's row for the catalog.
     pub(super) fn row(&self, asset: AssetId) -> Option<StoredPlaces> {
         let photo = self.photos.get(&asset)?;
-        Some(StoredPlaces { pack: photo.pack.clone(), print: photo.print, places: stored(photo) })
+        Some(StoredPlaces { pack: photo.pack.to_string(), print: photo.print, places: stored(photo) })
     }
 }
 
 fn stored(photo: &Photo) -> Vec<StoredPlace> {
-    let place = |place: &Place| StoredPlace { spot: place.spot, look: place.look, doubt: place.doubt };
+    let place =
+        |place: &Place| StoredPlace { spot: place.spot, look: place.look, doubt: place.doubt.as_deref().copied() };
     photo.places.iter().map(place).collect()
 }
 

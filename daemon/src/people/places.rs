@@ -32,10 +32,10 @@ impl Grouping {
     }
 
     pub(super) fn set_doubt(&mut self, face: FaceRef, doubt: Option<(LookId, f32)>) {
-        if self.place(face).is_some_and(|place| place.doubt != doubt) {
+        if self.place(face).is_some_and(|place| place.doubt.as_deref().copied() != doubt) {
             self.note_places(face.asset);
             if let Some(place) = self.place_mut(face) {
-                place.doubt = doubt;
+                place.doubt = doubt.map(Box::new);
             }
         }
     }
@@ -46,11 +46,16 @@ impl Grouping {
             return;
         };
         self.touched.insert(id);
-        let embedding = if counts { self.face(face).map(|face| face.embedding.clone()) } else { None };
+        let embedding = if counts { self.embedding(face) } else { None };
         let Some(look) = self.looks.get_mut(&id) else { return };
         look.members.remove(&face);
-        if let Some(embedding) = embedding {
-            look.subtract(&embedding);
+        match embedding {
+            Some(embedding) => look.subtract(&embedding),
+            None if counts => {
+                look.lose();
+                self.stale.insert(id);
+            }
+            None => {}
         }
         if let Some(at) = look.exemplars.iter().position(|one| *one == face) {
             look.exemplars.remove(at);
@@ -62,11 +67,8 @@ impl Grouping {
 
     /// The face takes part: it can be found if it belongs to nobody; else it counts in its look, and may stand for it.
     pub(super) fn enter(&mut self, face: FaceRef) {
-        let Some((embedding, quality, clear)) =
-            self.face(face).map(|one| (one.embedding.clone(), one.quality, self.is_clear(one)))
-        else {
-            return;
-        };
+        let Some(embedding) = self.embedding(face) else { return };
+        let (quality, clear) = self.place(face).map_or((0.0, false), |place| (place.quality, place.clear));
         let slot = self.slot(face);
         let Some(id) = self.place(face).and_then(|place| place.look) else {
             self.index.insert(slot, &embedding);
@@ -88,10 +90,11 @@ impl Grouping {
 
     fn offer(&mut self, id: LookId, face: FaceRef, embedding: &[f32], quality: f32) {
         let Some(known) = self.looks.get(&id).map(|look| look.exemplars.clone()) else { return };
+        let of = |one: &FaceRef| Some((*one, self.about(*one)?, self.place(*one)?.quality));
+        let known: Vec<(FaceRef, Vec<f32>, f32)> = known.iter().filter_map(of).collect();
         let candidates: Vec<Candidate> = known
             .iter()
-            .filter_map(|one| self.face(*one).map(|at| (*one, at)))
-            .map(|(face, at)| Candidate { face, embedding: &at.embedding, quality: at.quality })
+            .map(|(face, embedding, quality)| Candidate { face: *face, embedding, quality: *quality })
             .collect();
         let new = Candidate { face, embedding, quality };
         let Some(at) = stands_for(&new, &candidates, self.rules.sure * ALIKE) else { return };
@@ -126,6 +129,27 @@ impl Grouping {
         self.slots.get(slot as usize).copied().flatten()
     }
 
+    /// Makes the sums anew of looks that lost a face whose numbers were not to be had.
+    pub(super) fn recount(&mut self) {
+        for id in std::mem::take(&mut self.stale) {
+            let Some(look) = self.looks.get_mut(&id) else { continue };
+            look.clear();
+            for face in look.members.iter().copied().collect::<Vec<_>>() {
+                if !self.place(face).is_some_and(|place| place.counts) {
+                    continue;
+                }
+                // One whose photo was looked at again meanwhile counts no longer; it comes again with that look.
+                let embedding = self.embedding(face);
+                if let Some(place) = self.place_mut(face) {
+                    place.counts = embedding.is_some();
+                }
+                if let (Some(embedding), Some(look)) = (embedding, self.looks.get_mut(&id)) {
+                    look.add(&embedding);
+                }
+            }
+        }
+    }
+
     /// Drops looks that are empty and people who have none; looks that lost their last exemplar get others.
     pub(super) fn sweep(&mut self) {
         for id in std::mem::take(&mut self.touched) {
@@ -138,8 +162,8 @@ impl Grouping {
                 let counts = |face: &FaceRef| self.place(*face).is_some_and(|place| place.counts);
                 let members: Vec<FaceRef> = look.members.iter().copied().filter(counts).take(REFILL).collect();
                 for face in members {
-                    if let Some((embedding, quality)) = self.face(face).map(|one| (one.embedding.clone(), one.quality))
-                    {
+                    if let Some(embedding) = self.embedding(face) {
+                        let quality = self.place(face).map_or(0.0, |place| place.quality);
                         self.offer(id, face, &embedding, quality);
                     }
                 }

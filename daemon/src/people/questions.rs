@@ -75,7 +75,7 @@ impl Grouping {
 
     fn doubt(&self, face: FaceRef) -> Option<(f32, FaceRef, PersonId)> {
         let place = self.place(face).filter(|place| place.look.is_none() && !self.is_aside(face))?;
-        let (look, distance) = place.doubt?;
+        let (look, distance) = *place.doubt.as_deref()?;
         let person = self.looks.get(&look)?.person;
         let named = self.persons.get(&person).is_some_and(|one| one.name.is_some() && !one.hidden);
         let skipped = self.rule(face).is_some_and(|rule| rule.skipped.contains(&person));
@@ -88,7 +88,7 @@ impl Grouping {
         let mut near: Vec<(f32, PersonId)> = Vec::new();
         let own: Vec<LookId> = self.looks_of.get(&person).into_iter().flatten().copied().collect();
         for exemplar in self.exemplars(person) {
-            let Some(embedding) = self.face(exemplar).map(|face| face.embedding.clone()) else { continue };
+            let Some(embedding) = self.about(exemplar) else { continue };
             for hit in self.index.within(&embedding, self.rules.maybe, NEIGHBOURS) {
                 let Some(look) = self.face_at(hit.key).and_then(|face| self.place(face)).and_then(|place| place.look)
                 else {

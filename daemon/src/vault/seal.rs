@@ -1,9 +1,6 @@
 //! Sealing of small values: XChaCha20-Poly1305 with a random 192-bit nonce in front, which cannot repeat in practice.
 
-use chacha20poly1305::{
-    Tag, XChaCha20Poly1305, XNonce,
-    aead::{AeadInOut as _, KeyInit as _},
-};
+use inframe_protocol::aead;
 use zeroize::Zeroizing;
 
 use super::secret::Secret32;
@@ -11,7 +8,7 @@ use super::secret::Secret32;
 /// Bytes of the nonce in front of a sealed value.
 pub(super) const NONCE_BYTES: usize = 24;
 /// Bytes of the tag at its end.
-pub(super) const TAG_BYTES: usize = 16;
+pub(super) const TAG_BYTES: usize = aead::TAG_BYTES;
 /// Bytes that sealing adds.
 pub(super) const SEAL_BYTES: usize = NONCE_BYTES + TAG_BYTES;
 
@@ -27,9 +24,8 @@ pub(super) fn seal(key: &Secret32, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, 
     getrandom::fill(&mut nonce).map_err(|_| SealError)?;
     out.extend_from_slice(&nonce);
     out.extend_from_slice(plain);
-    let cipher = XChaCha20Poly1305::new(key.expose().into());
     let Some(body) = out.get_mut(NONCE_BYTES..) else { return Err(SealError) };
-    let tag = cipher.encrypt_inout_detached(&XNonce::from(nonce), aad, body.into()).map_err(|_| SealError)?;
+    let tag = aead::seal_extended(key.expose(), &nonce, aad, body).ok_or(SealError)?;
     out.extend_from_slice(&tag);
     Ok(out)
 }
@@ -39,10 +35,7 @@ pub(super) fn open(key: &Secret32, aad: &[u8], sealed: &[u8]) -> Option<Zeroizin
     let (nonce, rest) = sealed.split_first_chunk::<NONCE_BYTES>()?;
     let (body, tag) = rest.split_last_chunk::<TAG_BYTES>()?;
     let mut plain = Zeroizing::new(body.to_vec());
-    let cipher = XChaCha20Poly1305::new(key.expose().into());
-    let opened =
-        cipher.decrypt_inout_detached(&XNonce::from(*nonce), aad, plain.as_mut_slice().into(), &Tag::from(*tag));
-    opened.ok().map(|()| plain)
+    aead::open_extended(key.expose(), nonce, aad, &mut plain, *tag).then_some(plain)
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ pub(super) fn keep(core: &Core, id: AssetId, faces: StoredFaces) -> anyhow::Resu
     let done = FacesState::Done { pack: faces.pack.clone(), count };
     let is_there = core.library.change_if_there(id, batch, |asset| asset.faces = done)?;
     if is_there {
-        core.faces.remember(id, faces);
+        core.faces.remember(id);
     }
     Ok(is_there)
 }

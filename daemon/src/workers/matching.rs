@@ -11,7 +11,7 @@ use super::core::rules as rules_of;
 use super::{Core, Job, blocking};
 use crate::clock::now_ms;
 use crate::events::{Search, Takes};
-use crate::faces::{Pack, StoredFaces};
+use crate::faces::{Pack, Stamp, StoredFace};
 use crate::library::{AssetId, Origin, StoredAsset};
 use crate::live::What;
 use crate::matching::{Grade, PhotoFace, PhotoMatch, Sought, match_photo};
@@ -37,12 +37,11 @@ fn run(core: &Arc<Core>) -> anyhow::Result<Step> {
         }
         let sought: Vec<Sought> = wanted.iter().map(|w| Sought { template: w.template, child: w.child }).collect();
         let lens = Lens::new(search, pack.clone());
-        for (id, asset) in core.library.all() {
-            if !takes_part(search, id, &asset) {
+        for id in core.library.ids() {
+            if !core.library.get(id).is_some_and(|asset| takes_part(search, id, &asset)) {
                 continue;
             }
-            let Some(faces) = core.faces.of(id).filter(|faces| faces.pack == pack.id) else { continue };
-            let photo = photo_faces(core, &lens, id, &faces);
+            let Some(photo) = photo_faces(core, &lens, id)? else { continue };
             for hit in match_photo(&photo, &sought, &rules_of(&pack)) {
                 found += 1;
                 settle(core, search, wanted[hit.wanted], id, &hit, &mut ruled, &mut asked)?;
@@ -81,20 +80,20 @@ pub(crate) fn takes_part(search: &Search, id: AssetId, asset: &StoredAsset) -> b
 /// A photo under a projection, which a hash stands for.
 type ProjectedPhoto = ([u8; 32], AssetId);
 
-/// Templates of faces under each projection in use. Rebuilt after a restart; forgotten when it grows beyond its bound.
+/// Faces under each projection in use, as they were at a stamp. Rebuilt after a restart; forgotten when it grows beyond its bound.
 #[derive(Default)]
 pub struct Projected {
-    known: Mutex<HashMap<ProjectedPhoto, Arc<Vec<Template>>>>,
+    known: Mutex<HashMap<ProjectedPhoto, (Stamp, Arc<Vec<PhotoFace>>)>>,
 }
 
 impl Projected {
-    /// Forgets every template.
+    /// Forgets every face.
     pub fn forget(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-/// About 64 bytes a face: some tens of megabytes at most.
+/// About 50 bytes a face: some tens of megabytes at most.
 const MAX_PROJECTED_PHOTOS: usize = 100_000;
 
 /// The projection of one event for one model pack, drawn once for all photos.
@@ -117,31 +116,30 @@ impl Lens {
     }
 }
 
-fn photo_faces(core: &Core, lens: &Lens, id: AssetId, faces: &StoredFaces) -> Vec<PhotoFace> {
+/// The faces of a photo as the event sees them; none when it has none by the pack in use.
+fn photo_faces(core: &Core, lens: &Lens, id: AssetId) -> anyhow::Result<Option<Arc<Vec<PhotoFace>>>> {
+    let Some(stamp) = core.faces.stamp(id) else { return Ok(None) };
     let key = (lens.hash, id);
-    let mut cache = core.projected.known.lock().unwrap_or_else(PoisonError::into_inner);
+    let cache = || core.projected.known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, known)) = cache().get(&key).filter(|(of, _)| *of == stamp) {
+        return Ok(Some(known.clone()));
+    }
+    let Some(faces) = core.faces.read(id)?.filter(|faces| faces.pack == lens.pack.id) else { return Ok(None) };
+    // A face whose embedding is out of range looks like nobody.
+    let project = |embedding: &[f32]| lens.projection.project(embedding, &lens.pack.mean).unwrap_or(lens.faceless);
+    let face = |(index, face): (usize, &StoredFace)| PhotoFace {
+        index: u16::try_from(index).unwrap_or(u16::MAX),
+        template: project(&face.embedding),
+        width_px: face.width_px,
+        quality: face.quality,
+    };
+    let made = Arc::new(faces.faces.iter().enumerate().map(face).collect::<Vec<_>>());
+    let mut cache = cache();
     if cache.len() > MAX_PROJECTED_PHOTOS {
         cache.clear();
     }
-    let templates = cache.get(&key).filter(|known| known.len() == faces.faces.len()).cloned().unwrap_or_else(|| {
-        // A face whose embedding is out of range looks like nobody.
-        let project = |embedding: &[f32]| lens.projection.project(embedding, &lens.pack.mean).unwrap_or(lens.faceless);
-        let made = Arc::new(faces.faces.iter().map(|face| project(&face.embedding)).collect::<Vec<_>>());
-        cache.insert(key, made.clone());
-        made
-    });
-    faces
-        .faces
-        .iter()
-        .zip(templates.iter())
-        .enumerate()
-        .map(|(index, (face, template))| PhotoFace {
-            index: u16::try_from(index).unwrap_or(u16::MAX),
-            template: *template,
-            width_px: face.width_px,
-            quality: face.quality,
-        })
-        .collect()
+    cache.insert(key, (stamp, made.clone()));
+    Ok(Some(made))
 }
 
 fn settle(

@@ -6,6 +6,7 @@ use super::board::Step;
 use super::{Core, Job, blocking};
 use crate::limits::{PHOTOS_GROUPED_PER_STEP, PHOTOS_WARMED_PER_STEP};
 use crate::live::What;
+use crate::vault::VaultError;
 
 /// One step: after a start some more of the known faces take part in the search; then a few photos are grouped.
 pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
@@ -22,7 +23,8 @@ fn run(core: &Core) -> anyhow::Result<Step> {
     }
     let (some, left) = core.faces.take_changed(PHOTOS_GROUPED_PER_STEP);
     let done = some.len() as u64;
-    let photos = some.iter().map(|asset| (*asset, core.faces.of(*asset))).collect();
+    let read = some.iter().map(|asset| Ok((*asset, core.faces.read(*asset)?))).collect::<Result<Vec<_>, VaultError>>();
+    let photos = read.inspect_err(|_| core.faces.mark_changed(some.iter().copied()))?;
     // Consent may be taken back at any moment; what was grouped before that is erased with the rest.
     let grouped = core.profile.if_consented(|| core.people.group(photos));
     if !matches!(grouped, Some(Ok(_))) {

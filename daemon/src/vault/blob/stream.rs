@@ -1,9 +1,6 @@
 //! The chunks of a blob: ChaCha20-Poly1305 in the STREAM layout of age, with the fixed part of the header bound to every chunk.
 
-use chacha20poly1305::{
-    ChaCha20Poly1305, Nonce, Tag,
-    aead::{AeadInOut as _, KeyInit as _},
-};
+use inframe_protocol::aead;
 
 use super::header::PREFIX_BYTES;
 use crate::{
@@ -46,7 +43,7 @@ impl ChunkCipher {
     }
 
     /// As in age: an 11-byte big-endian counter and a byte that is 1 for the last chunk.
-    fn nonce(index: u64, last: bool) -> Nonce {
+    fn nonce(index: u64, last: bool) -> [u8; 12] {
         let mut nonce = [0; 12];
         if let Some(counter) = nonce.get_mut(3..11) {
             counter.copy_from_slice(&index.to_be_bytes());
@@ -54,14 +51,13 @@ impl ChunkCipher {
         if let Some(flag) = nonce.last_mut() {
             *flag = u8::from(last);
         }
-        Nonce::from(nonce)
+        nonce
     }
 
     /// Turns the plain chunk in `buffer` into the sealed one.
     pub(in crate::vault) fn seal(&self, index: u64, last: bool, buffer: &mut Vec<u8>) -> Result<(), SealError> {
-        let cipher = ChaCha20Poly1305::new(self.key.expose().into());
-        let sealed = cipher.encrypt_inout_detached(&Self::nonce(index, last), &self.aad, buffer.as_mut_slice().into());
-        buffer.extend_from_slice(&sealed.map_err(|_| SealError)?);
+        let tag = aead::seal(self.key.expose(), &Self::nonce(index, last), &self.aad, buffer).ok_or(SealError)?;
+        buffer.extend_from_slice(&tag);
         Ok(())
     }
 
@@ -71,13 +67,10 @@ impl ChunkCipher {
             buffer.truncate(start);
             return false;
         };
-        let tag = buffer.last_chunk::<TAG_BYTES>().copied().map(Tag::from);
+        let tag = buffer.last_chunk::<TAG_BYTES>().copied();
         buffer.truncate(plain_end);
-        let cipher = ChaCha20Poly1305::new(self.key.expose().into());
         let opened = match (tag, buffer.get_mut(start..)) {
-            (Some(tag), Some(body)) => {
-                cipher.decrypt_inout_detached(&Self::nonce(index, last), &self.aad, body.into(), &tag).is_ok()
-            }
+            (Some(tag), Some(body)) => aead::open(self.key.expose(), &Self::nonce(index, last), &self.aad, body, tag),
             _ => false,
         };
         if !opened {

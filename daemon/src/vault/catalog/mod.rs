@@ -39,6 +39,9 @@ use crate::{
     limits::{CATALOG_JOURNAL_DUE_BYTES, CATALOG_JOURNAL_DUE_COMMITS, CATALOG_JOURNAL_MAX_BYTES},
 };
 
+/// Records that are held at a time when all of a kind are looked at.
+const RECORDS_PER_PAGE: usize = 500;
+
 /// A record: its key and its plain value.
 pub type Record = (Vec<u8>, Vec<u8>);
 
@@ -158,8 +161,54 @@ impl Catalog {
     /// # Errors
     /// As [`Catalog::get_as`].
     pub fn scan_versioned<T: Versioned>(&self, kind: Kind) -> Result<Vec<(Vec<u8>, T)>, CatalogError> {
-        let typed = |(key, bytes): Record| Ok((key, value::decode_versioned(kind, &bytes)?));
-        self.scan(kind)?.into_iter().map(typed).collect()
+        let mut all = Vec::new();
+        self.each_versioned(kind, |key, value| all.push((key.to_vec(), value)))?;
+        Ok(all)
+    }
+
+    /// Shows all records of a kind to `see`, as values of a type that has older forms, in order of their keys. Holds few of them at a time.
+    ///
+    /// # Errors
+    /// As [`Catalog::get_as`].
+    pub fn each_versioned<T: Versioned>(&self, kind: Kind, see: impl FnMut(&[u8], T)) -> Result<(), CatalogError> {
+        self.each(kind, value::decode_versioned, see)
+    }
+
+    /// Shows all records of a kind to `see`, as typed values, in order of their keys. Holds few of them at a time.
+    ///
+    /// # Errors
+    /// As [`Catalog::get_as`].
+    pub fn each_as<T: DeserializeOwned>(&self, kind: Kind, see: impl FnMut(&[u8], T)) -> Result<(), CatalogError> {
+        self.each(kind, value::decode, see)
+    }
+
+    fn each<T>(
+        &self,
+        kind: Kind,
+        decode: impl Fn(Kind, &[u8]) -> Result<T, CatalogError>,
+        mut see: impl FnMut(&[u8], T),
+    ) -> Result<(), CatalogError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let some = self.page_after(kind, after.as_deref(), RECORDS_PER_PAGE)?;
+            for (key, bytes) in &some {
+                see(key, decode(kind, bytes)?);
+            }
+            after = some.into_iter().next_back().map(|(key, _)| key);
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The keys of all records of a kind, in order; decrypts none.
+    ///
+    /// # Errors
+    /// As [`Catalog::get`].
+    pub fn keys(&self, kind: Kind) -> Result<Vec<Vec<u8>>, CatalogError> {
+        let mut keys = Vec::new();
+        self.mark(self.reading(|store| store.each_key(&[kind as u8], |place| keys.push(place[1..].to_vec()))))?;
+        Ok(keys)
     }
 
     /// Whether there is a record.

@@ -8,14 +8,25 @@ use std::{
     ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
     time::Instant,
 };
 
-use super::CatalogError;
+use super::{CatalogError, Kind};
 use crate::limits::{CATALOG_CACHE_BYTES, DATABASE_LOCK_PATIENCE};
 
 /// How often sled writes its buffers and fsyncs, in the background. Only the time to open after a crash depends on it.
 const FLUSH_EVERY_MS: u64 = 500;
+
+/// Entries read before pages are let go of: reading them costs ten times as much as letting go.
+const READ_BEFORE_LETTING_GO: usize = 40_000;
+
+/// Pages asked for to that end, six for each of sled's shards, and how often: more than the 64 that a shard waits for.
+const PAGES_ASKED: u64 = 6 * 256;
+const PAGES_ASKED_AGAIN: usize = 16;
+
+/// A database that is smaller may stay in memory.
+const WORTH_LETTING_GO_BYTES: u64 = 32 * 1024 * 1024;
 
 /// One sealed change: where, and the sealed value or `None` to remove it.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,6 +47,8 @@ struct Open {
     // One tree for all kinds, told apart by the first byte of the key, so that a batch over several kinds is atomic.
     tree: sled::Tree,
     db: sled::Db,
+    /// Entries read since pages were let go last.
+    read: AtomicUsize,
 }
 
 impl Drop for Store {
@@ -62,7 +75,7 @@ impl Store {
             let opened = guarded("open", || {
                 let db = config.open()?;
                 let tree = db.open_tree("records")?;
-                Ok(Self { open: Some(Open { tree, db }) })
+                Ok(Self { open: Some(Open { tree, db, read: AtomicUsize::new(0) }) })
             });
             match opened {
                 // A database that was closed a moment ago in this process may still be ending its threads.
@@ -85,6 +98,7 @@ impl Store {
     }
 
     pub(super) fn get(&self, place: &[u8]) -> Result<Option<Vec<u8>>, CatalogError> {
+        self.let_go_after(1)?;
         guarded("read", || Ok(self.tree()?.get(place)?.map(|value| value.to_vec())))
     }
 
@@ -126,13 +140,22 @@ impl Store {
         let owned = |entry: sled::Result<(sled::IVec, sled::IVec)>| {
             entry.map(|(place, value)| (place.to_vec(), value.to_vec()))
         };
-        guarded("read", || {
+        let found: Vec<Entry> = guarded("read", || {
             let range = self.tree()?.range::<&[u8], _>((from, to));
             if backwards {
                 range.rev().take(limit).map(owned).collect()
             } else {
                 range.take(limit).map(owned).collect()
             }
+        })?;
+        self.let_go_after(found.len())?;
+        Ok(found)
+    }
+
+    /// Calls `each` with every key that begins with `prefix`, in order.
+    pub(super) fn each_key(&self, prefix: &[u8], mut each: impl FnMut(&[u8])) -> Result<(), CatalogError> {
+        guarded("read", || {
+            self.tree()?.scan_prefix(prefix).keys().try_for_each(|place| place.map(|place| each(&place)))
         })
     }
 
@@ -145,7 +168,7 @@ impl Store {
         &self,
         mut each: impl FnMut(&[u8], &[u8]) -> Result<(), CatalogError>,
     ) -> Result<(), CatalogError> {
-        let mut outcome = Ok(());
+        let (mut outcome, mut count) = (Ok(()), 0);
         guarded("read", || {
             for entry in self.tree()?.iter() {
                 let (place, value) = entry?;
@@ -153,10 +176,37 @@ impl Store {
                 if outcome.is_err() {
                     break;
                 }
+                count += 1;
             }
             Ok(())
         })?;
+        self.let_go_after(count)?;
         outcome
+    }
+
+    /// Has sled let go of pages from time to time. It counts pages against its cache only once 64 more of a shard were asked for, and there are 256
+    /// shards: at 100,000 photos that is most of the database. To ask for the same few pages again and again makes it count.
+    fn let_go_after(&self, read: usize) -> Result<(), CatalogError> {
+        let Some(open) = &self.open else { return Ok(()) };
+        if open.read.fetch_add(read, Ordering::Relaxed) + read < READ_BEFORE_LETTING_GO {
+            return Ok(());
+        }
+        open.read.store(0, Ordering::Relaxed);
+        guarded("read", || {
+            if open.db.size_on_disk()? < WORTH_LETTING_GO_BYTES {
+                return Ok(());
+            }
+            for _ in 0..PAGES_ASKED_AGAIN {
+                for page in 0..PAGES_ASKED {
+                    // Somewhere in the rows of assets, of their faces and of where these belong.
+                    let kind = [Kind::Asset, Kind::Face, Kind::PersonPlaces][page as usize % 3];
+                    let mut place = [kind as u8; 17];
+                    place[1..9].copy_from_slice(&page.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+                    open.tree.contains_key(place)?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Writes out what sled still buffers, so that the next start has less to recover.

@@ -17,7 +17,7 @@ pub(super) use rendition::{MEDIA_TYPE, rendition};
 
 use super::board::Step;
 use super::{Core, Job, blocking};
-use crate::library::{AssetId, AssetKind, STRIKES, StoredAsset};
+use crate::library::{AssetId, AssetKind, STRIKES, Sort, StoredAsset};
 use crate::live::What;
 use crate::video::{Input, VideoError};
 
@@ -78,8 +78,7 @@ impl Drop for Working {
 
 /// Videos for which `wanted` holds, newest first.
 fn waiting(core: &Core, wanted: impl Fn(&StoredAsset) -> bool) -> Vec<(AssetId, Arc<StoredAsset>)> {
-    let is_wanted = |asset: &StoredAsset| matches!(asset.kind, AssetKind::Video { .. }) && wanted(asset);
-    let mut waiting = core.library.select(is_wanted);
+    let mut waiting = core.library.select(Sort::Video, wanted);
     waiting.sort_unstable_by_key(|(id, asset)| (std::cmp::Reverse(asset.imported_at), *id));
     waiting
 }
