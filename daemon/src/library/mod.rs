@@ -8,6 +8,7 @@ mod examine;
 mod files;
 mod imports;
 mod index;
+mod lists;
 mod older;
 mod packed;
 mod quarantine;
@@ -17,18 +18,17 @@ mod trash;
 mod trash_clock;
 mod videos;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use inframe_protocol::{ContentId, EventId};
+use inframe_protocol::ContentId;
 use tokio::sync::Notify;
 
 pub use asset::{AssetId, AssetKind, FacesState, Origin, PlayableState, StoredAsset, StoredMotion, Trashed};
 pub use error::LibraryError;
 pub use files::Unshown;
 pub use imports::{ImportRun, Imports};
+pub use lists::FacesProgress;
 pub use packed::Sort;
 pub use quarantine::{Quarantine, STRIKES, StoredStrike};
 pub use timeline::{BLOCK, Timeline, ending};
@@ -41,7 +41,6 @@ use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sandbox::{Inspection, Sandbox};
 use crate::vault::{Batch, BlobId, BlobKind, Kind, Vault};
 use index::Index;
-use packed::{Looked, Packed};
 use trash_clock::TrashClock;
 
 /// Assets changed in one commit when all are changed.
@@ -76,17 +75,6 @@ pub enum Source {
     Plain(Bytes),
     /// Stored already, durably.
     Stored(BlobId),
-}
-
-/// How far the search for faces in photos got.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FacesProgress {
-    /// Photos looked at with the pack that was asked about.
-    pub done: u64,
-    /// Photos.
-    pub total: u64,
-    /// Photos given up.
-    pub failed: u64,
 }
 
 /// A photo to take in, with what is known of it besides its contents.
@@ -388,90 +376,6 @@ impl Library {
     #[must_use]
     pub fn by_content(&self, content: &ContentId) -> Option<AssetId> {
         self.index().by_content(content)
-    }
-
-    /// The id of every asset, in no order.
-    #[must_use]
-    pub fn ids(&self) -> Vec<AssetId> {
-        self.index().assets().keys().copied().collect()
-    }
-
-    /// The assets of a sort that `wanted` says yes to, in no order.
-    #[must_use]
-    pub fn select(&self, sort: Sort, wanted: impl Fn(&StoredAsset) -> bool) -> Vec<(AssetId, Arc<StoredAsset>)> {
-        self.index().select(|packed| packed.sort == sort, wanted).collect()
-    }
-
-    /// Photos on which the search for faces was given up, in no order.
-    #[must_use]
-    pub fn without_faces(&self) -> Vec<(AssetId, Arc<StoredAsset>)> {
-        let failed = |packed: &Packed| packed.sort == Sort::Photo && packed.looked == Looked::Failed;
-        self.index().select(failed, |_| true).collect()
-    }
-
-    /// How far the search for faces in photos got with a model pack.
-    #[must_use]
-    pub fn faces_progress(&self, pack: &str) -> FacesProgress {
-        let index = self.index();
-        let pack = index.packs.number(pack);
-        let mut progress = FacesProgress::default();
-        for photo in index.assets().values().filter(|packed| packed.sort == Sort::Photo) {
-            progress.total += 1;
-            match photo.looked {
-                Looked::Failed => progress.failed += 1,
-                Looked::Done(done) if Some(done) == pack => progress.done += 1,
-                _ => {}
-            }
-        }
-        progress
-    }
-
-    /// How many assets wait for a look with a model pack.
-    #[must_use]
-    pub fn count_waiting(&self, pack: &str) -> usize {
-        let index = self.index();
-        let pack = index.packs.number(pack);
-        index.assets().values().filter(|packed| packed.waits_for(pack)).count()
-    }
-
-    /// Up to `most` of the photos that wait for a look with a model pack, the newest first, and how many more there are.
-    #[must_use]
-    pub fn waiting_for_faces(&self, pack: &str, most: usize) -> (Vec<AssetId>, usize) {
-        let index = self.index();
-        let pack = index.packs.number(pack);
-        let waits = |packed: &Packed| packed.sort == Sort::Photo && packed.waits_for(pack);
-        let mut count = 0;
-        // The oldest of those kept so far is on top, to be pushed out by a newer one.
-        let mut newest = BinaryHeap::with_capacity(most + 1);
-        for (id, packed) in index.assets().iter().filter(|(_, packed)| waits(packed)) {
-            count += 1;
-            newest.push((Reverse(packed.imported_at), *id));
-            if newest.len() > most {
-                newest.pop();
-            }
-        }
-        let left = count - newest.len();
-        (newest.into_sorted_vec().into_iter().map(|(_, id)| id).collect(), left)
-    }
-
-    /// Assets received in an event, in no order; doubtful ones left out.
-    #[must_use]
-    pub fn received_in(&self, event: &EventId) -> Vec<AssetId> {
-        let index = self.index();
-        let mine = |asset: &StoredAsset| matches!(&asset.origin, Origin::Received { event: e, .. } if e == event);
-        index.select(|packed| packed.received, |asset| !asset.doubtful && mine(asset)).map(|(id, _)| id).collect()
-    }
-
-    /// Number of assets and their plain bytes.
-    #[must_use]
-    pub fn totals(&self) -> (u64, u64) {
-        let index = self.index();
-        index.totals()
-    }
-
-    /// Runs `read` over the timeline.
-    pub fn timeline<T>(&self, read: impl FnOnce(&Timeline) -> T) -> T {
-        read(self.index().timeline())
     }
 
     /// Decrypts a whole original; blocking.

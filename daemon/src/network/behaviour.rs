@@ -10,6 +10,7 @@ use libp2p::{
 };
 
 use super::{NetworkConfig, StartError, gossip, limits, substreams};
+use crate::vault::wipe_stack;
 
 /// Everything that runs on our connections. The first three only refuse connections, so they come first.
 #[derive(NetworkBehaviour)]
@@ -52,8 +53,15 @@ fn local_discovery(node: PeerId) -> Option<mdns::tokio::Behaviour> {
         .ok()
 }
 
-/// Builds the swarm and binds its sockets.
+/// Builds the swarm and binds its sockets. The identity is only needed meanwhile, and what its way through the builder leaves on the stack is wiped.
 pub(super) fn swarm(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartError> {
+    let built = build(config);
+    wipe_stack();
+    built
+}
+
+#[inline(never)]
+fn build(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartError> {
     let mut seed = zeroize::Zeroizing::new(*config.seed.expose());
     let identity = Keypair::ed25519_from_bytes(seed.as_mut_slice()).map_err(|_| StartError::Seed)?;
     let behaviour = Behaviour::new(identity.public().to_peer_id(), config.mdns)?;

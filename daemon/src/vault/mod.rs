@@ -24,6 +24,7 @@ pub use incoming::Incoming;
 pub use keys::{KeyError, KeyFile, Keys, Passphrase, RECOVERY_WORDS, RecoveryPhrase, SlotKind, Subkey, Unlock};
 pub use seal::SealError;
 pub use secret::Secret32;
+pub(crate) use secret::wipe_stack;
 
 use crate::data_dir::{self, DataDir, FORMAT};
 

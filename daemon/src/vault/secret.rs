@@ -5,8 +5,8 @@ use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// Bytes of the stack that are wiped after a derivation: more than what BLAKE3 takes.
-const WIPED_STACK_BYTES: usize = 16 * 1024;
+/// Bytes of the stack that are wiped after a derivation, and after the network was built: more than either takes.
+const WIPED_STACK_BYTES: usize = 64 * 1024;
 
 /// A 256-bit secret. `Debug` shows nothing of it, comparison takes constant time, and it is wiped on drop. It lies on the heap, so that handing it on
 /// leaves no copy behind.
@@ -61,7 +61,7 @@ impl Secret32 {
 
 /// Overwrites what calls before it have left on the stack of this thread: hash functions keep their input there and do not clean up.
 #[inline(never)]
-pub(super) fn wipe_stack() {
+pub(crate) fn wipe_stack() {
     let mut stack = [0_u8; WIPED_STACK_BYTES];
     stack.zeroize();
     std::hint::black_box(&mut stack);
