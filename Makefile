@@ -83,6 +83,10 @@ bench: build ## Measure what an idle daemon costs in memory and processor time (
 bench-faces: build $(PEERS_INSTALLED) ## Time finding faces against the npm package, onnxruntime and dlib on the same photos (10 minutes; ROUNDS=5)
 	@node models/benches/peers/bench.mjs
 
+.PHONY: bench-vault
+bench-vault: setup ## Time taking photos into the vault against a plain loop that does the same work, and the ciphers alone (2 minutes)
+	@cargo bench --quiet --profile dev -p inframe --bench vault
+
 .PHONY: chaos
 chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; writes tests/reliability.md (an hour; SEED=1, MINUTES=10 for each, ONLY=flips,power)
 	@$(BUILD) -p inframe-chaos --bins
