@@ -187,6 +187,14 @@ async fn others_see_a_locked_node_as_away_and_meet_it_again_when_it_is_unlocked(
         .await
     };
     connected(true).await?;
+    // The guest knows where to find the host again once the host's profile has come, which brings the new name.
+    host.api().rename("The host").await?;
+    wait_until("the host's profile", PATIENCE, async || {
+        let members = guest.api().event(&event).await?.members;
+        let told = members.iter().any(|member| member.nickname == "The host");
+        Ok(Seen::when(told.then_some(()), || format!("{members:?}")))
+    })
+    .await?;
     host.api().lock().await?;
     connected(false).await?;
     host.api().unlock(&json!({ "way": "key-file" })).await?;
