@@ -80,10 +80,13 @@ pub(crate) fn takes_part(search: &Search, id: AssetId, asset: &StoredAsset) -> b
 /// A photo under a projection, which a hash stands for.
 type ProjectedPhoto = ([u8; 32], AssetId);
 
-/// Faces under each projection in use, as they were at a stamp. Rebuilt after a restart; forgotten when it grows beyond its bound.
+/// The faces of a photo under a projection, as they were at a stamp.
+type SeenFaces = (Stamp, Arc<Vec<PhotoFace>>);
+
+/// Faces under each projection in use. Rebuilt after a restart; forgotten when it grows beyond its bound.
 #[derive(Default)]
 pub struct Projected {
-    known: Mutex<HashMap<ProjectedPhoto, (Stamp, Arc<Vec<PhotoFace>>)>>,
+    known: Mutex<HashMap<ProjectedPhoto, SeenFaces>>,
 }
 
 impl Projected {
