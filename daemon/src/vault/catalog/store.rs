@@ -18,7 +18,7 @@ use crate::limits::{CATALOG_CACHE_BYTES, DATABASE_LOCK_PATIENCE};
 /// How often sled writes its buffers and fsyncs, in the background. Only the time to open after a crash depends on it.
 const FLUSH_EVERY_MS: u64 = 500;
 
-/// Entries read before pages are let go of: reading them costs ten times as much as letting go.
+/// Entries read before pages are let go of.
 const READ_BEFORE_LETTING_GO: usize = 40_000;
 
 /// Pages asked for to that end, six for each of sled's shards, and how often: more than the 64 that a shard waits for.
