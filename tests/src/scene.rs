@@ -1,5 +1,6 @@
 //! A host, a photographer and a finder who meet in an event: the set-up that sharing tests and the demo have in common.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -211,4 +212,21 @@ pub async fn somebody_in(node: &Daemon, photos: u32) -> Result<Person> {
         Ok(Seen::when(found, || format!("{people:?}")))
     })
     .await
+}
+
+/// Has the node back itself up into a folder beside its own; gives the folder.
+///
+/// # Errors
+/// When the backup is not there after a while.
+pub async fn backed_up(node: &Daemon) -> Result<PathBuf> {
+    let disk = node.folder().join("disk");
+    std::fs::create_dir(&disk)?;
+    node.api().change_backup(&serde_json::json!({ "folder": disk, "every_hours": 24 })).await?;
+    wait_until("the backup", SOON, async || {
+        let now = node.api().backup().await?;
+        let done = now.last_at.is_some() && now.running.is_none();
+        Ok(if done { Seen::Done(()) } else { Seen::NotYet(format!("{now:?}")) })
+    })
+    .await?;
+    Ok(disk)
 }

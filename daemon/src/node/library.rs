@@ -320,8 +320,11 @@ impl Node {
     /// When there is none with that id.
     pub async fn asset(&self, id: String) -> Answer<AssetView> {
         let id = asset_id(&id)?;
-        let asset = self.core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
-        Ok(asset_view(&self.core, id, &asset))
+        self.blocking(move |core| {
+            let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
+            Ok(asset_view(core, id, &asset))
+        })
+        .await
     }
 
     /// A picture of a photo.

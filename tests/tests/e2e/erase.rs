@@ -10,7 +10,7 @@ use inframe_tests::daemon::Daemon;
 use inframe_tests::kill;
 use inframe_tests::photos;
 use inframe_tests::scan::{self, Canary};
-use inframe_tests::scene::{SOON, Scene, agree, announce, enrol, upload};
+use inframe_tests::scene::{SOON, Scene, agree, announce, backed_up, enrol, upload};
 use inframe_tests::wait::{Seen, wait_until};
 use serde_json::json;
 
@@ -81,15 +81,7 @@ async fn is_new(node: &Daemon, pieces: &[Canary], identity: &str) -> Result<()> 
 async fn everything_is_erased_and_the_daemon_begins_as_new() -> Result<()> {
     let mut node = filled().await?;
     let identity = node.api().status().await?.node_id;
-    let disk = node.folder().join("disk");
-    std::fs::create_dir(&disk)?;
-    node.api().change_backup(&json!({ "folder": disk, "every_hours": 24 })).await?;
-    wait_until("the backup", SOON, async || {
-        let now = node.api().backup().await?;
-        let done = now.last_at.is_some() && now.running.is_none();
-        Ok(if done { Seen::Done(()) } else { Seen::NotYet(format!("{now:?}")) })
-    })
-    .await?;
+    let disk = backed_up(&node).await?;
     let backup = names(&disk)?;
     let slot = json!({ "by": { "way": "key-file" }, "change": "add", "way": "passphrase", "secret": PASSPHRASE });
     node.api().change_slots(&slot).await?;

@@ -8,7 +8,7 @@ use inframe_tests::daemon::Daemon;
 use inframe_tests::kill;
 use inframe_tests::photos;
 use inframe_tests::scan;
-use inframe_tests::scene::{SOON, upload};
+use inframe_tests::scene::{SOON, backed_up, upload};
 use inframe_tests::views::Vault;
 use inframe_tests::wait::{Seen, wait_until};
 use serde_json::{Value, json};
@@ -37,15 +37,7 @@ async fn lost() -> Result<Lost> {
         let slot = json!({ "by": { "way": "key-file" }, "change": "add", "way": way, "secret": secret });
         node.api().change_slots(&slot).await?;
     }
-    let disk = node.folder().join("disk");
-    std::fs::create_dir(&disk)?;
-    node.api().change_backup(&json!({ "folder": disk, "every_hours": 24 })).await?;
-    wait_until("the backup", SOON, async || {
-        let now = node.api().backup().await?;
-        let done = now.last_at.is_some() && now.running.is_none();
-        Ok(if done { Seen::Done(()) } else { Seen::NotYet(format!("{now:?}")) })
-    })
-    .await?;
+    let disk = backed_up(&node).await?;
     let identity = node.api().status().await?.node_id;
     node.stop().await?;
     Ok(Lost { node, disk, photo: (id, bytes), event, identity, words })
