@@ -8,7 +8,7 @@ use crate::{disk::Loss, outcome::Kept};
 
 /// What no campaign does. Whoever adds one takes its line away.
 pub const NOT_TESTED: [&str; 10] = [
-    "Trash, purge, backup and restore: no campaign does them yet; their own tests do. Deletion is tested in the vault only, where the library's order of \
+    "Trash, purge, backup, restore and erasing everything: no campaign does them yet; their own tests do. Deletion is tested in the vault only, where the library's order of \
      steps is repeated (rows first, then blobs).",
     "Real power cuts on real disks. The states are made from what the program asked of the kernel, under these assumptions: a sync is honest, a rename \
      happens as a whole or not at all, a sector of 512 bytes is written as a whole or not at all. Disks that say that they have synced and have not are not covered.",
