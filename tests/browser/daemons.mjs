@@ -66,7 +66,7 @@ export class Daemon {
 
   async #launch(nickname, more) {
     this.nickname = nickname
-    this.#folder = mkdtempSync(join(tmpdir(), 'inframe-browser-'))
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'inframe-browser-'))
     this.socket = join(this.#folder, 'data/inframe.sock')
     const files = ['--data-dir', join(this.#folder, 'data'), '--key-file', join(this.#folder, 'master.key')]
     const network = ['--dashboard', '127.0.0.1:0', '--p2p', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
@@ -105,13 +105,24 @@ export class Daemon {
     })
   }
 
-  /** Ends the process and removes its folder. */
-  async stop() {
+  /** Kills the process, leaves something in its data folder, and starts it there again. */
+  async killed(leave) {
+    await this.#kill()
+    leave(join(this.#folder, 'data'))
+    await this.#launch(this.nickname, [])
+  }
+
+  async #kill() {
     if (this.#child.exitCode === null) {
       const ended = new Promise((done) => this.#child.once('exit', done))
       this.#child.kill('SIGKILL')
       await ended
     }
+  }
+
+  /** Ends the process and removes its folder. */
+  async stop() {
+    await this.#kill()
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }

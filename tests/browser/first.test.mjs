@@ -10,6 +10,7 @@ import { openBrowser, PHONE, Screen, steps } from './browser.mjs'
 const PASSPHRASE = 'lamps over a quiet harbour'
 
 let browser, node, mine, other, theirs, disk, words
+const cut = []
 
 before(async () => {
   browser = await openBrowser()
@@ -20,7 +21,7 @@ before(async () => {
 after(async () => {
   await browser?.close()
   await node?.stop()
-  await other?.stop()
+  await Promise.all([other, ...cut].map((daemon) => daemon?.stop()))
 })
 
 const step = steps(async () => {
@@ -144,6 +145,34 @@ step('on another, new computer the backup is brought back, and what is wrong is 
   await theirs.id('notice').getByText('Everything is back').waitFor()
   await theirs.picture('restored')
   assert.ok((await other.api('GET', '/vault')).ways.includes('key-file'), 'it starts by itself')
+})
+
+step('a restore that was cut short says so, and is gone on with or given up', async () => {
+  // As a kill leaves it right after the backup was found good.
+  const cutShort = (data) => writeFileSync(join(data, 'restoring'), '')
+  for (const givenUp of [true, false]) {
+    const daemon = await Daemon.startNew('Quiet Heron')
+    cut.push(daemon)
+    await daemon.killed(cutShort)
+    const screen = await Screen.open(browser, daemon)
+    await screen.page.goto(daemon.ready.launch)
+    await screen.page.getByRole('heading', { name: 'Bringing back was cut short' }).waitFor()
+    await looks(screen, 'cut short', 'restoring-cut')
+    if (givenUp) {
+      await screen.id('restoring-give-up').click()
+      await looks(screen, 'giving up', 'restoring-give-up')
+      await screen.id('restoring-give-up-sure').click()
+      await screen.id('welcome-name').waitFor()
+    } else {
+      await screen.id('restore-folder').fill(disk)
+      await screen.id('restore-find').click()
+      await screen.id('restore-secret').fill(words.join(' '))
+      await screen.id('restore-begin').click()
+      await screen.id('tile').first().waitFor()
+    }
+    flaws.push(...screen.wrong)
+    await screen.close()
+  }
 })
 
 step('everything is erased after two things that nobody types by accident, and the first steps come again', async () => {
