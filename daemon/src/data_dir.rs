@@ -86,6 +86,8 @@ pub struct DataDir {
     pub catalog_snapshot: PathBuf,
     /// Sealed journal of the commits since the snapshot.
     pub catalog_journal: PathBuf,
+    /// Blobs that are being deleted for good, while they are.
+    pub purging: PathBuf,
     /// Mark that a backup is being brought back into the folder.
     pub restoring: PathBuf,
     /// Mark that everything in the folder is being erased.
@@ -153,6 +155,7 @@ impl DataDir {
             catalog_incomplete: root.join("catalog.incomplete"),
             catalog_snapshot: root.join("catalog.snapshot"),
             catalog_journal: root.join("journal"),
+            purging: root.join("purging"),
             restoring: root.join("restoring"),
             erasing: root.join("erasing"),
             models: root.join("models"),

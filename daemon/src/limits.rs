@@ -148,6 +148,15 @@ pub const TRASH_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// costs what is in the trash a week and never all at once.
 pub const TRASH_JUMP_COUNTS: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// A photo that is damaged here is asked for again this often while whoever sent it is connected.
+pub const ASKED_AGAIN: Duration = Duration::from_secs(60);
+
+/// A photo that was delivered is offered again at most this often to whoever has lost it.
+pub const OFFERED_AGAIN: Duration = Duration::from_secs(30);
+
+/// Largest list of blobs being deleted that is read, in bytes: two million files.
+pub const MAX_PURGING_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Photos named in one request to the trash, and in one answer of it: a screen shows some hundred.
 pub const MAX_TRASH_PER_REQUEST: usize = 1000;
 

@@ -2,6 +2,8 @@
 
 mod background;
 mod backup;
+mod kept;
+mod verify;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use background::{Background, BackgroundRow};
 pub use backup::{BackupPlan, BackupRow};
+pub use kept::{Kept, KeptRow};
+pub use verify::{Verified, VerifiedRow};
 
 use crate::vault::{Batch, Kind, Vault, VaultError};
 

@@ -940,3 +940,54 @@ pub struct BackupPatch {
     /// Hours between two; 0 is only by hand.
     pub every_hours: Option<u32>,
 }
+
+/// How the files of the vault are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct VerifyView {
+    /// What runs: `salvage` takes in photos whose records were lost, `read` reads every file, `mend` makes sound what is damaged.
+    pub running: Option<String>,
+    /// Files done by what runs.
+    pub done_files: u64,
+    /// Files that it has to look at.
+    pub of_files: u64,
+    /// Bytes read by it.
+    pub done_bytes: u64,
+    /// When every file was last read, Unix milliseconds.
+    pub last_at: Option<u64>,
+    /// Files that were read then.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that were damaged and are mended.
+    pub mended: u64,
+    /// Assets with damaged files; 200 at most.
+    pub damaged: Vec<DamageView>,
+    /// How many there are in all.
+    pub damaged_total: u64,
+    /// Why the last try failed.
+    pub problem: Option<String>,
+}
+
+/// An asset with damaged files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DamageView {
+    /// Which.
+    pub asset: String,
+    /// Its file name.
+    pub file_name: String,
+    /// What is wrong, in words.
+    pub what: String,
+    /// Whether the bytes that were imported are damaged, and not only what was made from them.
+    pub lost: bool,
+    /// The member who is asked to send it again.
+    pub asked: Option<String>,
+    /// Whether it is in the trash.
+    pub in_trash: bool,
+}
+
+/// What to do with the files of the vault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VerifyBody {
+    /// Whether to mend what is damaged.
+    pub repair: bool,
+}

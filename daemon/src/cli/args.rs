@@ -8,6 +8,7 @@ use super::backup::{BackupArgs, RestoreArgs};
 use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
 use super::trash::TrashCommand;
+use super::verify::VerifyArgs;
 use super::when::{end, start};
 use crate::config::RunFlags;
 
@@ -65,6 +66,8 @@ pub(super) enum Command {
     Unlock(By),
     /// The copy of the vault in another folder: where, how often, now
     Backup(BackupArgs),
+    /// Read every file of the vault, and mend what is damaged
+    Verify(VerifyArgs),
     /// Bring a backup back into an empty data folder, while no daemon runs in it
     Restore(RestoreArgs),
     /// Destroy everything in the data folder and the key file, for good; asks first

@@ -16,6 +16,7 @@ mod sharing;
 mod text;
 mod trash;
 mod upkeep;
+mod verify;
 mod when;
 
 use std::process::ExitCode;
@@ -128,6 +129,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         | Command::Restore(_)
         | Command::Erase(_)
         | Command::Openapi => {}
+        Command::Verify(args) => return verify::run(client, args, screen).await,
         Command::Backup(args) => backup::run(client, args, screen).await?,
         Command::Lock => keys::lock(client, screen).await?,
         Command::Import { paths } => return import::run(client, screen, paths).await,

@@ -193,6 +193,29 @@ pub struct StoredAsset {
     pub trashed: Option<Trashed>,
 }
 
+/// One of the files of an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Part {
+    /// The bytes as imported or received.
+    Original,
+    /// The moving part of a photo, where it is a file of its own.
+    Film,
+    /// The small picture.
+    Grid,
+    /// The larger picture.
+    Preview,
+    /// The copy of a video that browsers play.
+    Copy,
+}
+
+impl Part {
+    /// Whether it cannot be made again from anything else.
+    #[must_use]
+    pub fn is_precious(self) -> bool {
+        matches!(self, Self::Original | Self::Film)
+    }
+}
+
 /// When an asset went into the trash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trashed {
@@ -210,12 +233,34 @@ impl Versioned for StoredAsset {
 impl StoredAsset {
     /// Every blob that belongs to it.
     pub fn blobs(&self) -> impl Iterator<Item = BlobId> {
+        self.parts().map(|(_, blob)| blob)
+    }
+
+    /// The same, with what each is.
+    pub fn parts(&self) -> impl Iterator<Item = (Part, BlobId)> {
         let copy = match &self.kind {
             AssetKind::Video { playable: PlayableState::Copy(blob), .. } => Some(*blob),
             _ => None,
         };
-        let motion = self.motion.as_ref().and_then(|motion| motion.blob);
-        [Some(self.original), self.grid, self.preview, motion, copy].into_iter().flatten()
+        let film = self.motion.as_ref().and_then(|motion| motion.blob);
+        let parts = [
+            (Part::Original, Some(self.original)),
+            (Part::Film, film),
+            (Part::Grid, self.grid),
+            (Part::Preview, self.preview),
+            (Part::Copy, copy),
+        ];
+        parts.into_iter().filter_map(|(part, blob)| Some((part, blob?)))
+    }
+
+    /// BLAKE3 of the plain bytes of a part, where it is known.
+    #[must_use]
+    pub fn content_of(&self, part: Part) -> Option<ContentId> {
+        match part {
+            Part::Original => Some(self.content),
+            Part::Film => self.motion.as_ref().map(|motion| motion.content),
+            Part::Grid | Part::Preview | Part::Copy => None,
+        }
     }
 
     /// The moment that orders the timeline: capture time where known, else import time. Unix milliseconds, UTC.

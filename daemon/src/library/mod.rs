@@ -9,9 +9,12 @@ mod files;
 mod imports;
 mod index;
 mod lists;
+mod mend;
+mod note;
 mod older;
 mod packed;
 mod quarantine;
+mod salvage;
 mod stream;
 mod timeline;
 mod trash;
@@ -24,13 +27,16 @@ use bytes::Bytes;
 use inframe_protocol::ContentId;
 use tokio::sync::Notify;
 
-pub use asset::{AssetId, AssetKind, FacesState, Origin, PlayableState, StoredAsset, StoredMotion, Trashed};
+pub use asset::{AssetId, AssetKind, FacesState, Origin, Part, PlayableState, StoredAsset, StoredMotion, Trashed};
 pub use error::LibraryError;
 pub use files::Unshown;
 pub use imports::{ImportRun, Imports};
 pub use lists::FacesProgress;
+pub use mend::{Broken, Scan, StoredDamage};
+pub use note::received as received_note;
 pub use packed::Sort;
 pub use quarantine::{Quarantine, STRIKES, StoredStrike};
+pub use salvage::Salvaged;
 pub use timeline::{BLOCK, Timeline, ending};
 pub use trash::InTrash;
 pub use videos::Look;
@@ -41,6 +47,7 @@ use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sandbox::{Inspection, Sandbox};
 use crate::vault::{Batch, BlobId, BlobKind, Kind, Vault};
 use index::Index;
+use note::own as meta;
 use trash_clock::TrashClock;
 
 /// Assets changed in one commit when all are changed.
@@ -241,8 +248,13 @@ impl Library {
     /// # Errors
     /// When the vault fails.
     pub fn adopt(&self, new: NewAsset, inspection: Inspection) -> Result<AssetId, LibraryError> {
-        let NewAsset { file_name, content, size_bytes, original, origin, taken_at, doubtful } = new;
         let id = AssetId::random().map_err(|_| LibraryError::Random)?;
+        self.adopt_as(id, new, inspection)?;
+        Ok(id)
+    }
+
+    fn adopt_as(&self, id: AssetId, new: NewAsset, inspection: Inspection) -> Result<(), LibraryError> {
+        let NewAsset { file_name, content, size_bytes, original, origin, taken_at, doubtful } = new;
         // One batch, so that three files cost the disk one wait.
         let mut blobs = self.vault.blobs().batch()?;
         let (original, motion) = match original {
@@ -280,8 +292,7 @@ impl Library {
             faces: FacesState::Waiting { strikes: 0 },
             trashed: None,
         };
-        self.keep(id, asset, Batch::default())?;
-        Ok(id)
+        self.keep(id, asset, Batch::default())
     }
 
     /// Writes an asset, with `more` in the same batch, and lists it.
@@ -409,13 +420,6 @@ impl Drop for Claim<'_> {
         self.library.index().in_flight.remove(&self.content);
         self.library.freed.notify_waiters();
     }
-}
-
-/// The sealed note in a blob's header from which an asset can be found again without the catalog.
-fn meta(id: AssetId, file_name: &str) -> Vec<u8> {
-    let mut note = id.0.to_vec();
-    note.extend_from_slice(file_name.as_bytes());
-    note
 }
 
 /// A file name for display: the last component, no control characters, bounded (D8).

@@ -1,7 +1,8 @@
 //! The trash: out of sight at once, back with everything it had for thirty days, then gone for good.
 //!
-//! To purge is to commit first that an asset is gone, then to overwrite the key of each of its files and to remove them. The order makes a crash
-//! harmless: before the commit it is still in the trash; after it, files that nobody names are erased by the next start in the same way.
+//! To purge is to note first, outside the catalog, that its files go; then to commit that an asset is gone; then to overwrite the key of each of its
+//! files and to remove them. The order makes a crash harmless, even one that costs the whole catalog: what is noted is deleted to the end by the next
+//! start, and what is not is still in the trash.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
@@ -11,7 +12,7 @@ use super::asset::{AssetId, StoredAsset, Trashed};
 use super::trash_clock::millis;
 use super::{Library, LibraryError};
 use crate::clock::now_ms;
-use crate::limits::TRASH_KEPT;
+use crate::limits::{MAX_TRASH_PER_REQUEST, TRASH_KEPT};
 use crate::live::What;
 use crate::vault::{Batch, BlobId, Kind};
 
@@ -90,8 +91,16 @@ impl Library {
             batch.remove(Kind::Asset, id.0);
             batch.remove(Kind::Face, id.0);
         }
-        self.vault.catalog().commit(batch)?;
-        let mut to_erase = self.to_erase.lock().unwrap_or_else(PoisonError::into_inner);
+        // Held from the note on, so that nobody takes it for done in between.
+        let mut to_erase = self.to_erase();
+        let noted = self.vault.note_purging(assets.iter().flat_map(|(_, asset)| asset.blobs()));
+        let before = noted.map_err(LibraryError::Write)?;
+        if let Err(error) = self.vault.catalog().commit(batch) {
+            if let Err(error) = self.vault.take_back_purging(before) {
+                tracing::error!("a photo that could not be deleted will be at the next start: {error}");
+            }
+            return Err(error.into());
+        }
         let mut index = self.index();
         for (id, asset) in assets {
             index.remove(*id);
@@ -112,7 +121,37 @@ impl Library {
                 return Err(error.into());
             }
         }
-        Ok(self.still_to_erase())
+        let left = self.to_erase();
+        if left.is_empty() {
+            self.vault.purged().map_err(LibraryError::Write)?;
+        }
+        Ok(left.len())
+    }
+
+    /// Deletes to the end what was being deleted when the daemon stopped, and gives the assets that the catalog still had. For a start, before anything
+    /// is written; blocking.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn finish_purges(&self) -> Result<Vec<AssetId>, LibraryError> {
+        let blobs: HashSet<BlobId> = self.vault.purging().map_err(LibraryError::Write)?.into_iter().collect();
+        if blobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut named: Vec<(AssetId, StoredAsset)> = self.index().every().collect();
+        named.retain(|(_, asset)| blobs.contains(&asset.original));
+        for some in named.chunks(MAX_TRASH_PER_REQUEST) {
+            let mut batch = Batch::default();
+            for (id, _) in some {
+                batch.remove(Kind::Asset, id.0);
+                batch.remove(Kind::Face, id.0);
+            }
+            self.vault.catalog().commit(batch)?;
+            some.iter().for_each(|(id, _)| self.index().remove(*id));
+        }
+        self.to_erase().extend(blobs);
+        self.erase_some(usize::MAX)?;
+        Ok(named.into_iter().map(|(id, _)| id).collect())
     }
 
     /// How many files of what was purged are still to be erased.
@@ -125,20 +164,17 @@ impl Library {
         self.to_erase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Erases every file that no asset names, in the trash or out of it, and that is not in `others` either. Its writer was stopped before the
-    /// catalog named it, so nobody was told that it is kept; or its asset was purged and the daemon stopped before the file was erased. For a start, before
-    /// anything is written; blocking.
+    /// Every blob that no asset names, in the trash or out of it, and that is not in `others` either. Its writer was stopped before the catalog named it,
+    /// so nobody was told that it is kept; unless rows of the catalog are lost. For a start, before anything is written; blocking.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn sweep(&self, others: &HashSet<BlobId>) -> Result<(), LibraryError> {
+    pub fn unnamed(&self, others: &HashSet<BlobId>) -> Result<Vec<BlobId>, LibraryError> {
         let named: HashSet<BlobId> =
             self.index().every().flat_map(|(_, asset)| asset.blobs().collect::<Vec<_>>()).collect();
-        let blobs = self.vault.blobs();
-        for id in blobs.list()?.into_iter().filter(|id| !named.contains(id) && !others.contains(id)) {
-            blobs.remove(id)?;
-        }
-        Ok(())
+        let mut all = self.vault.blobs().list()?;
+        all.retain(|id| !named.contains(id) && !others.contains(id));
+        Ok(all)
     }
 
     /// An asset in the trash.

@@ -12,6 +12,7 @@
 //! | `first_run` | the first steps, and whether there is anything to lose |
 //! | `erasure` | what erasing would destroy, and the farewell before it |
 //! | `quarantine` | files over which decoders stopped, and another try |
+//! | `verify` | reading every file, and mending what is damaged |
 //! | `trash` | moving into the trash, restoring, deleting for good |
 //! | `sharing` | approvals, transfers, peers, activity |
 
@@ -30,6 +31,7 @@ mod quarantine;
 mod sharing;
 mod start;
 mod trash;
+mod verify;
 
 use std::sync::Arc;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use inframe_models::PackError;
 use libp2p::Multiaddr;
@@ -15,13 +15,15 @@ use crate::disk::Disk;
 use crate::events::{Events, EventsError};
 use crate::faces::{ActivePack, Faces, Profiles};
 use crate::ledger::Ledger;
-use crate::library::{Imports, Library, LibraryError};
+use crate::library::{Imports, Library, LibraryError, StoredDamage};
 use crate::live::{Live, What};
 use crate::network::{Network, NetworkConfig};
 use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
-use crate::settings::{BackgroundRow, BackupRow, Settings, SettingsRow, clean_nickname, generated_nickname, host_name};
+use crate::settings::{
+    BackgroundRow, BackupRow, Settings, SettingsRow, VerifiedRow, clean_nickname, generated_nickname, host_name,
+};
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
 use crate::vault::{BlobId, KeyFile, Keys, Kind, Opening, SlotKind, Subkey, Vault, VaultError};
@@ -118,6 +120,9 @@ impl Node {
             settings,
             background,
             backup,
+            verified,
+            damage,
+            unnamed,
             activity,
             packs,
             model,
@@ -150,6 +155,10 @@ impl Node {
             background,
             backup,
             backup_state: Default::default(),
+            verified,
+            verify_state: Default::default(),
+            damage,
+            unnamed: Mutex::new(unnamed),
             activity,
             sandbox,
             sandbox_processes,
@@ -263,6 +272,10 @@ struct Stored {
     settings: SettingsRow,
     background: BackgroundRow,
     backup: BackupRow,
+    verified: VerifiedRow,
+    damage: Ledger<StoredDamage>,
+    /// Blobs that no row names, if rows may be lost.
+    unnamed: Option<Vec<BlobId>>,
     activity: Activity,
     packs: Packs,
     /// The pack to begin with.
@@ -308,7 +321,7 @@ impl Stored {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|_| StartError::Random)?;
         let people = People::open(vault.clone(), faces.clone(), embeddings(&pack.get()), seed)?;
-        let stored = Self {
+        let mut stored = Self {
             activity: Activity::open(vault.clone(), live.clone())?,
             library: Library::open(vault.clone(), sandbox, live.clone(), disk.clone())?,
             faces,
@@ -316,6 +329,9 @@ impl Stored {
             profile: Profiles::open(vault.clone(), pack.clone())?,
             background: BackgroundRow::open(vault.clone())?,
             backup: BackupRow::open(vault.clone())?,
+            verified: VerifiedRow::open(vault.clone())?,
+            damage: Ledger::open(vault.clone(), Kind::Damage)?,
+            unnamed: None,
             seen_files: Ledger::open(vault.clone(), Kind::ImportedFile)?,
             approvals: Ledger::open_versioned(vault.clone(), Kind::Approval)?,
             deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,
@@ -327,29 +343,30 @@ impl Stored {
             vault,
             disk,
         };
+        for id in stored.library.finish_purges()? {
+            stored.faces.forget(id);
+        }
         stored.people.set_aside(|| stored.library.trash_ids());
-        stored.sweep()?;
+        stored.unnamed = stored.sweep()?;
         Ok(stored)
     }
 
     /// Says, at the start that found it, that the catalog has lost records.
     fn tell_of_losses(&self) {
-        tracing::error!("the catalog has lost records: every file stays where it is, whether a record names it or not");
+        tracing::error!(
+            "the catalog has lost records: files that no record names are looked into now, and none is removed"
+        );
         if matches!(self.vault.catalog().opening(), Opening::Opened { .. }) {
             return;
         }
-        let text = "The catalog was damaged and records of photos are lost. No file was removed: bring back a backup, or keep the data folder as it is";
+        let text = "The catalog was damaged and records are lost. Photos are found again in their files; what only the catalog knew, such as names and decisions, may be missing";
         if let Err(error) = self.activity.note(ActivityKind::Suspicious, text.into(), None, None) {
             tracing::warn!("the loss could not be noted: {error}");
         }
     }
 
-    /// Erases blobs that no row names; none while records may be lost.
-    fn sweep(&self) -> Result<(), StartError> {
-        if self.vault.is_incomplete() {
-            self.tell_of_losses();
-            return Ok(());
-        }
+    /// Erases blobs that no row names. While rows may be lost it erases none, and gives them: they are looked into one by one.
+    fn sweep(&self) -> Result<Option<Vec<BlobId>>, StartError> {
         let deliveries = self.deliveries.all();
         let renditions = deliveries.iter().filter_map(|(_, row)| row.rendition.as_ref().map(|made| made.blob));
         let mut arriving: HashSet<BlobId> = HashSet::new();
@@ -359,12 +376,19 @@ impl Stored {
                 arriving.insert(BlobId(id));
             }
         }
-        self.library.sweep(&renditions.chain(arriving.iter().copied()).collect())?;
+        let unnamed = self.library.unnamed(&renditions.chain(arriving.iter().copied()).collect())?;
+        if self.vault.is_incomplete() {
+            self.tell_of_losses();
+            return Ok(Some(unnamed));
+        }
         let blobs = self.vault.blobs();
+        for id in unnamed {
+            blobs.remove(id).map_err(VaultError::from)?;
+        }
         for id in blobs.list_incoming().map_err(VaultError::from)?.into_iter().filter(|id| !arriving.contains(id)) {
             blobs.discard_incoming(id).map_err(VaultError::from)?;
         }
-        Ok(())
+        Ok(None)
     }
 }
 

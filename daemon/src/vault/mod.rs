@@ -11,6 +11,7 @@ mod durable;
 pub mod erase;
 pub mod incoming;
 pub mod keys;
+mod purging;
 mod seal;
 mod secret;
 
@@ -118,6 +119,17 @@ impl Vault {
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         self.parts.dir.catalog_incomplete.exists()
+    }
+
+    /// Every blob has its record again, or was set aside; blocking.
+    ///
+    /// # Errors
+    /// What the disk reports.
+    pub fn is_complete_again(&self) -> std::io::Result<()> {
+        if durable::remove_if_there(&self.parts.dir.catalog_incomplete)? {
+            durable::sync_folder(&self.parts.dir.root)?;
+        }
+        Ok(())
     }
 
     /// The sub-key for one use.

@@ -1,17 +1,16 @@
 //! The backup worker: copies the vault to the folder that the owner named, when it is due or wished, and checks what is there.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::board::Step;
+use super::going::{Going, errand};
 use super::{Core, Job, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::limits::{BACKUP_RETRY, BACKUP_SLICE};
 use crate::live::What;
-use crate::tasks::Stage;
 use crate::vault::backup::{Backup, BackupError, Checked, Made, Progress};
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
@@ -21,11 +20,7 @@ const HOUR_MS: u64 = 60 * 60 * 1000;
 pub struct BackupState {
     wished: AtomicBool,
     check: AtomicBool,
-    stopped: AtomicBool,
-    files: AtomicU64,
-    of: AtomicU64,
-    bytes: AtomicU64,
-    running: Mutex<Option<Running>>,
+    going: Going<Running>,
 }
 
 /// What runs now.
@@ -52,26 +47,13 @@ impl BackupState {
     pub fn stop(&self) {
         self.wished.store(false, Ordering::Relaxed);
         self.check.store(false, Ordering::Relaxed);
-        self.stopped.store(true, Ordering::Relaxed);
+        self.going.stop();
     }
 
     /// What runs now, and how far it is.
     #[must_use]
     pub fn running(&self) -> Option<(Running, Progress)> {
-        let running = *self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = |number: &AtomicU64| number.load(Ordering::Relaxed);
-        running.map(|what| (what, Progress { files: of(&self.files), of: of(&self.of), bytes: of(&self.bytes) }))
-    }
-
-    fn set_running(&self, what: Option<Running>) {
-        self.tell(Progress::default());
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = what;
-    }
-
-    fn tell(&self, progress: Progress) {
-        self.files.store(progress.files, Ordering::Relaxed);
-        self.of.store(progress.of, Ordering::Relaxed);
-        self.bytes.store(progress.bytes, Ordering::Relaxed);
+        self.going.running()
     }
 }
 
@@ -110,27 +92,13 @@ async fn run<T: Send + 'static>(
     folder: PathBuf,
     work: impl FnOnce(&Backup, &mut dyn FnMut(Progress) -> bool) -> Result<T, BackupError> + Send + 'static,
 ) -> anyhow::Result<Result<T, BackupError>> {
-    core.backup_state.stopped.store(false, Ordering::Relaxed);
-    core.backup_state.set_running(Some(what));
-    core.live.tell(What::Status, None);
-    let ending = core.tasks.stop_token(Stage::Work);
-    let shared = core.clone();
-    let done = blocking(move || {
-        let mut told = std::time::Instant::now();
-        let mut tell = |progress: Progress| {
-            shared.backup_state.tell(progress);
-            if told.elapsed() >= Duration::from_secs(1) {
-                told = std::time::Instant::now();
-                shared.live.tell(What::Status, None);
-            }
-            !ending.is_cancelled() && !shared.backup_state.stopped.load(Ordering::Relaxed)
-        };
-        Backup::open(&shared.vault, &folder).and_then(|backup| work(&backup, &mut tell))
-    })
-    .await;
-    core.backup_state.set_running(None);
-    core.live.tell(What::Status, None);
-    done
+    errand(
+        core,
+        |core| &core.backup_state.going,
+        what,
+        move |core, tell| Backup::open(&core.vault, &folder).and_then(|backup| work(&backup, tell)),
+    )
+    .await
 }
 
 async fn note_made(core: &Arc<Core>, now: u64, made: Result<Made, BackupError>) -> anyhow::Result<()> {

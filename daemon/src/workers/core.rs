@@ -10,6 +10,7 @@ use super::backup::BackupState;
 use super::board::{Board, Job};
 use super::events::Rounds;
 use super::matching::Projected;
+use super::verify::VerifyState;
 use super::videos::VideoProgress;
 use super::watch::{SeenFile, Watchers};
 use crate::activity::{Activity, ActivityKind};
@@ -18,17 +19,17 @@ use crate::events::Events;
 use crate::faces::challenge::Challenges;
 use crate::faces::{ActivePack, Faces, Pack, ProfileId, Profiles};
 use crate::ledger::Ledger;
-use crate::library::{Imports, Library};
+use crate::library::{Imports, Library, Part, StoredDamage};
 use crate::live::{Live, What};
 use crate::matching::{Grade, MatchRules};
 use crate::network::Network;
 use crate::packs::Packs;
 use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
-use crate::settings::{Background, BackgroundRow, BackupRow, SettingsRow};
+use crate::settings::{Background, BackgroundRow, BackupRow, SettingsRow, VerifiedRow};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::tasks::Tasks;
-use crate::vault::Vault;
+use crate::vault::{BlobId, Vault};
 use crate::video::Tools;
 
 /// What grouping faces into people needs to know of a pack.
@@ -90,6 +91,14 @@ pub struct Core {
     pub backup: BackupRow,
     /// The backup that runs.
     pub backup_state: BackupState,
+    /// What the last look at every file has shown.
+    pub verified: VerifiedRow,
+    /// The look that runs.
+    pub verify_state: VerifyState,
+    /// Assets with damaged files.
+    pub damage: Ledger<StoredDamage>,
+    /// Blobs that no row named at the start, if rows may be lost.
+    pub unnamed: Mutex<Option<Vec<BlobId>>>,
     /// Activity log.
     pub activity: Activity,
     /// Sandbox.
@@ -168,6 +177,13 @@ pub enum Held {
 }
 
 impl Core {
+    /// Whether the original of an asset is damaged and whoever sent it may send it again.
+    #[must_use]
+    pub fn wants_again(&self, id: crate::library::AssetId) -> bool {
+        let is_original = |part: &(Part, String)| part.0 == Part::Original;
+        self.damage.get(&id.0).is_some_and(|damage| damage.wanted && damage.parts.iter().any(is_original))
+    }
+
     /// The model pack in use now.
     #[must_use]
     pub fn pack(&self) -> Arc<Pack> {

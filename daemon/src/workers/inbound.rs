@@ -28,6 +28,7 @@ pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<Netwo
                 core.board.ring(Job::Events);
                 core.board.ring(Job::Sending);
                 core.board.ring(Job::Receiving);
+                core.board.ring(Job::Verify);
             }
             NetworkEvent::Disconnected(_) => {
                 core.live.tell(What::Status, None);

@@ -8,6 +8,7 @@ mod core;
 mod disk;
 pub(crate) mod events;
 mod faces;
+mod going;
 pub(crate) mod import;
 mod inbound;
 pub(crate) mod matching;
@@ -15,6 +16,7 @@ mod people;
 mod receiving;
 mod sending;
 pub(crate) mod trash;
+pub(crate) mod verify;
 mod videos;
 mod watch;
 
@@ -26,6 +28,7 @@ pub use board::{Board, Job, Step};
 pub use core::{Core, Held, Progress, embeddings};
 pub use events::Rounds;
 pub use matching::Projected;
+pub use verify::{VerifyState, Verifying};
 pub use videos::VideoProgress;
 pub use watch::{SeenFile, Watchers};
 
@@ -33,7 +36,7 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 12] = [
+const SLOWLY: [(Job, Duration); 13] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
     (Job::Videos, Duration::from_secs(600)),
@@ -46,6 +49,7 @@ const SLOWLY: [(Job, Duration); 12] = [
     (Job::Receiving, Duration::from_secs(30)),
     (Job::Events, Duration::from_secs(30)),
     (Job::Backup, Duration::from_secs(600)),
+    (Job::Verify, Duration::from_secs(3600)),
 ];
 
 /// How often it is looked whether a snapshot of the catalog is due.
@@ -83,6 +87,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                             Job::Receiving => receiving::step(core).await,
                             Job::Events => events::step(core).await,
                             Job::Backup => backup::step(core).await,
+                            Job::Verify => verify::step(core).await,
                         }
                     }
                 })

@@ -17,7 +17,7 @@ use super::{Core, Job, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::faces::{Likeness, ProfileId, StoredFaces};
-use crate::library::{AssetId, AssetKind, NewAsset, Origin, PlayableState, STRIKES, Source};
+use crate::library::{AssetId, AssetKind, NewAsset, Origin, Part, PlayableState, STRIKES, Source, received_note};
 use crate::limits::DISK_ROOM_STEP_BYTES;
 use crate::live::What;
 use crate::matching::Grade;
@@ -68,10 +68,14 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
     if !is_taken {
         return Ok(OfferReply::Decline(DeclineReason::UnsupportedType));
     }
-    if core.library.by_content(&offer.content).is_some() {
-        return Ok(OfferReply::Have);
-    }
-    if let Some(known) = core.arrivals.get(&offer.offer.0) {
+    let lost = match core.library.by_content(&offer.content) {
+        Some(id) if core.wants_again(id) => true,
+        Some(_) => return Ok(OfferReply::Have),
+        None => false,
+    };
+    if let Some(known) =
+        core.arrivals.get(&offer.offer.0).filter(|known| !lost || known.state == ArrivalState::Accepted)
+    {
         return Ok(match known.state {
             _ if known.content != offer.content || known.from != from => OfferReply::Decline(DeclineReason::NotAllowed),
             ArrivalState::Accepted => OfferReply::Accept,
@@ -92,6 +96,10 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
     // They offer it again; that is all a full disk costs.
     if core.disk.room_for(offer.size_bytes).is_err() {
         return Ok(OfferReply::NotNow);
+    }
+    if lost {
+        // What is damaged lies under the name that the sound one will have.
+        core.vault.blobs().remove(BlobId(offer.offer.0))?;
     }
     let now = now_ms();
     core.arrivals.put(
@@ -151,6 +159,10 @@ async fn receive(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>) -> an
     Ok(true)
 }
 
+fn origin(offer: OfferId, row: &StoredArrival) -> Origin {
+    Origin::Received { event: row.event, from: row.from, find_me: row.find_me, offer }
+}
+
 async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow::Result<Option<BlobId>> {
     if !core.network.is_connected(&row.node) {
         say(core, offer, "they are away; it goes on when they are back").await?;
@@ -163,8 +175,9 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     }
     let opener = core.clone();
     let size_bytes = row.size_bytes;
+    let note = received_note(&origin(offer, row), row.taken_at.and_then(|at| i64::try_from(at).ok()));
     let incoming =
-        blocking(move || opener.vault.blobs().incoming(blob, BlobKind::Original, size_bytes, &offer.0)).await??;
+        blocking(move || opener.vault.blobs().incoming(blob, BlobKind::Original, size_bytes, &note)).await??;
     let left_bytes = size_bytes.saturating_sub(incoming.present().saturating_mul(GROUP_BYTES));
     if core.disk.room_for(left_bytes).is_err() {
         say(core, offer, NO_ROOM).await?;
@@ -260,6 +273,11 @@ async fn fail(core: &Arc<Core>, offer: OfferId, blob: BlobId, reason: &str) -> a
 
 /// Looks at a stored arrival with my own full embeddings and takes it into the library; doubtful ones wait for me to say.
 async fn take_in(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>, blob: BlobId) -> anyhow::Result<()> {
+    let worker = core.clone();
+    let (known, arrived) = (core.library.by_content(&row.content), row.clone());
+    if let Some(id) = known.filter(|id| core.wants_again(*id)) {
+        return blocking(move || arrived_again(&worker, offer, &arrived, id, blob)).await?;
+    }
     let reader = core.clone();
     let is_video = blocking(move || {
         let mut head = [0; VideoFormat::SNIFFED_BYTES];
@@ -313,6 +331,30 @@ async fn take_in(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>, blob:
     Ok(())
 }
 
+/// A photo that was damaged here came once more: its bytes are verified, and everything else is known.
+fn arrived_again(
+    core: &Arc<Core>,
+    offer: OfferId,
+    row: &StoredArrival,
+    id: AssetId,
+    blob: BlobId,
+) -> anyhow::Result<()> {
+    let _one_at_a_time = core.filing.lock().unwrap_or_else(PoisonError::into_inner);
+    core.library.put_original(id, blob)?;
+    let mut left = false;
+    core.damage.change(&id.0, |damage| {
+        damage.parts.retain(|(part, _)| *part != Part::Original);
+        left = !damage.parts.is_empty();
+        true
+    })?;
+    if !left {
+        core.damage.remove(&[id.0.to_vec()])?;
+    }
+    core.board.ring(Job::Faces);
+    core.live.tell(What::Asset, Some(id.to_string()));
+    finish(core, offer, row, id)
+}
+
 #[expect(clippy::too_many_arguments, reason = "one commit point with everything that was found out before")]
 fn file(
     core: &Arc<Core>,
@@ -340,7 +382,7 @@ fn file(
                 content: row.content,
                 size_bytes,
                 original: Source::Stored(blob),
-                origin: Origin::Received { event: row.event, from: row.from, find_me: row.find_me, offer },
+                origin: origin(offer, row),
                 taken_at: row.taken_at.and_then(|at| i64::try_from(at).ok()),
                 doubtful: !sure,
             };
@@ -393,7 +435,7 @@ fn file_video(core: &Arc<Core>, offer: OfferId, row: &StoredArrival, blob: BlobI
         content: row.content,
         size_bytes: row.size_bytes,
         original: Source::Stored(blob),
-        origin: Origin::Received { event: row.event, from: row.from, find_me: row.find_me, offer },
+        origin: origin(offer, row),
         taken_at: row.taken_at.and_then(|at| i64::try_from(at).ok()),
         doubtful: true,
     };

@@ -13,10 +13,11 @@ use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
 use inframe_protocol::{NodeId, OfferId, UnixMillis};
 
 use super::board::Step;
-use super::{Core, blocking, matching, videos};
+use super::{Core, Job, blocking, matching, videos};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::library::AssetKind;
+use crate::limits::OFFERED_AGAIN;
 use crate::network::{PeerStream, Protocol};
 use crate::sandbox::SandboxError;
 use crate::sharing::ledgers::{DeliveryState, Rendition, StoredDelivery};
@@ -241,6 +242,12 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
     let peer = stream.peer().clone();
     let offer = request.offer;
     let Some((delivery, rendition)) = servable(&core, &peer, &request) else {
+        let (worker, asker) = (core.clone(), peer.clone());
+        if blocking(move || offer_again(&worker, &asker, &request)).await?? {
+            core.board.ring(Job::Sending);
+            core.tell_transfer(&offer);
+            return Ok(transfer::not_found(stream).await?);
+        }
         let text = "A node asked for a photo that was not offered to it, and was refused.".to_owned();
         core.note(ActivityKind::Suspicious, text, None, None).await;
         return Ok(transfer::not_found(stream).await?);
@@ -291,6 +298,26 @@ impl<S: GroupSource> GroupSource for Guarded<S> {
         self.core.may_leave(&self.delivery).map_err(std::io::Error::other)?;
         self.source.read_group(index, group)
     }
+}
+
+/// Has a photo that was delivered offered again to the very node that got it, since it has lost it (R50). Whether the request was for such a photo.
+fn offer_again(core: &Core, peer: &NodeId, request: &FetchRequest) -> anyhow::Result<bool> {
+    let Some(delivery) = core.deliveries.get(&request.offer.0) else { return Ok(false) };
+    let theirs = core.may_leave(&delivery).is_ok_and(|node| node == *peer);
+    if delivery.state != DeliveryState::Delivered || !theirs {
+        return Ok(false);
+    }
+    let (now, rest) = (now_ms(), u64::try_from(OFFERED_AGAIN.as_millis()).unwrap_or(u64::MAX));
+    core.deliveries.change(&request.offer.0, |row| {
+        let due = row.state == DeliveryState::Delivered && now.saturating_sub(row.changed_at) >= rest;
+        if due {
+            row.state = DeliveryState::Pending;
+            row.reason = Some("they have lost it and asked for it again".into());
+            row.changed_at = now;
+        }
+        due
+    })?;
+    Ok(true)
 }
 
 fn servable(core: &Core, peer: &NodeId, request: &FetchRequest) -> Option<(Arc<StoredDelivery>, Rendition)> {

@@ -230,6 +230,7 @@ fn clear_catalog(dir: &DataDir) -> Result<(), BackupError> {
         &dir.catalog_snapshot,
         &dir.catalog_damaged,
         &dir.catalog_incomplete,
+        &dir.purging,
     ] {
         let removed = if path.is_dir() { fs::remove_dir_all(path) } else { durable::remove_if_there(path).map(drop) };
         removed.map_err(BackupError::io("remove", path))?;

@@ -7,6 +7,7 @@
 mod error;
 mod header;
 mod id;
+mod mend;
 mod reader;
 mod stream;
 mod writer;

@@ -78,11 +78,13 @@ pub enum Kind {
     PersonApart = 35,
     /// The clock of the trash.
     TrashClock = 44,
+    /// An asset with files that are not as they were written.
+    Damage = 47,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -119,6 +121,7 @@ impl Kind {
         Self::PersonRules,
         Self::PersonApart,
         Self::TrashClock,
+        Self::Damage,
     ];
 
     /// The sub-key that seals records of this kind.

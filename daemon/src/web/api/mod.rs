@@ -15,6 +15,7 @@ mod status;
 mod timeline;
 mod trash;
 pub(super) mod vault;
+mod verify;
 pub(super) mod whole;
 
 use axum::Json;
@@ -44,6 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .merge(people::routes())
         .merge(quarantine::routes())
         .merge(trash::routes())
+        .merge(verify::routes())
         .merge(event::routes())
         .merge(exchange::routes())
         .merge(live::routes())
