@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::views::{Backup, Erasure, FoundBackup, Vault};
+use crate::views::{Backup, Erasure, FoundBackup, Vault, Verify};
 
 #[allow(missing_docs, clippy::missing_errors_doc)]
 impl Api {
@@ -25,6 +25,14 @@ impl Api {
 
     pub async fn check_backup(&self) -> Result<Backup> {
         self.with(Method::POST, "/backup/check", &()).await
+    }
+
+    pub async fn verify(&self) -> Result<Verify> {
+        self.get("/verify").await
+    }
+
+    pub async fn run_verify(&self, repair: bool) -> Result<Verify> {
+        self.with(Method::POST, "/verify", &json!({ "repair": repair })).await
     }
 
     pub async fn look_for_backup(&self, folder: &Path) -> Result<FoundBackup> {

@@ -370,6 +370,27 @@ pub struct Backup {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+pub struct Verify {
+    pub running: Option<String>,
+    pub last_at: Option<u64>,
+    pub files: u64,
+    pub mended: u64,
+    pub damaged: Vec<Damage>,
+    pub damaged_total: u64,
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Damage {
+    pub asset: String,
+    pub file_name: String,
+    pub what: String,
+    pub lost: bool,
+    pub asked: Option<String>,
+    pub in_trash: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 pub struct Vault {
     pub phase: String,
     pub ways: Vec<String>,

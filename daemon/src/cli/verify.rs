@@ -43,7 +43,7 @@ pub(super) async fn run(client: &Client, args: VerifyArgs, screen: &Screen) -> R
         view = client.view(&answer)?;
     }
     screen.progress_over();
-    screen.show(&answer, || Ok(lines(&view)))?;
+    screen.show(&answer, || Ok::<_, CliError>(lines(&view)))?;
     let sound = view.damaged_total == 0 && view.problem.is_none();
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -20,4 +20,5 @@ mod secrecy;
 mod sharing;
 mod trash;
 mod unfit_files;
+mod verify;
 mod videos;

@@ -124,6 +124,9 @@ export const api = {
   changeBackup: (patch: T.BackupPatch) => json<T.BackupView>('PATCH', '/backup', patch),
   runBackup: () => json<T.BackupView>('POST', '/backup/run'),
   stopBackup: () => json<T.BackupView>('DELETE', '/backup/run'),
+  verify: () => json<T.VerifyView>('GET', '/verify'),
+  runVerify: (repair: boolean) => json<T.VerifyView>('POST', '/verify', { repair }),
+  stopVerify: () => json<T.VerifyView>('DELETE', '/verify'),
   checkBackup: () => json<T.BackupView>('POST', '/backup/check'),
 
   status: () => json<T.StatusView>('GET', '/status'),

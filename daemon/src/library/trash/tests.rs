@@ -237,6 +237,14 @@ fn assert_sound(library: &Library, goes: AssetId, stays: AssetId) {
     assert_eq!(library.vault.blobs().list().unwrap().len(), 3);
 }
 
+/// What a start does before anything is written.
+fn swept(library: &Library, others: &HashSet<BlobId>) {
+    library.finish_purges().unwrap();
+    for id in library.unnamed(others).unwrap() {
+        library.vault.blobs().remove(id).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn purging_overwrites_every_key_before_its_file_goes() {
     let place = Place::new();
@@ -254,7 +262,7 @@ async fn d2_a_crash_before_the_purge_is_durable_leaves_it_in_the_trash_whole() {
     let (library, goes, ..) = about_to_purge(&place);
     drop(library);
     let library = place.open();
-    library.sweep(&HashSet::new()).unwrap();
+    swept(&library, &HashSet::new());
     assert_eq!(library.restore(&[goes]).unwrap(), [goes]);
     assert_eq!(library.read_original(goes).unwrap(), bytes_of(1));
 }
@@ -268,7 +276,7 @@ async fn d2_a_crash_between_the_commit_and_any_of_the_files_is_finished_by_the_n
         library.erase_some(erased_before).unwrap();
         drop(library);
         let library = place.open();
-        library.sweep(&HashSet::new()).unwrap();
+        swept(&library, &HashSet::new());
         assert_sound(&library, goes, stays);
         assert_erased(&place, &library, &links);
     }
@@ -286,7 +294,7 @@ async fn d2_a_crash_between_a_key_and_its_file_is_finished_by_the_next_start() {
     fs::hard_link(link, place.blob(*erased)).unwrap();
     let library = place.open();
     assert!(matches!(library.vault.blobs().open(*erased), Err(BlobError::Removed { .. })));
-    library.sweep(&HashSet::new()).unwrap();
+    swept(&library, &HashSet::new());
     assert_sound(&library, goes, stays);
     assert_erased(&place, &library, &links);
 }
@@ -317,7 +325,7 @@ async fn the_sweep_keeps_what_others_name() {
     let nobodys = library.vault.blobs().put(crate::vault::BlobKind::Grid, b"", b"half an import").unwrap();
     let link = place.link(nobodys);
     library.trash(&[id]).unwrap();
-    library.sweep(&HashSet::from([other])).unwrap();
+    swept(&library, &HashSet::from([other]));
     assert_eq!(library.vault.blobs().read(other).unwrap().as_slice(), b"rendition");
     assert_eq!(library.read_picture(id, false).unwrap(), vec![1; 500]);
     assert_erased(&place, &library, &[(nobodys, link)]);
@@ -334,4 +342,60 @@ async fn deleting_past_the_trash_erases_just_the_same() {
     library.erase_some(3).unwrap();
     assert_erased(&place, &library, &links);
     assert!(library.ids().is_empty());
+}
+
+/// All that the catalog is, gone.
+fn lose_the_catalog(place: &Place) {
+    let data = place.folder.path().join("data");
+    for folder in ["catalog", "journal"] {
+        fs::remove_dir_all(data.join(folder)).unwrap();
+    }
+    let _ = fs::remove_file(data.join("catalog.snapshot"));
+}
+
+#[tokio::test]
+async fn what_was_deleted_for_good_does_not_come_back_without_the_catalog_either() {
+    for erased_before in 0..=2 {
+        let place = Place::new();
+        let (library, goes, stays, links) = about_to_purge(&place);
+        let kept: HashSet<BlobId> = library.get(stays).unwrap().blobs().collect();
+        library.purge(&[goes]).unwrap();
+        library.erase_some(erased_before).unwrap();
+        drop(library);
+        lose_the_catalog(&place);
+        let library = place.open();
+        assert!(library.vault.is_incomplete() && library.ids().is_empty());
+        assert_eq!(library.finish_purges().unwrap(), []);
+        assert_erased(&place, &library, &links);
+        // What stays can be looked into, and nothing else is there.
+        assert_eq!(library.unnamed(&HashSet::new()).unwrap().into_iter().collect::<HashSet<_>>(), kept);
+        assert!(library.vault.purging().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_purge_that_was_noted_and_not_committed_is_carried_out_by_the_next_start() {
+    let place = Place::new();
+    let (library, goes, stays, links) = about_to_purge(&place);
+    library.vault.note_purging(library.in_trash(goes).unwrap().blobs()).unwrap();
+    drop(library);
+    let library = place.open();
+    assert_eq!(library.finish_purges().unwrap(), [goes]);
+    assert_sound(&library, goes, stays);
+    assert_erased(&place, &library, &links);
+    drop(library);
+    assert_eq!(place.open().finish_purges().unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_purge_that_the_catalog_refuses_changes_nothing_even_after_a_start() {
+    let place = Place::new();
+    let (library, goes, ..) = about_to_purge(&place);
+    let before = library.vault.note_purging(library.in_trash(goes).unwrap().blobs()).unwrap();
+    library.vault.take_back_purging(before).unwrap();
+    drop(library);
+    let library = place.open();
+    assert_eq!(library.finish_purges().unwrap(), []);
+    assert_eq!(library.restore(&[goes]).unwrap(), [goes]);
+    assert_eq!(library.read_original(goes).unwrap(), bytes_of(1));
 }
