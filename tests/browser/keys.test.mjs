@@ -1,7 +1,7 @@
 // The vault in the browser: a passphrase, a recovery sheet, locked, unlocked, backed up.
 
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before } from 'node:test'
 import { Daemon, sample, waitUntil } from './daemons.mjs'
@@ -81,6 +81,24 @@ step('a backup is made to a folder, and a folder that is not there is refused', 
   await mine.id('backup-folder').getByText(disk).waitFor()
   await waitUntil('the first backup', async () => /\d+ files?/.test(await mine.id('backup-last').innerText()))
   await mine.picture('settings-keys')
+})
+
+step('every file is checked; what is missing is named, and mended from the backup or the original', async () => {
+  await waitUntil('nothing at work', async () => (await node.api('GET', '/backup')).running === null)
+  await mine.id('verify-run').click()
+  await mine.id('verify-outcome').getByText('All sound').waitFor()
+  assert.deepEqual(await mine.flaws('files that are sound', 'verify'), [])
+  const blobs = join(node.folder, 'data/blobs')
+  const files = readdirSync(blobs, { recursive: true }).map((name) => join(blobs, name)).filter((path) => statSync(path).isFile())
+  files.sort((a, b) => statSync(a).size - statSync(b).size)
+  rmSync(files.at(-1))
+  await mine.id('verify-run').click()
+  await mine.id('verify-damaged').getByText('the file itself: it is missing').waitFor()
+  assert.deepEqual(await mine.flaws('files that are damaged', 'verify'), [])
+  await mine.picture('verify-damaged')
+  await mine.id('verify-repair').click()
+  await mine.id('verify-outcome').getByText('1 mended').waitFor()
+  assert.equal(await mine.id('verify-damaged').count(), 0)
 })
 
 step('the key file is removed, so that the passphrase alone unlocks', async () => {

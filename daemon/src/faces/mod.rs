@@ -177,9 +177,6 @@ impl Faces {
     /// # Errors
     /// When the vault cannot be read.
     pub fn read(&self, asset: AssetId) -> Result<Option<Arc<StoredFaces>>, VaultError> {
-        if self.stamp(asset).is_none() {
-            return Ok(None);
-        }
         Ok(self.vault.catalog().get_versioned::<StoredFaces>(Kind::Face, asset.0)?.map(Arc::new))
     }
 

@@ -94,9 +94,14 @@ impl Library {
         // Held from the note on, so that nobody takes it for done in between.
         let mut to_erase = self.to_erase();
         let noted = self.vault.note_purging(assets.iter().flat_map(|(_, asset)| asset.blobs()));
-        let before = noted.map_err(LibraryError::Write)?;
+        let before = match noted.map_err(LibraryError::Write) {
+            Ok(before) => Some(before),
+            // Deleting is what helps now. Without the note, only a loss of all of the catalog before the files are erased could bring them back.
+            Err(error) if error.is_full() => None,
+            Err(error) => return Err(error),
+        };
         if let Err(error) = self.vault.catalog().commit(batch) {
-            if let Err(error) = self.vault.take_back_purging(before) {
+            if let Some(Err(error)) = before.map(|before| self.vault.take_back_purging(before)) {
                 tracing::error!("a photo that could not be deleted will be at the next start: {error}");
             }
             return Err(error.into());

@@ -300,7 +300,7 @@ impl<S: GroupSource> GroupSource for Guarded<S> {
     }
 }
 
-/// Has a photo that was delivered offered again to the very node that got it, since it has lost it (R50). Whether the request was for such a photo.
+/// Has a photo that was delivered offered again to the very node that got it, since it has lost it. Whether the request was for such a photo.
 fn offer_again(core: &Core, peer: &NodeId, request: &FetchRequest) -> anyhow::Result<bool> {
     let Some(delivery) = core.deliveries.get(&request.offer.0) else { return Ok(false) };
     let theirs = core.may_leave(&delivery).is_ok_and(|node| node == *peer);

@@ -273,7 +273,7 @@ async fn ask_senders(core: &Arc<Core>) -> anyhow::Result<u64> {
             continue;
         }
         let question = FetchRequest { offer, content: asset.content, from_group: 0 };
-        // They answer that there is nothing to fetch, and offer it again if they still have it and may: R50.
+        // They answer that there is nothing to fetch, and offer it again if they still have it and may.
         let asked: Result<FetchReply, _> = transfer::ask(&core.network, &node, Protocol::Fetch, &question).await;
         if let Err(error) = asked {
             tracing::debug!("a sender could not be asked for a photo again: {error}");

@@ -46,6 +46,7 @@ pub fn kind_of(path: &Path) -> &'static str {
         (Some("data"), Some("lock"), _) => "lock",
         (Some("data"), Some("format" | "format.new"), _) => "format",
         (Some("data"), Some("ballast"), _) => "ballast",
+        (Some("data"), Some("purging"), _) => "note of a purge",
         (Some("data"), Some("journal"), Some(_)) => "journal",
         (Some("data"), Some("catalog.snapshot" | "catalog.snapshot.new"), _) => "snapshot",
         (

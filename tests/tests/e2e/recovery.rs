@@ -164,21 +164,36 @@ async fn a_transfer_goes_on_after_a_kill_of_either_side_and_arrives_once() -> Re
 #[tokio::test]
 async fn d2_a_catalog_that_is_lost_altogether_takes_no_photo_with_it() -> Result<()> {
     let mut node = Daemon::start("Node").await?;
-    node.api().upload("photo.jpg", photos::sample(1)?).await?;
+    let photo = photos::sample(1)?;
+    let id = upload(node.api(), "photo.jpg", photo.clone()).await?;
     node.stop().await?;
     let blobs = node.data_dir().join("blobs");
-    let before = inframe_tests::scan::files(&blobs)?;
-    ensure!(before.len() == 3, "{before:?}");
+    let mut files = inframe_tests::scan::files(&blobs)?;
+    ensure!(files.len() == 3, "{files:?}");
+    // One of the files does not even say any more what it is.
+    files.sort_by_key(|path| std::fs::metadata(path).map_or(0, |file| file.len()));
+    let mut bytes = std::fs::read(&files[0])?;
+    bytes[50] ^= 1;
+    std::fs::write(&files[0], &bytes)?;
     for lost in ["catalog", "journal"] {
         std::fs::remove_dir_all(node.data_dir().join(lost))?;
     }
     std::fs::remove_file(node.data_dir().join("catalog.snapshot"))?;
-    // Neither at the start that finds it nor at a later one, when the catalog looks like any other.
     for _ in 0..2 {
         node.restart().await?;
-        assert_eq!(inframe_tests::scan::files(&blobs)?, before);
+        wait_until("the photo found again", WORKED, async || {
+            let there = !node.data_dir().join("catalog.incomplete").exists();
+            Ok(if there { Seen::Done(()) } else { Seen::NotYet("not yet".to_owned()) })
+        })
+        .await?;
+        assert_eq!(node.api().original(&id).await?, photo);
+        node.api().thumb(&id, "grid").await?;
         let noted = node.api().activity().await?;
-        ensure!(noted.iter().any(|entry| entry.text.contains("No file was removed")), "{noted:?}");
+        ensure!(
+            noted.iter().any(|entry| entry.text.contains("1 files cannot be read and were set aside")),
+            "{noted:?}"
+        );
+        assert_eq!(std::fs::read(files[0].with_extension("damaged"))?, bytes, "its bytes stay");
         node.stop().await?;
     }
     Ok(())

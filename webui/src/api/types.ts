@@ -268,6 +268,22 @@ export interface ConsentTextView {
   version: number
 }
 
+/** An asset with damaged files. */
+export interface DamageView {
+  /** The member who is asked to send it again. */
+  asked?: string | null
+  /** Which. */
+  asset: string
+  /** Its file name. */
+  file_name: string
+  /** Whether it is in the trash. */
+  in_trash: boolean
+  /** Whether the bytes that were imported are damaged, and not only what was made from them. */
+  lost: boolean
+  /** What is wrong, in words. */
+  what: string
+}
+
 /** A decision. */
 export interface DecisionBody {
   /** With `allow`: send later sure matches with this person in this event without asking. */
@@ -1112,6 +1128,38 @@ export interface VaultView {
   wait_ms: number
   /** What unlocks it; empty before its first start. */
   ways: Array<WayView>
+}
+
+/** What to do with the files of the vault. */
+export interface VerifyBody {
+  /** Whether to mend what is damaged. */
+  repair: boolean
+}
+
+/** How the files of the vault are. */
+export interface VerifyView {
+  /** Their bytes. */
+  bytes: number
+  /** Assets with damaged files; 200 at most. */
+  damaged: Array<DamageView>
+  /** How many there are in all. */
+  damaged_total: number
+  /** Bytes read by it. */
+  done_bytes: number
+  /** Files done by what runs. */
+  done_files: number
+  /** Files that were read then. */
+  files: number
+  /** When every file was last read, Unix milliseconds. */
+  last_at?: number | null
+  /** Files that were damaged and are mended. */
+  mended: number
+  /** Files that it has to look at. */
+  of_files: number
+  /** Why the last try failed. */
+  problem?: string | null
+  /** What runs: `salvage` takes in photos whose records were lost, `read` reads every file, `mend` makes sound what is damaged. */
+  running?: string | null
 }
 
 /** A video's length and how far the work on it has got. */

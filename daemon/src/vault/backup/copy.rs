@@ -74,3 +74,11 @@ pub(super) fn hash_file(path: &Path, mut going: impl FnMut(u64) -> bool) -> Resu
     }
     Ok(Digest { size, hash: *hasher.finalize().as_bytes() })
 }
+
+impl super::Backup {
+    /// Where it has a blob, if it has it.
+    #[must_use]
+    pub fn path_of(&self, id: crate::vault::BlobId) -> std::path::PathBuf {
+        super::blob_path(&self.root, id)
+    }
+}

@@ -342,12 +342,6 @@ impl Backup {
         Ok((Row::of(self.copy_blob(id, going)?), true))
     }
 
-    /// Where it has a blob, if it has it.
-    #[must_use]
-    pub fn path_of(&self, id: BlobId) -> PathBuf {
-        blob_path(&self.root, id)
-    }
-
     fn copy_blob(&self, id: BlobId, going: impl FnMut(u64) -> bool) -> Result<Digest, BackupError> {
         let target = blob_path(&self.root, id);
         make_folder(durable::folder_of(&target))?;
