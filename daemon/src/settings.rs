@@ -2,6 +2,7 @@
 
 mod background;
 mod backup;
+mod export;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use background::{Background, BackgroundRow};
 pub use backup::{BackupPlan, BackupRow};
+pub use export::{ExportPlan, ExportResult, ExportRow};
 
 use crate::vault::{Batch, Kind, Vault, VaultError};
 

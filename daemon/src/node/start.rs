@@ -21,7 +21,9 @@ use crate::network::{Network, NetworkConfig};
 use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
-use crate::settings::{BackgroundRow, BackupRow, Settings, SettingsRow, clean_nickname, generated_nickname, host_name};
+use crate::settings::{
+    BackgroundRow, BackupRow, ExportRow, Settings, SettingsRow, clean_nickname, generated_nickname, host_name,
+};
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
 use crate::vault::{BlobId, KeyFile, Keys, Kind, Opening, SlotKind, Subkey, Vault, VaultError};
@@ -118,6 +120,7 @@ impl Node {
             settings,
             background,
             backup,
+            export,
             activity,
             packs,
             model,
@@ -150,6 +153,8 @@ impl Node {
             background,
             backup,
             backup_state: Default::default(),
+            export,
+            export_state: Default::default(),
             activity,
             sandbox,
             sandbox_processes,
@@ -263,6 +268,7 @@ struct Stored {
     settings: SettingsRow,
     background: BackgroundRow,
     backup: BackupRow,
+    export: ExportRow,
     activity: Activity,
     packs: Packs,
     /// The pack to begin with.
@@ -316,6 +322,7 @@ impl Stored {
             profile: Profiles::open(vault.clone(), pack.clone())?,
             background: BackgroundRow::open(vault.clone())?,
             backup: BackupRow::open(vault.clone())?,
+            export: ExportRow::open(vault.clone())?,
             seen_files: Ledger::open(vault.clone(), Kind::ImportedFile)?,
             approvals: Ledger::open_versioned(vault.clone(), Kind::Approval)?,
             deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,

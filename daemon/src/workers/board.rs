@@ -47,11 +47,13 @@ pub enum Job {
     Events,
     /// Copies the vault elsewhere.
     Backup,
+    /// Writes plain originals elsewhere.
+    Export,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 12] = [
+    pub const ALL: [Job; 13] = [
         Job::Watch,
         Job::Faces,
         Job::Videos,
@@ -64,6 +66,7 @@ impl Job {
         Job::Receiving,
         Job::Events,
         Job::Backup,
+        Job::Export,
     ];
 
     /// Whether a step goes through the whole library.
@@ -87,6 +90,7 @@ impl Job {
             Job::Receiving => "receiving",
             Job::Events => "events",
             Job::Backup => "backup",
+            Job::Export => "export",
         }
     }
 }

@@ -9,6 +9,7 @@ use inframe_protocol::{EventId, FindMeId, NodeId, OfferId};
 use super::backup::BackupState;
 use super::board::{Board, Job};
 use super::events::Rounds;
+use super::export::ExportState;
 use super::matching::Projected;
 use super::videos::VideoProgress;
 use super::watch::{SeenFile, Watchers};
@@ -25,7 +26,7 @@ use crate::network::Network;
 use crate::packs::Packs;
 use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
-use crate::settings::{Background, BackgroundRow, BackupRow, SettingsRow};
+use crate::settings::{Background, BackgroundRow, BackupRow, ExportRow, SettingsRow};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::tasks::Tasks;
 use crate::vault::Vault;
@@ -90,6 +91,10 @@ pub struct Core {
     pub backup: BackupRow,
     /// The backup that runs.
     pub backup_state: BackupState,
+    /// The export that was wished for last.
+    pub export: ExportRow,
+    /// The export that runs.
+    pub export_state: ExportState,
     /// Activity log.
     pub activity: Activity,
     /// Sandbox.

@@ -7,6 +7,7 @@ mod board;
 mod core;
 mod disk;
 pub(crate) mod events;
+pub(crate) mod export;
 mod faces;
 pub(crate) mod import;
 mod inbound;
@@ -25,6 +26,7 @@ pub use backup::{BackupState, Running};
 pub use board::{Board, Job, Step};
 pub use core::{Core, Held, Progress, embeddings};
 pub use events::Rounds;
+pub use export::ExportState;
 pub use matching::Projected;
 pub use videos::VideoProgress;
 pub use watch::{SeenFile, Watchers};
@@ -33,7 +35,7 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 12] = [
+const SLOWLY: [(Job, Duration); 13] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
     (Job::Videos, Duration::from_secs(600)),
@@ -46,6 +48,7 @@ const SLOWLY: [(Job, Duration); 12] = [
     (Job::Receiving, Duration::from_secs(30)),
     (Job::Events, Duration::from_secs(30)),
     (Job::Backup, Duration::from_secs(600)),
+    (Job::Export, Duration::from_secs(600)),
 ];
 
 /// How often it is looked whether a snapshot of the catalog is due.
@@ -83,6 +86,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                             Job::Receiving => receiving::step(core).await,
                             Job::Events => events::step(core).await,
                             Job::Backup => backup::step(core).await,
+                            Job::Export => export::step(core).await,
                         }
                     }
                 })
