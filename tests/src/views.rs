@@ -370,6 +370,29 @@ pub struct Backup {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+pub struct Export {
+    pub folder: Option<String>,
+    pub running: bool,
+    pub of_files: u64,
+    pub problem: Option<String>,
+    pub result: Option<ExportResult>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct ExportResult {
+    pub files: u64,
+    pub new_files: u64,
+    pub damaged: Vec<NotExported>,
+    pub damaged_count: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct NotExported {
+    pub file_name: String,
+    pub reason: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
 pub struct Vault {
     pub phase: String,
     pub ways: Vec<String>,

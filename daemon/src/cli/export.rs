@@ -26,6 +26,7 @@ pub(super) struct ExportArgs {
 }
 
 pub(super) async fn run(client: &Client, screen: &Screen, args: ExportArgs) -> Result<ExitCode, CliError> {
+    let followed = args.folder.is_some();
     let answer = match args.folder {
         Some(folder) => follow(client, screen, &folder).await?,
         None if args.stop => client.json(reqwest::Method::DELETE, "/export", None::<&()>).await?,
@@ -33,7 +34,7 @@ pub(super) async fn run(client: &Client, screen: &Screen, args: ExportArgs) -> R
     };
     let view: ExportView = client.view(&answer)?;
     screen.show(&answer, || Ok::<_, CliError>(lines(&view)))?;
-    let whole = view.problem.is_none() && view.result.is_none_or(|result| result.damaged_count == 0);
+    let whole = !followed || view.result.is_some_and(|result| result.damaged_count == 0);
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -81,7 +82,9 @@ fn lines(view: &ExportView) -> Vec<String> {
         lines.extend(result.damaged.iter().map(named));
     }
     if let Some(problem) = &view.problem {
-        lines.push(format!("Problem: {problem}"));
+        lines.push(format!("Problem: {}", one_line(problem)));
+    } else if !view.running && view.result.is_none() {
+        lines.push("Stopped: what was written is used the next time.".into());
     }
     lines
 }

@@ -117,6 +117,10 @@ fn note(core: &Core, folder: &Path, exported: Result<Exported, ExportError>) -> 
         }
         // The node ends: it goes on at the next start.
         Err(ExportError::Stopped) if core.export.get().wished => Ok(false),
+        Err(ExportError::Stopped) => {
+            core.activity.note(ActivityKind::Left, format!("The export to {place} was stopped."), None, None)?;
+            Ok(false)
+        }
         Err(error) => {
             let words = error.to_string();
             tracing::warn!("the export ended early: {words}");

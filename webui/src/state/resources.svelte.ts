@@ -6,6 +6,7 @@ export const status = new Resource(['status', 'approvals', 'profile', 'events', 
 export const settings = new Resource(['settings'], api.settings)
 export const vault = new Resource(['status', 'settings'], api.vault)
 export const backup = new Resource(['status', 'settings'], api.backup)
+export const exported = new Resource(['status'], api.exported)
 export const models = new Resource(['settings', 'profile', 'imports'], api.models)
 export const imports = new Resource(['imports'], api.imports)
 export const quarantine = new Resource(['status', 'imports'], api.quarantine)
@@ -18,5 +19,5 @@ export const peers = new Resource(['status', 'events'], api.peers)
 
 /** After the daemon was away, everything may have changed. */
 export function refreshAll(): void {
-  for (const resource of [status, settings, vault, backup, models, imports, quarantine, events, profiles, people, approvals, transfers, peers]) resource.refresh()
+  for (const resource of [status, settings, vault, backup, exported, models, imports, quarantine, events, profiles, people, approvals, transfers, peers]) resource.refresh()
 }

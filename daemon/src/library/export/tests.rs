@@ -178,8 +178,8 @@ fn received() -> Origin {
     }
 }
 
-#[test]
-fn every_original_is_written_as_it_was_imported_and_nothing_else() {
+#[tokio::test]
+async fn every_original_is_written_as_it_was_imported_and_nothing_else() {
     let place = Place::new();
     let large: Vec<u8> = (0..700_000_u32).map(|n| (n % 251) as u8).collect();
     let live = place.put("IMG_1.HEIC", b"one", Some(AUGUST));
@@ -253,8 +253,8 @@ fn every_original_is_written_as_it_was_imported_and_nothing_else() {
     assert_eq!(film, Some("2026/2026-08/IMG_1.mov"));
 }
 
-#[test]
-fn a_repeat_writes_only_what_is_new_and_names_stay() {
+#[tokio::test]
+async fn a_repeat_writes_only_what_is_new_and_names_stay() {
     let place = Place::new();
     place.put("a.jpg", b"later", Some(AUGUST + 5000));
     place.put("b.jpg", b"other", Some(AUGUST));
@@ -289,8 +289,8 @@ fn a_repeat_writes_only_what_is_new_and_names_stay() {
     assert_eq!(fs::read_to_string(&edited).unwrap(), theirs);
 }
 
-#[test]
-fn a_cut_export_leaves_nothing_half_written_and_is_taken_up_again() {
+#[tokio::test]
+async fn a_cut_export_leaves_nothing_half_written_and_is_taken_up_again() {
     let place = Place::new();
     let large = vec![9; 3 * EXPORT_PIECE_BYTES];
     place.put("first.jpg", b"first", Some(AUGUST));
@@ -313,8 +313,8 @@ fn a_cut_export_leaves_nothing_half_written_and_is_taken_up_again() {
     }
 }
 
-#[test]
-fn a_damaged_original_is_named_and_the_rest_goes_on() {
+#[tokio::test]
+async fn a_damaged_original_is_named_and_the_rest_goes_on() {
     let place = Place::new();
     let rotten = place.put("rotten.jpg", &[5; 3000], Some(AUGUST));
     place.put("sound.jpg", b"sound", Some(AUGUST + 1000));
@@ -335,8 +335,8 @@ fn a_damaged_original_is_named_and_the_rest_goes_on() {
     assert_eq!((&list["count"], &list["damaged_count"]), (&json!(1), &json!(2)));
 }
 
-#[test]
-fn a_film_that_is_damaged_costs_only_itself() {
+#[tokio::test]
+async fn a_film_that_is_damaged_costs_only_itself() {
     let place = Place::new();
     let photo = place.put("a.heic", b"photo", Some(AUGUST));
     place.library.add_motion(photo, "video/quicktime", b"film").unwrap();
@@ -348,8 +348,8 @@ fn a_film_that_is_damaged_costs_only_itself() {
     assert_eq!(place.json("2026/2026-08/a.heic.json")["motion"], Value::Null);
 }
 
-#[test]
-fn d8_files_of_others_stay_as_they_are_and_no_link_leads_out() {
+#[tokio::test]
+async fn d8_files_of_others_stay_as_they_are_and_no_link_leads_out() {
     let place = Place::new();
     place.put("a.jpg", b"mine", Some(AUGUST));
     place.put("b.jpg", b"b", Some(AUGUST));
@@ -381,8 +381,8 @@ fn d8_files_of_others_stay_as_they_are_and_no_link_leads_out() {
     assert_eq!(fs::read(month.join("b (3).jpg")).unwrap(), b"b");
 }
 
-#[test]
-fn folders_that_are_no_place_for_an_export_are_refused() {
+#[tokio::test]
+async fn folders_that_are_no_place_for_an_export_are_refused() {
     let place = Place::new();
     place.put("a.jpg", b"a", Some(AUGUST));
     let refused = |folder: &Path| place.library.begin_export(folder).unwrap_err();
@@ -415,8 +415,8 @@ fn folders_that_are_no_place_for_an_export_are_refused() {
     assert!(matches!(away, Err(ExportError::Away(_))), "{away:?}");
 }
 
-#[test]
-fn what_does_not_fit_is_said_before_anything_is_written() {
+#[tokio::test]
+async fn what_does_not_fit_is_said_before_anything_is_written() {
     let place = Place::keeping_free(u64::MAX / 2);
     place.put("a.jpg", b"a", Some(AUGUST));
     let refused = place.begin().unwrap_err();
@@ -425,8 +425,8 @@ fn what_does_not_fit_is_said_before_anything_is_written() {
     assert!(place.names().is_empty());
 }
 
-#[test]
-fn days_give_months_and_times_that_nobody_writes_do_not() {
+#[tokio::test]
+async fn days_give_months_and_times_that_nobody_writes_do_not() {
     assert_eq!(month(0), Some((1970, 1)));
     assert_eq!(month(-1), Some((1969, 12)));
     assert_eq!(month(i32::MAX), None);
