@@ -208,3 +208,14 @@ pub const BACKUP_DAYS: usize = 7;
 pub const BACKUP_WEEKS: usize = 4;
 /// and of so many months. A photo that is deleted for good is gone from the backup after as long.
 pub const BACKUP_MONTHS: usize = 6;
+
+/// Longest name of an exported original, in bytes: sidecars append five, and file systems take 255.
+pub const EXPORT_NAME_BYTES: usize = 200;
+/// Bytes read and written at a time while originals are exported.
+pub const EXPORT_PIECE_BYTES: usize = 256 * 1024;
+/// How much of a sidecar that is there is compared, in bytes: ours have some kilobytes.
+pub const MAX_EXPORT_SIDECAR_BYTES: u64 = 1024 * 1024;
+/// Room that a sidecar takes on a disk, in bytes: one block of most file systems.
+pub const EXPORT_SIDECAR_ROOM_BYTES: u64 = 4096;
+/// Damaged originals that the result of an export names; of more it tells the number. A screen is no place for more, and the disk is failing.
+pub const MAX_EXPORT_NAMED: usize = 100;

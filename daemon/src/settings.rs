@@ -2,6 +2,7 @@
 
 mod background;
 mod backup;
+mod export;
 mod kept;
 mod verify;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use background::{Background, BackgroundRow};
 pub use backup::{BackupPlan, BackupRow};
+pub use export::{ExportPlan, ExportResult, ExportRow};
 pub use kept::{Kept, KeptRow};
 pub use verify::{Verified, VerifiedRow};
 

@@ -2,10 +2,12 @@
 //! Ids are lowercase hex strings, times are Unix milliseconds, boxes are fractions (0..1) of the upright image.
 
 mod erasure;
+mod export;
 mod people;
 mod trash;
 
 pub use erasure::*;
+pub use export::*;
 pub use people::*;
 pub use trash::*;
 

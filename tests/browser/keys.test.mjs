@@ -1,7 +1,7 @@
-// The vault in the browser: a passphrase, a recovery sheet, locked, unlocked, backed up.
+// The vault in the browser: a passphrase, a recovery sheet, locked, unlocked, backed up, exported.
 
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { after, before } from 'node:test'
 import { Daemon, sample, waitUntil } from './daemons.mjs'
@@ -109,6 +109,40 @@ step('every file is checked; what is missing is named, and mended from the backu
   await mine.id('verify-repair').click()
   await mine.id('verify-outcome').getByText('3 mended').waitFor()
   assert.equal(await mine.id('verify-damaged').count(), 0)
+})
+
+step('an export says that it is plain, refuses a folder that is not there, and writes the photo as it was', async () => {
+  await mine.id('export').getByText('not encrypted').waitFor()
+  const disk = join(node.folder, 'plain')
+  await mine.id('export-path').fill(disk)
+  await mine.id('export-start').click()
+  await mine.id('export-refused').waitFor()
+  mkdirSync(disk)
+  await mine.id('export-start').click()
+  await mine.id('export-folder').getByText(disk, { exact: true }).waitFor()
+  await waitUntil('the first export', async () => /1 file, .*all new/.test(await mine.id('export-result').innerText()))
+  const root = join(disk, 'inframe-export')
+  const files = readdirSync(root, { recursive: true }).filter((name) => name.endsWith('.jpg'))
+  assert.equal(files.length, 1)
+  assert.deepEqual(readFileSync(join(root, files[0])), sample(2))
+  const list = join(root, 'inframe-export.json')
+  assert.equal(JSON.parse(readFileSync(list, 'utf8')).files[0].path, files[0])
+  await mine.id('export-again').click()
+  await waitUntil('the second export', async () => /1 file, .*0 new/.test(await mine.id('export-result').innerText()))
+  // What is in the way is said, and once it is gone the export goes on.
+  writeFileSync(list, 'something else')
+  await mine.id('export-again').click()
+  await mine.id('export-refused').getByText('move it away').waitFor()
+  for (const look of [{ colorScheme: 'light' }, { colorScheme: 'dark', viewport: PHONE }]) {
+    const screen = await Screen.open(browser, node, look)
+    await screen.page.goto((await node.api('POST', '/session/launch-links', {})).url)
+    await screen.id('tile').first().waitFor()
+    await screen.go('/settings?at=export')
+    await screen.id('export-result').waitFor()
+    await screen.id('export').scrollIntoViewIfNeeded()
+    assert.deepEqual(await screen.flaws('settings', `settings-export-${look.colorScheme}`), [])
+    await screen.close()
+  }
 })
 
 step('the key file is removed, so that the passphrase alone unlocks', async () => {

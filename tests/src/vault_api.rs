@@ -1,4 +1,4 @@
-//! The endpoints of the vault: lock and unlock, ways to unlock, backup and bringing it back, erasing, the first steps.
+//! The endpoints of the vault: lock and unlock, ways to unlock, backup and bringing it back, export, erasing, the first steps.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::api::Api;
-use crate::views::{Backup, Erasure, FoundBackup, Vault, Verify};
+use crate::views::{Backup, Erasure, Export, FoundBackup, Vault, Verify};
 
 #[allow(missing_docs, clippy::missing_errors_doc)]
 impl Api {
@@ -33,6 +33,18 @@ impl Api {
 
     pub async fn run_verify(&self, repair: bool) -> Result<Verify> {
         self.with(Method::POST, "/verify", &json!({ "repair": repair })).await
+    }
+
+    pub async fn export(&self) -> Result<Export> {
+        self.get("/export").await
+    }
+
+    pub async fn begin_export(&self, folder: &Path) -> Result<Export> {
+        self.with(Method::POST, "/export", &json!({ "folder": folder })).await
+    }
+
+    pub async fn stop_export(&self) -> Result<Export> {
+        self.with(Method::DELETE, "/export", &()).await
     }
 
     pub async fn look_for_backup(&self, folder: &Path) -> Result<FoundBackup> {

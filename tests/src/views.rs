@@ -383,11 +383,30 @@ pub struct Verify {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Damage {
     pub asset: String,
-    pub file_name: String,
-    pub what: String,
     pub lost: bool,
     pub asked: Option<String>,
-    pub in_trash: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Export {
+    pub folder: Option<String>,
+    pub running: bool,
+    pub problem: Option<String>,
+    pub result: Option<ExportResult>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct ExportResult {
+    pub files: u64,
+    pub new_files: u64,
+    pub damaged: Vec<NotExported>,
+    pub damaged_count: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct NotExported {
+    pub file_name: String,
+    pub reason: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

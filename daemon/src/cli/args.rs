@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::backup::{BackupArgs, RestoreArgs};
+use super::export::ExportArgs;
 use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
 use super::trash::TrashCommand;
@@ -70,6 +71,8 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Bring a backup back into an empty data folder, while no daemon runs in it
     Restore(RestoreArgs),
+    /// Write all originals, plain, with sidecars into a folder; again writes what is new
+    Export(ExportArgs),
     /// Destroy everything in the data folder and the key file, for good; asks first
     Erase(By),
     /// Nodes that this one knows

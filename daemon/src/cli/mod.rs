@@ -6,6 +6,7 @@ mod client;
 mod erase;
 mod eval;
 mod event;
+mod export;
 mod import;
 mod keys;
 mod models;
@@ -131,6 +132,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         | Command::Openapi => {}
         Command::Verify(args) => return verify::run(client, args, screen).await,
         Command::Backup(args) => backup::run(client, args, screen).await?,
+        Command::Export(args) => return export::run(client, screen, args).await,
         Command::Lock => keys::lock(client, screen).await?,
         Command::Import { paths } => return import::run(client, screen, paths).await,
         Command::Event(command) => event::run(client, screen, command).await?,

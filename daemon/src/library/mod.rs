@@ -5,6 +5,7 @@
 mod asset;
 mod error;
 mod examine;
+mod export;
 mod files;
 mod imports;
 mod index;
@@ -29,6 +30,7 @@ use tokio::sync::Notify;
 
 pub use asset::{AssetId, AssetKind, FacesState, Origin, Part, PlayableState, StoredAsset, StoredMotion, Trashed};
 pub use error::LibraryError;
+pub use export::{ExportError, ExportProgress, Exported, Facts, NotExported};
 pub use files::Unshown;
 pub use imports::{ImportRun, Imports};
 pub use lists::FacesProgress;

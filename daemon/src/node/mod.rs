@@ -5,6 +5,7 @@
 //! | `start` | bringing up and down every part in order |
 //! | `library` | status, settings, imports, timeline, photos |
 //! | `backup` | the copy of the vault elsewhere |
+//! | `export` | plain originals written elsewhere |
 //! | `models` | model packs |
 //! | `profile` | consent, selfies, erasure |
 //! | `people` | who is in which photo, names, corrections |
@@ -20,6 +21,7 @@ mod backup;
 mod challenge;
 mod erasure;
 mod events;
+mod export;
 mod first_run;
 mod library;
 mod media;

@@ -22,7 +22,8 @@ use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{
-    BackgroundRow, BackupRow, Settings, SettingsRow, VerifiedRow, clean_nickname, generated_nickname, host_name,
+    BackgroundRow, BackupRow, ExportRow, Settings, SettingsRow, VerifiedRow, clean_nickname, generated_nickname,
+    host_name,
 };
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
@@ -123,6 +124,7 @@ impl Node {
             verified,
             damage,
             unnamed,
+            export,
             activity,
             packs,
             model,
@@ -159,6 +161,8 @@ impl Node {
             verify_state: Default::default(),
             damage,
             unnamed: Mutex::new(unnamed),
+            export,
+            export_state: Default::default(),
             activity,
             sandbox,
             sandbox_processes,
@@ -276,6 +280,7 @@ struct Stored {
     damage: Ledger<StoredDamage>,
     /// Blobs that no row names, if rows may be lost.
     unnamed: Option<Vec<BlobId>>,
+    export: ExportRow,
     activity: Activity,
     packs: Packs,
     /// The pack to begin with.
@@ -332,6 +337,7 @@ impl Stored {
             verified: VerifiedRow::open(vault.clone())?,
             damage: Ledger::open(vault.clone(), Kind::Damage)?,
             unnamed: None,
+            export: ExportRow::open(vault.clone())?,
             seen_files: Ledger::open(vault.clone(), Kind::ImportedFile)?,
             approvals: Ledger::open_versioned(vault.clone(), Kind::Approval)?,
             deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,

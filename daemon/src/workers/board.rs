@@ -49,11 +49,13 @@ pub enum Job {
     Backup,
     /// Reads every file, and mends what is damaged.
     Verify,
+    /// Writes plain originals elsewhere.
+    Export,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 13] = [
+    pub const ALL: [Job; 14] = [
         Job::Watch,
         Job::Faces,
         Job::Videos,
@@ -67,6 +69,7 @@ impl Job {
         Job::Events,
         Job::Backup,
         Job::Verify,
+        Job::Export,
     ];
 
     /// Whether a step goes through the whole library.
@@ -91,6 +94,7 @@ impl Job {
             Job::Events => "events",
             Job::Backup => "backup",
             Job::Verify => "file check",
+            Job::Export => "export",
         }
     }
 }

@@ -9,6 +9,7 @@ use inframe_protocol::{EventId, FindMeId, NodeId, OfferId};
 use super::backup::BackupState;
 use super::board::{Board, Job};
 use super::events::Rounds;
+use super::export::ExportState;
 use super::matching::Projected;
 use super::verify::VerifyState;
 use super::videos::VideoProgress;
@@ -26,7 +27,7 @@ use crate::network::Network;
 use crate::packs::Packs;
 use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
-use crate::settings::{Background, BackgroundRow, BackupRow, SettingsRow, VerifiedRow};
+use crate::settings::{Background, BackgroundRow, BackupRow, ExportRow, SettingsRow, VerifiedRow};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::tasks::Tasks;
 use crate::vault::{BlobId, Vault};
@@ -99,6 +100,10 @@ pub struct Core {
     pub damage: Ledger<StoredDamage>,
     /// Blobs that no row named at the start, if rows may be lost.
     pub unnamed: Mutex<Option<Vec<BlobId>>>,
+    /// The export that was wished for last.
+    pub export: ExportRow,
+    /// The export that runs.
+    pub export_state: ExportState,
     /// Activity log.
     pub activity: Activity,
     /// Sandbox.

@@ -7,6 +7,7 @@ mod board;
 mod core;
 mod disk;
 pub(crate) mod events;
+pub(crate) mod export;
 mod faces;
 mod going;
 pub(crate) mod import;
@@ -27,6 +28,7 @@ pub use backup::{BackupState, Running};
 pub use board::{Board, Job, Step};
 pub use core::{Core, Held, Progress, embeddings};
 pub use events::Rounds;
+pub use export::ExportState;
 pub use matching::Projected;
 pub use verify::{VerifyState, Verifying};
 pub use videos::VideoProgress;
@@ -36,7 +38,7 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 13] = [
+const SLOWLY: [(Job, Duration); 14] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
     (Job::Videos, Duration::from_secs(600)),
@@ -50,6 +52,7 @@ const SLOWLY: [(Job, Duration); 13] = [
     (Job::Events, Duration::from_secs(30)),
     (Job::Backup, Duration::from_secs(600)),
     (Job::Verify, Duration::from_secs(3600)),
+    (Job::Export, Duration::from_secs(600)),
 ];
 
 /// How often it is looked whether a snapshot of the catalog is due.
@@ -88,6 +91,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                             Job::Events => events::step(core).await,
                             Job::Backup => backup::step(core).await,
                             Job::Verify => verify::step(core).await,
+                            Job::Export => export::step(core).await,
                         }
                     }
                 })

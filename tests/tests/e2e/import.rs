@@ -103,7 +103,7 @@ async fn a_photo_put_into_a_watched_folder_comes_in_by_itself() -> Result<()> {
 }
 
 /// Boxes of a film of so many seconds; nobody looks at its pictures here.
-fn film(seconds: u32) -> Vec<u8> {
+pub(super) fn film(seconds: u32) -> Vec<u8> {
     let boxed = |kind: &[u8; 4], body: &[u8]| {
         let mut out = u32::try_from(body.len() + 8).unwrap_or(u32::MAX).to_be_bytes().to_vec();
         out.extend_from_slice(kind);

@@ -5,6 +5,7 @@ mod children;
 mod disk;
 mod enrol;
 mod erase;
+mod export;
 mod golden;
 mod guardians;
 mod import;

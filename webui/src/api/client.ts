@@ -129,6 +129,10 @@ export const api = {
   stopVerify: () => json<T.VerifyView>('DELETE', '/verify'),
   checkBackup: () => json<T.BackupView>('POST', '/backup/check'),
 
+  exported: () => json<T.ExportView>('GET', '/export'),
+  beginExport: (folder: string) => json<T.ExportView>('POST', '/export', { folder }),
+  stopExport: () => json<T.ExportView>('DELETE', '/export'),
+
   status: () => json<T.StatusView>('GET', '/status'),
   settings: () => json<T.SettingsView>('GET', '/settings'),
   changeSettings: (patch: T.SettingsPatch) => json<T.SettingsView>('PATCH', '/settings', patch),

@@ -380,6 +380,45 @@ export interface EventView {
   waiting: Array<AdmissionView>
 }
 
+/** Where to export to. */
+export interface ExportBody {
+  /** A folder that is there, a whole path. */
+  folder: string
+}
+
+/** What an export did. */
+export interface ExportResultView {
+  /** When it ended, Unix milliseconds. */
+  at: number
+  /** Their bytes. */
+  bytes: number
+  /** Damaged originals, at most 100. */
+  damaged: Array<NotExportedView>
+  /** How many there are. */
+  damaged_count: number
+  /** Originals that are in the folder. */
+  files: number
+  /** Those of them that were written this time; the others were there. */
+  new_files: number
+}
+
+/** The export that runs or ran last. */
+export interface ExportView {
+  /** Bytes that it has written or compared. */
+  done_bytes: number
+  /** Originals that are done by the one under way. */
+  done_files: number
+  /** The folder that was named last; `inframe-export` in it holds the files. */
+  folder?: string | null
+  /** All originals. */
+  of_files: number
+  /** Why the last one ended before its time. */
+  problem?: string | null
+  result?: ExportResultView | null
+  /** Whether it is under way. */
+  running: boolean
+}
+
 /** A face of the library; its picture is at `/people/faces/{asset}/{face}/crop`. */
 export interface FaceRefView {
   /** The photo. */
@@ -629,6 +668,14 @@ export interface NewProfileBody {
   name: string
   /** Hash of the `guardian` text that was shown. */
   text_hash: string
+}
+
+/** An original that could not be exported. */
+export interface NotExportedView {
+  /** Its file name. */
+  file_name: string
+  /** Why, in words. */
+  reason: string
 }
 
 /** Where an asset came from. */

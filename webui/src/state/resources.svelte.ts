@@ -7,6 +7,7 @@ export const settings = new Resource(['settings'], api.settings)
 export const vault = new Resource(['status', 'settings'], api.vault)
 export const backup = new Resource(['status', 'settings'], api.backup)
 export const verify = new Resource(['status'], api.verify)
+export const exported = new Resource(['status'], api.exported)
 export const models = new Resource(['settings', 'profile', 'imports'], api.models)
 export const imports = new Resource(['imports'], api.imports)
 export const quarantine = new Resource(['status', 'imports'], api.quarantine)
@@ -19,5 +20,5 @@ export const peers = new Resource(['status', 'events'], api.peers)
 
 /** After the daemon was away, everything may have changed. */
 export function refreshAll(): void {
-  for (const resource of [status, settings, vault, backup, verify, models, imports, quarantine, events, profiles, people, approvals, transfers, peers]) resource.refresh()
+  for (const resource of [status, settings, vault, backup, verify, exported, models, imports, quarantine, events, profiles, people, approvals, transfers, peers]) resource.refresh()
 }

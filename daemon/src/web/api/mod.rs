@@ -4,6 +4,7 @@ mod asset;
 mod backup;
 mod event;
 mod exchange;
+mod export;
 mod import;
 pub(super) mod live;
 mod models;
@@ -48,6 +49,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .merge(verify::routes())
         .merge(event::routes())
         .merge(exchange::routes())
+        .merge(export::routes())
         .merge(live::routes())
         .layer(DefaultBodyLimit::max(JSON_BYTES))
 }
