@@ -147,7 +147,7 @@ fn photos(count: usize) -> Result<Vec<Vec<u8>>> {
         let photo = image::open(&path).with_context(|| format!("{} (run `make setup`)", path.display()))?;
         let photo = photo.resize_exact(4000, 3000, image::imageops::FilterType::CatmullRom);
         let mut jpeg = Vec::new();
-        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 97).encode_image(&photo.to_rgb8())?;
+        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 99).encode_image(&photo.to_rgb8())?;
         encoded.push(jpeg);
     }
     let copy = |number: usize| {

@@ -8,7 +8,7 @@ use super::library::asset_id;
 use super::{Answer, Node, NodeError, Original, ReadAt};
 use crate::library::{AssetId, AssetKind, PlayableState, StoredAsset};
 use crate::vault::BlobId;
-use crate::video::{CopyFile, ReadAt as ReadVideo, VideoError};
+use crate::video::{CopyFile, VideoError};
 use crate::views::VideoView;
 use crate::workers::{Core, Job};
 
@@ -41,14 +41,21 @@ impl Node {
         self.blocking(move |core| {
             let asset = core.library.get(id).ok_or(NodeError::NotFound("video"))?;
             let AssetKind::Video { playable, .. } = &asset.kind else { return Err(NodeError::NotFound("video")) };
-            let (read, size_bytes) = match playable {
-                PlayableState::Original => core.library.blob_reader(asset.original)?,
+            let (read_at, size_bytes, media_type): (ReadAt, _, _) = match playable {
+                PlayableState::Original => {
+                    (part_of(core, asset.original, 0)?, asset.size_bytes, asset.media_type.clone())
+                }
                 PlayableState::Copy(blob) => {
                     let (read, stored_bytes) = core.library.blob_reader(*blob)?;
                     let copy = CopyFile::open(read, stored_bytes).map_err(unreadable)?;
                     let size_bytes = copy.size_bytes();
-                    let read: ReadVideo = Arc::new(move |offset, out: &mut [u8]| copy.read_at(offset, out));
-                    (read, size_bytes)
+                    let read_at = move |offset: u64, len: usize| {
+                        let mut bytes = vec![0; len];
+                        let count = copy.read_at(offset, &mut bytes).map_err(unreadable)?;
+                        bytes.truncate(count);
+                        Ok(Bytes::from(bytes))
+                    };
+                    (Arc::new(read_at), size_bytes, "video/mp4".to_owned())
                 }
                 PlayableState::Waiting { .. } => {
                     let reason = "the video is being prepared for playing; it plays here as soon as that is done";
@@ -57,14 +64,6 @@ impl Node {
                 PlayableState::Failed(reason) => return Err(NodeError::Conflict("video-not-playable", reason.clone())),
             };
             let is_copy = matches!(playable, PlayableState::Copy(_));
-            let read_at = move |offset: u64, len: usize| {
-                let mut bytes = vec![0; len];
-                let count = read(offset, &mut bytes).map_err(unreadable)?;
-                bytes.truncate(count);
-                Ok(Bytes::from(bytes))
-            };
-            let media_type = if is_copy { "video/mp4".to_owned() } else { asset.media_type.clone() };
-            let read_at = Arc::new(read_at);
             let video =
                 Original { media_type, file_name: asset.file_name.clone(), size_bytes, is_shown: true, read_at };
             // A copy may come where the original was shown before, under the same address.
@@ -130,9 +129,8 @@ pub(super) fn video_view(core: &Core, id: AssetId, asset: &StoredAsset) -> Optio
 fn part_of(core: &Core, blob: BlobId, start: u64) -> Answer<ReadAt> {
     let reader = core.vault.blobs().open(blob)?;
     Ok(Arc::new(move |offset: u64, len: usize| {
-        let mut bytes = vec![0; len];
-        let read = reader.read_at(start.saturating_add(offset), &mut bytes)?;
-        bytes.truncate(read);
-        Ok(Bytes::from(bytes))
+        let mut bytes = reader.rest_of_chunk(start.saturating_add(offset))?;
+        bytes.truncate(len);
+        Ok(bytes)
     }))
 }

@@ -1,5 +1,6 @@
 //! Downloads of originals: whole or one range, decrypted piece by piece, as an attachment, or as a video for a page.
 
+use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -48,8 +49,10 @@ pub(super) async fn answer(original: Original, id: &str, headers: &HeaderMap) ->
         }
     };
     // The first piece is read before the status is sent: a file that cannot be read is an error, not a short download.
-    let first = if range.is_empty() { Bytes::new() } else { piece(&original.read_at, &range).await? };
-    let rest = range.start.saturating_add(first.len() as u64)..range.end;
+    let (first, rest) = match start_piece(Arc::clone(&original.read_at), range.clone()) {
+        Some(piece) => piece.await?,
+        None => (Bytes::new(), range.clone()),
+    };
     let body = Body::from_stream(pieces(original.read_at, first, rest));
     let mut response = (status, body).into_response();
     set(&mut response, CONTENT_TYPE, &original.media_type);
@@ -70,36 +73,45 @@ fn set(response: &mut Response, name: axum::http::HeaderName, value: &str) {
     }
 }
 
-/// The pieces one after the other; the next is read when the last was taken, so a slow reader holds one piece.
+/// The pieces one after the other. While one is sent the next is read, and no more, so a slow reader holds two.
 fn pieces(read_at: ReadAt, first: Bytes, rest: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> {
-    stream::try_unfold((Some(first), rest), move |(ready, rest)| {
+    let next = start_piece(Arc::clone(&read_at), rest);
+    stream::try_unfold((Some(first), next), move |(ready, next)| {
         let read_at = Arc::clone(&read_at);
         async move {
             if let Some(bytes) = ready {
-                return Ok(Some((bytes, (None, rest))));
+                return Ok(Some((bytes, (None, next))));
             }
-            if rest.is_empty() {
-                return Ok(None);
-            }
-            let bytes = piece(&read_at, &rest).await?;
-            let rest = rest.start.saturating_add(bytes.len() as u64)..rest.end;
-            Ok(Some((bytes, (None, rest))))
+            let Some(next) = next else { return Ok(None) };
+            let (bytes, rest) = next.await?;
+            Ok(Some((bytes, (None, start_piece(read_at, rest)))))
         }
     })
 }
 
-async fn piece(read_at: &ReadAt, range: &Range<u64>) -> Result<Bytes, NodeError> {
-    let (read_at, start) = (Arc::clone(read_at), range.start);
+/// The first piece of a range, which begins to be read now, and then the range behind it; nothing if the range is empty.
+fn start_piece(
+    read_at: ReadAt,
+    range: Range<u64>,
+) -> Option<impl Future<Output = Result<(Bytes, Range<u64>), NodeError>> + Send + 'static> {
+    if range.is_empty() {
+        return None;
+    }
+    let start = range.start;
     let left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
     let wished = left.min(ORIGINAL_PIECE_BYTES);
-    let read = tokio::task::spawn_blocking(move || read_at(start, wished)).await;
-    let bytes = read.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))??;
-    if bytes.is_empty() || bytes.len() > wished {
-        return Err(NodeError::Internal(
-            "the stored file has not the length that it should have; see the status page".into(),
-        ));
-    }
-    Ok(bytes)
+    let read = tokio::task::spawn_blocking(move || read_at(start, wished));
+    Some(async move {
+        let bytes =
+            read.await.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))??;
+        if bytes.is_empty() || bytes.len() > wished {
+            return Err(NodeError::Internal(
+                "the stored file has not the length that it should have; see the status page".into(),
+            ));
+        }
+        let rest = start.saturating_add(bytes.len() as u64)..range.end;
+        Ok((bytes, rest))
+    })
 }
 
 /// Reads a `Range` header (RFC 9110, section 14.2). What is not understood, and several ranges at once, is answered with the whole.

@@ -8,6 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use super::{
@@ -98,8 +99,24 @@ impl BlobReader {
         let cache = self.cached(offset / chunk)?;
         let plain = cache.plain.get((offset % chunk) as usize..).unwrap_or_default();
         let count = plain.len().min(out.len());
-        out.iter_mut().zip(plain).for_each(|(to, from)| *to = *from);
+        if let (Some(to), Some(from)) = (out.get_mut(..count), plain.get(..count)) {
+            to.copy_from_slice(from);
+        }
         Ok(count)
+    }
+
+    /// Plain bytes from `offset` to the end of the chunk that it lies in, decrypted where they are; none at the end.
+    ///
+    /// # Errors
+    /// As [`BlobReader::read_at`].
+    pub fn rest_of_chunk(&self, offset: u64) -> Result<Bytes, BlobError> {
+        let chunk = BLOB_CHUNK_BYTES as u64;
+        if offset >= self.len() {
+            return Ok(Bytes::new());
+        }
+        let mut plain = Vec::new();
+        self.append_chunk(offset / chunk, &mut plain)?;
+        Ok(Bytes::from(plain).slice((offset % chunk) as usize..))
     }
 
     /// Fills `out` from `offset` on.
