@@ -10,9 +10,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures::{TryStreamExt as _, stream};
+use futures::stream;
 
-use super::limits::{ORIGINAL_PIECE_BYTES, ORIGINAL_RUN_BYTES};
+use super::limits::ORIGINAL_PIECE_BYTES;
 use super::problem::Problem;
 use crate::node::{NodeError, Original};
 
@@ -48,10 +48,10 @@ pub(super) async fn answer(original: Original, id: &str, headers: &HeaderMap) ->
             return Ok(response);
         }
     };
-    // The first run is read before the status is sent: a file that cannot be read is an error, not a short download.
-    let (first, rest) = match start_run(Arc::clone(&original.read_at), range.clone()) {
-        Some(run) => run.await?,
-        None => (Run::new(), range.clone()),
+    // The first piece is read before the status is sent: a file that cannot be read is an error, not a short download.
+    let (first, rest) = match start_piece(Arc::clone(&original.read_at), range.clone()) {
+        Some(piece) => piece.await?,
+        None => (Bytes::new(), range.clone()),
     };
     let body = Body::from_stream(pieces(original.read_at, first, rest));
     let mut response = (status, body).into_response();
@@ -73,56 +73,45 @@ fn set(response: &mut Response, name: axum::http::HeaderName, value: &str) {
     }
 }
 
-/// The bytes of a range in turn. While one run of pieces is sent the next is read, and no more, so a slow reader holds two runs.
-fn pieces(read_at: ReadAt, first: Run, rest: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> {
-    let next = start_run(Arc::clone(&read_at), rest);
-    let runs = stream::try_unfold((Some(first), next), move |(ready, next)| {
+/// The pieces one after the other. While one is sent the next is read, and no more, so a slow reader holds two.
+fn pieces(read_at: ReadAt, first: Bytes, rest: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> {
+    let next = start_piece(Arc::clone(&read_at), rest);
+    stream::try_unfold((Some(first), next), move |(ready, next)| {
         let read_at = Arc::clone(&read_at);
         async move {
-            if let Some(run) = ready {
-                return Ok::<_, NodeError>(Some((run, (None, next))));
+            if let Some(bytes) = ready {
+                return Ok(Some((bytes, (None, next))));
             }
             let Some(next) = next else { return Ok(None) };
-            let (run, rest) = next.await?;
-            Ok(Some((run, (None, start_run(read_at, rest)))))
+            let (bytes, rest) = next.await?;
+            Ok(Some((bytes, (None, start_piece(read_at, rest)))))
         }
-    });
-    runs.map_ok(|run| stream::iter(run.into_iter().map(Ok))).try_flatten()
+    })
 }
 
-/// Pieces that were read in one go: each change between the threads that read and that send costs more than reading a piece.
-type Run = Vec<Bytes>;
-
-/// The first run of a range, which begins to be read now, and then the range behind it; nothing if the range is empty.
-fn start_run(
+/// The first piece of a range, which begins to be read now, and then the range behind it; nothing if the range is empty.
+fn start_piece(
     read_at: ReadAt,
     range: Range<u64>,
-) -> Option<impl Future<Output = Result<(Run, Range<u64>), NodeError>> + Send + 'static> {
+) -> Option<impl Future<Output = Result<(Bytes, Range<u64>), NodeError>> + Send + 'static> {
     if range.is_empty() {
         return None;
     }
-    let read = tokio::task::spawn_blocking(move || read_run(&read_at, range));
-    Some(
-        async move { read.await.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))? },
-    )
-}
-
-fn read_run(read_at: &ReadAt, range: Range<u64>) -> Result<(Run, Range<u64>), NodeError> {
-    let (mut run, mut at) = (Run::new(), range.start);
-    let until = range.end.min(range.start.saturating_add(ORIGINAL_RUN_BYTES));
-    while at < until {
-        let left = usize::try_from(range.end.saturating_sub(at)).unwrap_or(usize::MAX);
-        let wished = left.min(ORIGINAL_PIECE_BYTES);
-        let bytes = read_at(at, wished)?;
+    let start = range.start;
+    let left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+    let wished = left.min(ORIGINAL_PIECE_BYTES);
+    let read = tokio::task::spawn_blocking(move || read_at(start, wished));
+    Some(async move {
+        let bytes =
+            read.await.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))??;
         if bytes.is_empty() || bytes.len() > wished {
             return Err(NodeError::Internal(
                 "the stored file has not the length that it should have; see the status page".into(),
             ));
         }
-        at = at.saturating_add(bytes.len() as u64);
-        run.push(bytes);
-    }
-    Ok((run, at..range.end))
+        let rest = start.saturating_add(bytes.len() as u64)..range.end;
+        Ok((bytes, rest))
+    })
 }
 
 /// Reads a `Range` header (RFC 9110, section 14.2). What is not understood, and several ranges at once, is answered with the whole.
@@ -198,8 +187,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_whole_file_comes_in_pieces() {
-        // One byte beyond two runs: the last piece is short.
-        let bytes: Vec<u8> = (0..ORIGINAL_RUN_BYTES * 2 + 1).map(|i| (i % 251) as u8).collect();
+        // One byte beyond three pieces: the last piece is short.
+        let bytes: Vec<u8> = (0..ORIGINAL_PIECE_BYTES * 3 + 1).map(|i| (i % 251) as u8).collect();
         let (status, headers, body) = get(&bytes, &[]).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!(headers[CONTENT_LENGTH], bytes.len().to_string());

@@ -20,10 +20,8 @@ pub const VIDEO_PIECES: usize = 4;
 pub const UPLOADS_AT_ONCE: usize = 4;
 /// A file name in a query, in bytes; the usual bound of file systems.
 pub const FILE_NAME_BYTES: usize = 255;
-/// Bytes of a stored original in one piece: a chunk of a blob.
-pub const ORIGINAL_PIECE_BYTES: usize = crate::limits::BLOB_CHUNK_BYTES;
-/// Bytes read from a stored original in one go; small enough that a stopped download holds little, which is two of these.
-pub const ORIGINAL_RUN_BYTES: u64 = 1024 * 1024;
+/// Bytes read from a stored original at once; small enough that a stopped download holds little.
+pub const ORIGINAL_PIECE_BYTES: usize = 256 * 1024;
 /// Entries of the activity log in one answer.
 pub const ACTIVITY_PER_PAGE: u32 = 500;
 /// Entries of the activity log when the page size is not given.
