@@ -40,7 +40,7 @@ pub use packed::Sort;
 pub use quarantine::{Quarantine, STRIKES, StoredStrike};
 pub use salvage::Salvaged;
 pub use timeline::{BLOCK, Timeline, ending};
-pub use trash::InTrash;
+pub use trash::{InTrash, finish_purges};
 pub use videos::Look;
 
 use crate::disk::Disk;

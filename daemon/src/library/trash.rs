@@ -14,7 +14,7 @@ use super::{Library, LibraryError};
 use crate::clock::now_ms;
 use crate::limits::{MAX_TRASH_PER_REQUEST, TRASH_KEPT};
 use crate::live::What;
-use crate::vault::{Batch, BlobId, Kind};
+use crate::vault::{Batch, BlobId, Kind, Vault};
 
 /// Something in the trash.
 #[derive(Clone, Debug)]
@@ -133,32 +133,6 @@ impl Library {
         Ok(left.len())
     }
 
-    /// Deletes to the end what was being deleted when the daemon stopped, and gives the assets that the catalog still had. For a start, before anything
-    /// is written; blocking.
-    ///
-    /// # Errors
-    /// When the vault fails.
-    pub fn finish_purges(&self) -> Result<Vec<AssetId>, LibraryError> {
-        let blobs: HashSet<BlobId> = self.vault.purging().map_err(LibraryError::Write)?.into_iter().collect();
-        if blobs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut named: Vec<(AssetId, StoredAsset)> = self.index().every().collect();
-        named.retain(|(_, asset)| blobs.contains(&asset.original));
-        for some in named.chunks(MAX_TRASH_PER_REQUEST) {
-            let mut batch = Batch::default();
-            for (id, _) in some {
-                batch.remove(Kind::Asset, id.0);
-                batch.remove(Kind::Face, id.0);
-            }
-            self.vault.catalog().commit(batch)?;
-            some.iter().for_each(|(id, _)| self.index().remove(*id));
-        }
-        self.to_erase().extend(blobs);
-        self.erase_some(usize::MAX)?;
-        Ok(named.into_iter().map(|(id, _)| id).collect())
-    }
-
     /// How many files of what was purged are still to be erased.
     #[must_use]
     pub fn still_to_erase(&self) -> usize {
@@ -263,6 +237,34 @@ impl Library {
         }
         assets.into_iter().map(|(id, _)| id).inspect(|id| self.live.tell(What::Asset, Some(id.to_string()))).collect()
     }
+}
+
+/// Deletes to the end what was being deleted for good when the daemon stopped. For a start, before anything else is read; blocking.
+///
+/// # Errors
+/// When the vault fails.
+pub fn finish_purges(vault: &Vault) -> Result<(), LibraryError> {
+    let blobs: HashSet<BlobId> = vault.purging().map_err(LibraryError::Write)?.into_iter().collect();
+    if blobs.is_empty() {
+        return vault.purged().map_err(LibraryError::Write);
+    }
+    let mut named = Vec::new();
+    vault.catalog().each_versioned::<StoredAsset>(Kind::Asset, |id, asset| {
+        if blobs.contains(&asset.original) {
+            named.push(id.to_vec());
+        }
+    })?;
+    for some in named.chunks(MAX_TRASH_PER_REQUEST) {
+        let mut batch = Batch::default();
+        for id in some {
+            batch.remove(Kind::Asset, id).remove(Kind::Face, id);
+        }
+        vault.catalog().commit(batch)?;
+    }
+    for blob in blobs {
+        vault.blobs().remove(blob)?;
+    }
+    vault.purged().map_err(LibraryError::Write)
 }
 
 fn in_trash(id: AssetId, asset: &Arc<StoredAsset>, time_ms: u64) -> Option<InTrash> {

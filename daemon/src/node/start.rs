@@ -15,7 +15,7 @@ use crate::disk::Disk;
 use crate::events::{Events, EventsError};
 use crate::faces::{ActivePack, Faces, Profiles};
 use crate::ledger::Ledger;
-use crate::library::{Imports, Library, LibraryError, StoredDamage};
+use crate::library::{Imports, Library, LibraryError, StoredDamage, finish_purges};
 use crate::live::{Live, What};
 use crate::network::{Network, NetworkConfig};
 use crate::packs::{Packs, PacksError};
@@ -306,6 +306,7 @@ impl Stored {
         sandbox: Sandbox,
     ) -> Result<Self, StartError> {
         let vault = Vault::with(dir, keys)?;
+        finish_purges(&vault)?;
         let generated = generated_nickname().map_err(|_| StartError::Random)?;
         let first = || Settings { nickname: generated, device_name: host_name(), watched_folders: Vec::new() };
         let settings = SettingsRow::open(vault.clone(), first)?;
@@ -349,9 +350,6 @@ impl Stored {
             vault,
             disk,
         };
-        for id in stored.library.finish_purges()? {
-            stored.faces.forget(id);
-        }
         stored.people.set_aside(|| stored.library.trash_ids());
         stored.unnamed = stored.sweep()?;
         Ok(stored)

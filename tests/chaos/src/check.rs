@@ -9,8 +9,11 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use inframe::{
     data_dir::{DataDir, DataDirError},
-    library::StoredAsset,
-    vault::{BlobError, BlobId, CatalogError, Keys, Kind, Opening, RecoveryPhrase, Unlock, Vault, VaultError},
+    library::{StoredAsset, finish_purges},
+    vault::{
+        BlobError, BlobId, CatalogError, Keys, Kind, Opening, RecoveryPhrase, Unlock, Vault, VaultError,
+        backup::{BackupError, restore},
+    },
 };
 
 use crate::{place::Place, promises::Promises};
@@ -54,6 +57,7 @@ pub fn is_said_by_the_vault(error: &anyhow::Error) -> bool {
         error.is::<Losses>()
             || error.is::<VaultError>()
             || error.is::<CatalogError>()
+            || error.is::<BackupError>()
             || error.downcast_ref::<BlobError>().is_some_and(|error| !matches!(error, BlobError::NotFound { .. }))
     };
     error.chain().any(|cause| {
@@ -84,6 +88,7 @@ fn once(place: &Place, promises: &Promises) -> Result<Found> {
     let began = Instant::now();
     let dir = data_dir(place)?;
     let vault = Vault::open(&dir, &place.key_file()).context("the vault does not open")?;
+    finish_purges(&vault).context("a purge is not finished")?;
     let opening = vault.catalog().opening().clone();
     ensure!(began.elapsed() <= START_LIMIT, "the start took {} s", began.elapsed().as_secs_f32());
     if let Opening::Rebuilt { complete: false, reason, .. } = &opening {
@@ -93,6 +98,7 @@ fn once(place: &Place, promises: &Promises) -> Result<Found> {
     records(&vault, promises)?;
     deleted(&vault, promises)?;
     phrases(&dir, promises)?;
+    backed_up(place, promises)?;
     let temporary = std::fs::read_dir(&dir.blobs_temporary)?.count();
     ensure!(temporary == 0, "{temporary} half-written blobs were not swept");
     Ok(Found { rebuilt: matches!(opening, Opening::Rebuilt { .. }) })
@@ -171,6 +177,27 @@ fn deleted(vault: &Vault, promises: &Promises) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What a backup promised comes back from it on an empty machine.
+///
+/// # Errors
+/// When it does not.
+pub fn backed_up(place: &Place, promises: &Promises) -> Result<()> {
+    let Some(photos) = &promises.backed_up else { return Ok(()) };
+    let empty = tempfile::tempdir()?;
+    let dir = DataDir::open(empty.path().join("data"))?;
+    let way = Unlock::KeyFile(place.key_file());
+    let restored = restore(&place.disk(), &dir, &way, |_| true).context("the backup is not brought back")?;
+    if !restored.lost.is_empty() {
+        return Err(Losses(format!("{} files of the backup are damaged", restored.lost.len())).into());
+    }
+    let vault = Vault::open(&dir, &place.key_file()).context("what was brought back does not open")?;
+    if let Opening::Rebuilt { complete: false, reason, .. } = vault.catalog().opening() {
+        return Err(Losses(reason.clone()).into());
+    }
+    let there = Promises { photos: photos.clone(), ..Promises::default() };
+    listed(&vault, &there).context("in what was brought back")
 }
 
 fn phrases(dir: &DataDir, promises: &Promises) -> Result<()> {

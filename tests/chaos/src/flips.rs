@@ -111,6 +111,7 @@ pub fn run(plan: Plan, program: &Path) -> Result<Outcome> {
     blobs(plan, &sound, &place, &mut dice, &mut outcome)?;
     received(plan, &sound, &place, &mut dice, &mut outcome)?;
     catalog(plan, &sound, &mut dice, &mut outcome)?;
+    backups(plan, &sound, &mut dice, &mut outcome)?;
     panics::report(&mut outcome);
     Ok(outcome.ended())
 }
@@ -286,6 +287,35 @@ fn catalog(plan: Plan, sound: &Sound, dice: &mut Dice, outcome: &mut Outcome) ->
             outcome.violated(violation);
         }
         outcome.count(flip.2, end);
+        Ok(())
+    })
+}
+
+/// A backup on a disk that rots: what comes back is right, or is said to be damaged.
+fn backups(plan: Plan, sound: &Sound, dice: &mut Dice, outcome: &mut Outcome) -> Result<()> {
+    let files: Vec<_> = sound.of_kind("backup").filter(|(_, bytes)| !bytes.is_empty()).collect();
+    ensure!(!files.is_empty(), "there is no backup");
+    let mut flips = Vec::new();
+    for _ in 0..plan.pick(600, 25) {
+        let Some((path, bytes)) = files.get(dice.below(files.len())).copied() else { continue };
+        flips.push((path, bytes, dice.below(bytes.len() * 8)));
+    }
+    let shared = Mutex::new(outcome);
+    in_lanes(flips.len(), |number, place| {
+        let Some((path, bytes, bit)) = flips.get(number) else { return Ok(()) };
+        sound.lay(place)?;
+        fs::write(place.folder().join(path), flipped(bytes, *bit))?;
+        let brought = check::backed_up(place, &sound.promises);
+        let mut outcome = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = match brought {
+            Ok(()) => HARMLESS,
+            Err(error) if check::is_said_by_the_vault(&error) => DETECTED,
+            Err(error) => {
+                outcome.violated(format!("bit {bit} of {}: {error:#}", path.display()));
+                "violated"
+            }
+        };
+        outcome.count("backup, by chance", end);
         Ok(())
     })
 }

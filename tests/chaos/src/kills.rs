@@ -16,6 +16,7 @@ use inframe_tests::{
     scene::{self, Scene},
     wait::{Seen, wait_until},
 };
+use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
@@ -69,12 +70,14 @@ pub async fn run(plan: Plan) -> Result<Outcome> {
 #[derive(Default)]
 pub(crate) struct Owed {
     pub(crate) photos: BTreeMap<String, blake3::Hash>,
+    /// Photos that were deleted for good.
+    gone: BTreeSet<String>,
     events: BTreeMap<String, String>,
     /// The last acknowledged number of processes, and the ones that were asked for after it.
     processes: Vec<u32>,
 }
 
-/// Loops over the deeds of a user until it is cut off. A new one (to delete, to restore) is one more arm, and one more field of what is owed.
+/// Loops over the deeds of a user until it is cut off. A new one is one more arm, and one more field of what is owed.
 async fn deeds(api: &Api, numbers: &mut Dice, owed: &mut Owed) -> Result<()> {
     loop {
         let number = numbers.below(PHOTOS) as u32;
@@ -90,6 +93,23 @@ async fn deeds(api: &Api, numbers: &mut Dice, owed: &mut Owed) -> Result<()> {
                 api.give_processes(processes).await?;
                 owed.processes = vec![processes];
             }
+            2 | 3 => {
+                let Some((id, hash)) = owed.photos.iter().nth(number as usize / 10 % owed.photos.len().max(1)) else {
+                    continue;
+                };
+                // Neither here nor there until it is acknowledged.
+                let (id, hash) = (id.clone(), *hash);
+                owed.photos.remove(&id);
+                api.move_to_trash(&id).await?;
+                if number % 10 == 2 {
+                    api.purge(&[id.as_str()]).await?;
+                    owed.gone.insert(id);
+                } else {
+                    api.restore(&[id.as_str()]).await?;
+                    owed.photos.insert(id, hash);
+                }
+            }
+            4 => _ = api.run_backup().await?,
             _ => {
                 let bytes = photo(number)?;
                 let id = scene::upload(api, &format!("{CANARY}-{number}.jpg"), bytes.clone()).await?;
@@ -117,6 +137,9 @@ fn up_to(limit: Duration, dice: &mut Dice) -> Duration {
 async fn one_node(kills: usize, dice: &mut Dice, outcome: &mut Outcome) -> Result<()> {
     let mut node = Daemon::start("Node").await?;
     scene::agree(node.api()).await?;
+    let disk = node.folder().join("disk");
+    std::fs::create_dir(&disk)?;
+    node.api().change_backup(&json!({ "folder": disk, "every_hours": 0 })).await?;
     let mut owed = Owed::default();
     for _ in 0..kills {
         let mut numbers = Dice::of(dice.below(usize::MAX) as u64, "deeds");
@@ -126,7 +149,7 @@ async fn one_node(kills: usize, dice: &mut Dice, outcome: &mut Outcome) -> Resul
             () = tokio::time::sleep(up_to(LONGEST_RUN, dice)) => {}
         }
         node.kill().await?;
-        let mut fault = "import, index, settings";
+        let mut fault = "import, index, settings, trash, backup";
         if dice.below(STARTS) == 0 {
             fault = "start";
             tokio::select! {
@@ -155,8 +178,31 @@ async fn one_node(kills: usize, dice: &mut Dice, outcome: &mut Outcome) -> Resul
     node.stop().await?;
     node.restart().await?;
     held(&node, &owed).await?;
+    sound(&node).await?;
     node.stop().await?;
     no_canary(&node)
+}
+
+/// Every file is as it was written, here and in the backup.
+async fn sound(node: &Daemon) -> Result<()> {
+    let began = node.api().backup().await?.last_at;
+    node.api().run_backup().await?;
+    wait_until("the last backup", scene::WORKED, async || {
+        let now = node.api().backup().await?;
+        let done = now.running.is_none() && (now.last_at > began || now.problem.is_some());
+        Ok(if done { Seen::Done(()) } else { Seen::NotYet(format!("{now:?}")) })
+    })
+    .await?;
+    node.api().check_backup().await?;
+    node.api().run_verify(false).await?;
+    wait_until("the look at every file", scene::WORKED, async || {
+        let (backup, now) = (node.api().backup().await?, node.api().verify().await?);
+        ensure!(backup.problem.is_none(), "the backup: {backup:?}");
+        ensure!(now.damaged_total == 0 && now.problem.is_none(), "damaged: {now:?}");
+        let done = backup.checked_at.is_some() && now.last_at.is_some() && now.running.is_none();
+        Ok(if done { Seen::Done(()) } else { Seen::NotYet(format!("{now:?}")) })
+    })
+    .await
 }
 
 /// Starts it with nobody's help.
@@ -203,6 +249,9 @@ pub(crate) async fn held(node: &Daemon, owed: &Owed) -> Result<()> {
     for id in owed.photos.keys() {
         ensure!(ids.contains(id.as_str()), "lost: an acknowledged photo is not listed");
     }
+    ensure!(owed.gone.iter().all(|id| !ids.contains(id.as_str())), "deleted came back: a photo is listed");
+    let trash = api.trash(None, 1000).await?;
+    ensure!(trash.items.iter().all(|item| !owed.gone.contains(&item.id)), "deleted came back: it is in the trash");
     for asset in &listed {
         let hash = blake3::hash(&api.original(&asset.id).await?);
         ensure!(hash.to_hex().as_str() == asset.content_id, "wrong pixels: a photo has other bytes than it says");

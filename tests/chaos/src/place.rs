@@ -28,6 +28,12 @@ impl Place {
         self.folder.join("data")
     }
 
+    /// The folder that is backed up to.
+    #[must_use]
+    pub fn disk(&self) -> PathBuf {
+        self.folder.join("disk")
+    }
+
     /// The key file.
     #[must_use]
     pub fn key_file(&self) -> KeyFile {
@@ -41,6 +47,7 @@ pub fn kind_of(path: &Path) -> &'static str {
     let mut parts = path.components().filter_map(|part| part.as_os_str().to_str());
     let (first, second, third) = (parts.next(), parts.next(), parts.next());
     match (first, second, third) {
+        (Some("disk"), ..) => "backup",
         (Some("master.key" | "master.key.new"), ..) => "key file",
         (Some("data"), Some("key-slots" | "key-slots.copy" | "key-slots.new" | "key-slots.copy.new"), _) => "key slots",
         (Some("data"), Some("lock"), _) => "lock",

@@ -16,6 +16,8 @@ pub struct Promises {
     pub records: BTreeMap<(u8, Vec<u8>), Option<[u8; 32]>>,
     /// Kinds of which no record may be left, after face data was erased.
     pub erased: Vec<u8>,
+    /// Those of them that a backup has, once one was made.
+    pub backed_up: Option<BTreeMap<[u8; 16], [u8; 32]>>,
     /// Recovery phrases, and whether they open the vault.
     pub phrases: BTreeMap<String, bool>,
 }
@@ -51,6 +53,9 @@ impl Promises {
             }
             ["deleting", asset] => {
                 self.photos.remove(&array(asset)?);
+                if let Some(photos) = &mut self.backed_up {
+                    photos.remove(&array(asset)?);
+                }
             }
             ["deleted", asset, ref blobs @ ..] => {
                 let blobs = blobs.iter().map(|blob| array(blob)).collect::<Result<_>>()?;
@@ -65,6 +70,7 @@ impl Promises {
             ["removed", kind, key] => {
                 self.records.insert((kind.parse()?, bytes(key)?), None);
             }
+            ["backed", "up"] => self.backed_up = Some(self.photos.clone()),
             ["erasing"] => self.erased.clear(),
             ["erased", kind] => self.erased.push(kind.parse()?),
             // Whichever opens is about to be replaced.

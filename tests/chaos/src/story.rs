@@ -5,13 +5,13 @@
 
 use std::{io::Write as _, path::Path};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use data_encoding::HEXLOWER;
 use inframe::{
     data_dir::DataDir,
-    library::{AssetId, AssetKind, FacesState, Origin, StoredAsset},
+    library::{AssetId, AssetKind, FacesState, Origin, StoredAsset, Trashed, finish_purges},
     limits::BLOB_CHUNK_BYTES,
-    vault::{Batch, BlobId, BlobKind, Keys, Kind, RecoveryPhrase, SlotKind, Unlock, Vault},
+    vault::{Batch, BlobId, BlobKind, Keys, Kind, RecoveryPhrase, SlotKind, Unlock, Vault, backup::Backup},
 };
 use inframe_protocol::ContentId;
 
@@ -19,6 +19,9 @@ use crate::{dice::Dice, place::Place};
 
 /// A word that is in every photo, file name and record of a story, and must never be on the disk in plain.
 pub const CANARY: &str = "Canary-Slartibartfast-1979";
+
+/// When the first backup is made, Unix milliseconds.
+const FIRST_BACKUP_MS: u64 = 1_800_000_000_000;
 
 /// How often a step is tried before the story gives up.
 const TRIES: usize = 3;
@@ -63,6 +66,10 @@ pub fn run(folder: &Path, seed: u64, rounds: usize) -> Result<()> {
         story.step("receive", |story| story.receive(2 * BLOB_CHUNK_BYTES + 77))?;
         story.step("revoke", |story| story.revoke(kept))?;
         story.step("snapshot", |story| story.snapshot())?;
+        story.step("trash", |story| story.trash(other, true))?;
+        story.step("trash", |story| story.trash(kept, true))?;
+        story.step("restore", |story| story.trash(kept, false))?;
+        story.step("backup", |story| story.back_up(round as u64))?;
         story.step("delete", |story| story.delete(other))?;
         story.step("key change", |story| story.change_keys(round % 2 == 1))?;
         story.step("import", |story| story.import(BLOB_CHUNK_BYTES))?;
@@ -91,6 +98,7 @@ impl Story {
         }
         let dir = DataDir::open(self.place.data())?;
         let vault = Vault::open(&dir, &self.place.key_file())?;
+        finish_purges(&vault)?;
         self.vault = Some((dir, vault.clone()));
         Ok(vault)
     }
@@ -199,7 +207,34 @@ impl Story {
         say("settled")
     }
 
-    /// As the library deletes: the rows first, then the blobs.
+    /// As the library moves a photo into the trash, or brings it back.
+    fn trash(&mut self, id: AssetId, goes: bool) -> Result<()> {
+        let vault = self.vault()?;
+        let asset = vault.catalog().get_versioned::<StoredAsset>(Kind::Asset, id.0)?.context("no such photo")?;
+        say(&format!("changing {} {}", Kind::Asset as u8, hex(&id.0)))?;
+        let mut batch = Batch::new();
+        let trashed = goes.then_some(Trashed { at: 1, counted_ms: 1 });
+        batch.put_versioned(Kind::Asset, id.0, &StoredAsset { trashed, ..asset })?;
+        vault.catalog().commit(batch)?;
+        let value = vault.catalog().get(Kind::Asset, id.0)?.context("the photo is gone")?;
+        say(&format!("record {} {} {}", Kind::Asset as u8, hex(&id.0), blake3::hash(&value).to_hex()))
+    }
+
+    /// As the backup worker does, to a folder beside the data folder; then read through.
+    fn back_up(&mut self, round: u64) -> Result<()> {
+        let (vault, disk) = (self.vault()?, self.place.disk());
+        std::fs::create_dir_all(&disk)?;
+        // That the folder is there is the owner's part.
+        std::fs::File::open(self.place.folder())?.sync_all()?;
+        let backup = Backup::begin(&vault, &disk)?;
+        let made = backup.make(FIRST_BACKUP_MS + round, |_| true)?;
+        ensure!(made.unreadable.is_empty(), "{} files cannot be read", made.unreadable.len());
+        let checked = backup.check(|_| true)?;
+        ensure!(checked.lost.is_empty(), "{} files of the backup are damaged", checked.lost.len());
+        say("backed up")
+    }
+
+    /// As the library deletes for good: a note, the rows, the blobs, and the note goes.
     fn delete(&mut self, id: AssetId) -> Result<()> {
         let vault = self.vault()?;
         let Some(asset) = vault.catalog().get_versioned::<StoredAsset>(Kind::Asset, id.0)? else {
@@ -207,12 +242,15 @@ impl Story {
             return Ok(());
         };
         say(&format!("deleting {id}"))?;
+        say(&format!("changing {} {}", Kind::Asset as u8, hex(&id.0)))?;
+        vault.note_purging(asset.blobs())?;
         let mut batch = Batch::new();
         batch.remove(Kind::Asset, id.0).remove(Kind::Face, id.0);
         vault.catalog().commit(batch)?;
         for blob in asset.blobs() {
             vault.blobs().remove(blob)?;
         }
+        vault.purged()?;
         let blobs: Vec<String> = asset.blobs().map(|blob| hex(blob.as_bytes())).collect();
         say(&format!("deleted {id} {}", blobs.join(" ")))
     }

@@ -76,6 +76,12 @@ pub(super) fn hash_file(path: &Path, mut going: impl FnMut(u64) -> bool) -> Resu
 }
 
 impl super::Backup {
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where it has a blob, if it has it.
     #[must_use]
     pub fn path_of(&self, id: crate::vault::BlobId) -> std::path::PathBuf {

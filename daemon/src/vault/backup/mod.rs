@@ -195,6 +195,8 @@ impl Backup {
         for folder in [BLOBS, VERSIONS] {
             make_folder(&root.join(folder))?;
         }
+        // A power cut must not take the folder itself from under the versions that are in it.
+        sync(durable::folder_of(&root))?;
         Ok(Self { root, vault: vault.clone(), keys: WrappingKeys::new(vault.keys()) })
     }
 
@@ -206,12 +208,6 @@ impl Backup {
             (Ok(one), Ok(other)) => one == other,
             _ => false,
         }
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// Versions that are complete, Unix milliseconds, oldest first.
