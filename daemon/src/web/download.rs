@@ -10,9 +10,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 
-use super::limits::ORIGINAL_PIECE_BYTES;
+use super::limits::{ORIGINAL_PIECE_BYTES, ORIGINAL_PIECES_AHEAD};
 use super::problem::Problem;
 use crate::node::{NodeError, Original};
 
@@ -48,12 +48,10 @@ pub(super) async fn answer(original: Original, id: &str, headers: &HeaderMap) ->
             return Ok(response);
         }
     };
+    let mut pieces = Box::pin(pieces(original.read_at, range.clone()));
     // The first piece is read before the status is sent: a file that cannot be read is an error, not a short download.
-    let (first, rest) = match start_piece(Arc::clone(&original.read_at), range.clone()) {
-        Some(piece) => piece.await?,
-        None => (Bytes::new(), range.clone()),
-    };
-    let body = Body::from_stream(pieces(original.read_at, first, rest));
+    let first = pieces.next().await.transpose()?;
+    let body = Body::from_stream(stream::iter(first.map(Ok::<_, NodeError>)).chain(pieces));
     let mut response = (status, body).into_response();
     set(&mut response, CONTENT_TYPE, &original.media_type);
     set(&mut response, CONTENT_LENGTH, &range.end.saturating_sub(range.start).to_string());
@@ -73,45 +71,38 @@ fn set(response: &mut Response, name: axum::http::HeaderName, value: &str) {
     }
 }
 
-/// The pieces one after the other. While one is sent the next is read, and no more, so a slow reader holds two.
-fn pieces(read_at: ReadAt, first: Bytes, rest: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> {
-    let next = start_piece(Arc::clone(&read_at), rest);
-    stream::try_unfold((Some(first), next), move |(ready, next)| {
-        let read_at = Arc::clone(&read_at);
-        async move {
-            if let Some(bytes) = ready {
-                return Ok(Some((bytes, (None, next))));
-            }
-            let Some(next) = next else { return Ok(None) };
-            let (bytes, rest) = next.await?;
-            Ok(Some((bytes, (None, start_piece(read_at, rest)))))
-        }
-    })
+/// The pieces one after the other, cut where the stored ones are. While one is sent the next ones are read, on several cores; a slow reader holds so many.
+fn pieces(read_at: ReadAt, range: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> + Send {
+    let mut next = range.start;
+    let parts = std::iter::from_fn(move || {
+        let start = next;
+        next = (start / ORIGINAL_PIECE_BYTES + 1).saturating_mul(ORIGINAL_PIECE_BYTES).min(range.end);
+        (start < range.end).then_some(start..next)
+    });
+    stream::iter(parts).map(move |part| piece(Arc::clone(&read_at), part)).buffered(ORIGINAL_PIECES_AHEAD)
 }
 
-/// The first piece of a range, which begins to be read now, and then the range behind it; nothing if the range is empty.
-fn start_piece(
-    read_at: ReadAt,
-    range: Range<u64>,
-) -> Option<impl Future<Output = Result<(Bytes, Range<u64>), NodeError>> + Send + 'static> {
-    if range.is_empty() {
-        return None;
-    }
-    let start = range.start;
-    let left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-    let wished = left.min(ORIGINAL_PIECE_BYTES);
-    let read = tokio::task::spawn_blocking(move || read_at(start, wished));
-    Some(async move {
-        let bytes =
-            read.await.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))??;
-        if bytes.is_empty() || bytes.len() > wished {
+/// Begins to read a piece now.
+fn piece(read_at: ReadAt, part: Range<u64>) -> impl Future<Output = Result<Bytes, NodeError>> + Send {
+    let reading = tokio::task::spawn_blocking(move || fill(&read_at, part));
+    async { reading.await.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))? }
+}
+
+/// Reads all of a piece, which is most often one read without a copy.
+fn fill(read_at: &ReadAt, part: Range<u64>) -> Result<Bytes, NodeError> {
+    let wished = usize::try_from(part.end.saturating_sub(part.start)).unwrap_or(usize::MAX);
+    let mut whole = Bytes::new();
+    while whole.len() < wished {
+        let left = wished.saturating_sub(whole.len());
+        let bytes = read_at(part.start.saturating_add(whole.len() as u64), left)?;
+        if bytes.is_empty() || bytes.len() > left {
             return Err(NodeError::Internal(
                 "the stored file has not the length that it should have; see the status page".into(),
             ));
         }
-        let rest = start.saturating_add(bytes.len() as u64)..range.end;
-        Ok((bytes, rest))
-    })
+        whole = if whole.is_empty() { bytes } else { [whole, bytes].concat().into() };
+    }
+    Ok(whole)
 }
 
 /// Reads a `Range` header (RFC 9110, section 14.2). What is not understood, and several ranges at once, is answered with the whole.
@@ -214,6 +205,23 @@ mod tests {
         assert_eq!(status, StatusCode::OK);
         let (status, ..) = get(b"0123456789", &[(RANGE, "bytes=2-4"), (IF_RANGE, "\"ab12\"")]).await;
         assert_eq!(status, StatusCode::PARTIAL_CONTENT);
+    }
+
+    #[tokio::test]
+    async fn pieces_that_are_read_in_parts_come_whole_and_in_order() {
+        let bytes: Vec<u8> = (0..ORIGINAL_PIECE_BYTES * 9 + 5).map(|i| (i % 253) as u8).collect();
+        let mut slow = original(bytes.clone(), "a.jpg");
+        let whole = Bytes::from(bytes.clone());
+        slow.read_at = Arc::new(move |offset, len| {
+            let start = usize::try_from(offset).unwrap();
+            // The later ones are ready first.
+            std::thread::sleep(std::time::Duration::from_millis(9_u64.saturating_sub(offset / ORIGINAL_PIECE_BYTES)));
+            Ok(whole.slice(start..(start + len.min(100_000)).min(whole.len())))
+        });
+        let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static("bytes=7-"))]);
+        let response = answer(slow, "ab12", &headers).await.unwrap();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(body, bytes[7..]);
     }
 
     #[tokio::test]
