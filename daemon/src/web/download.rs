@@ -1,6 +1,5 @@
 //! Downloads of originals: whole or one range, decrypted piece by piece, as an attachment, or as a video for a page.
 
-use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,6 +10,8 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt as _, stream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::limits::{ORIGINAL_PIECE_BYTES, ORIGINAL_PIECES_AHEAD};
 use super::problem::Problem;
@@ -48,7 +49,7 @@ pub(super) async fn answer(original: Original, id: &str, headers: &HeaderMap) ->
             return Ok(response);
         }
     };
-    let mut pieces = Box::pin(pieces(original.read_at, range.clone()));
+    let mut pieces = Box::pin(pieces(original.read_at, range.clone()).fuse());
     // The first piece is read before the status is sent: a file that cannot be read is an error, not a short download.
     let first = pieces.next().await.transpose()?;
     let body = Body::from_stream(stream::iter(first.map(Ok::<_, NodeError>)).chain(pieces));
@@ -71,21 +72,58 @@ fn set(response: &mut Response, name: axum::http::HeaderName, value: &str) {
     }
 }
 
-/// The pieces one after the other, cut where the stored ones are. While one is sent the next ones are read, on several cores; a slow reader holds so many.
+/// The pieces one after the other, cut where the stored ones are.
 fn pieces(read_at: ReadAt, range: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> + Send {
-    let mut next = range.start;
-    let parts = std::iter::from_fn(move || {
-        let start = next;
-        next = (start / ORIGINAL_PIECE_BYTES + 1).saturating_mul(ORIGINAL_PIECE_BYTES).min(range.end);
-        (start < range.end).then_some(start..next)
-    });
-    stream::iter(parts).map(move |part| piece(Arc::clone(&read_at), part)).buffered(ORIGINAL_PIECES_AHEAD)
+    let (sender, ready) = mpsc::channel(ORIGINAL_PIECES_AHEAD);
+    let ahead = ReadAhead { read_at, left: range, sender, ready, reading: None };
+    stream::unfold(ahead, |mut ahead| async { ahead.next().await.map(|piece| (piece, ahead)) })
 }
 
-/// Begins to read a piece now.
-fn piece(read_at: ReadAt, part: Range<u64>) -> impl Future<Output = Result<Bytes, NodeError>> + Send {
-    let reading = tokio::task::spawn_blocking(move || fill(&read_at, part));
-    async { reading.await.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))? }
+/// Reads pieces on a blocking thread while others are sent, in one go as long as they are taken: handing each one over costs as much time as
+/// decrypting it. When enough lie ready the thread is given back, so a slow reader holds pieces but no thread.
+struct ReadAhead {
+    read_at: ReadAt,
+    /// What no thread has begun to read, when none is reading.
+    left: Range<u64>,
+    sender: mpsc::Sender<Result<Bytes, NodeError>>,
+    ready: mpsc::Receiver<Result<Bytes, NodeError>>,
+    reading: Option<JoinHandle<Range<u64>>>,
+}
+
+impl ReadAhead {
+    async fn next(&mut self) -> Option<Result<Bytes, NodeError>> {
+        loop {
+            if self.reading.is_none() && !self.left.is_empty() && self.ready.len() < ORIGINAL_PIECES_AHEAD / 2 {
+                let (read_at, left, sender) = (Arc::clone(&self.read_at), self.left.clone(), self.sender.clone());
+                self.reading = Some(tokio::task::spawn_blocking(move || read_on(&read_at, left, &sender)));
+            }
+            let Some(reading) = &mut self.reading else { return self.ready.try_recv().ok() };
+            tokio::select! {
+                biased;
+                ended = reading => {
+                    self.reading = None;
+                    // What follows what could not be read is not sent.
+                    self.left = ended.unwrap_or_else(|_| {
+                        let _ = self.sender.try_send(Err(NodeError::Internal("reading the file was broken off; try again".into())));
+                        0..0
+                    });
+                }
+                piece = self.ready.recv() => return piece,
+            }
+        }
+    }
+}
+
+/// Reads pieces until the end, an error, or until enough of them lie ready; what is left.
+fn read_on(read_at: &ReadAt, mut left: Range<u64>, ready: &mpsc::Sender<Result<Bytes, NodeError>>) -> Range<u64> {
+    while !left.is_empty() {
+        let Ok(place) = ready.try_reserve() else { break };
+        let end = (left.start / ORIGINAL_PIECE_BYTES + 1).saturating_mul(ORIGINAL_PIECE_BYTES).min(left.end);
+        let piece = fill(read_at, left.start..end);
+        left.start = if piece.is_ok() { end } else { left.end };
+        place.send(piece);
+    }
+    left
 }
 
 /// Reads all of a piece, which is most often one read without a copy.
