@@ -12,31 +12,37 @@ use crate::video::{CopyFile, VideoError};
 use crate::views::VideoView;
 use crate::workers::{Core, Job};
 
+/// What is done with a file that was found, on a blocking thread.
+pub trait Reading<T>: FnOnce(Original) -> T + Send + 'static {}
+
+impl<T, F: FnOnce(Original) -> T + Send + 'static> Reading<T> for F {}
+
 impl Node {
-    /// An original, to be read piece by piece.
+    /// An original, to be read piece by piece: `then` may begin at once, on the blocking thread that found it.
     ///
     /// # Errors
     /// When there is no such photo or its file is damaged.
-    pub async fn original(&self, id: String) -> Answer<Original> {
+    pub async fn original<T: Send + 'static>(&self, id: String, then: impl Reading<T>) -> Answer<T> {
         let id = asset_id(&id)?;
         self.blocking(move |core| {
             let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
-            Ok(Original {
+            Ok(then(Original {
                 media_type: asset.media_type.clone(),
                 file_name: asset.file_name.clone(),
                 size_bytes: asset.size_bytes,
+                tag: id.to_string(),
                 is_shown: false,
                 read_at: part_of(core, asset.original, 0)?,
-            })
+            }))
         })
         .await
     }
 
-    /// A video in a form that browsers play, to be read piece by piece, and the tag of its bytes.
+    /// A video in a form that browsers play, to be read as an original is.
     ///
     /// # Errors
     /// When there is no such video, it cannot be played (yet), or its file is damaged.
-    pub async fn video(&self, id: String) -> Answer<(Original, String)> {
+    pub async fn video<T: Send + 'static>(&self, id: String, then: impl Reading<T>) -> Answer<T> {
         let id = asset_id(&id)?;
         self.blocking(move |core| {
             let asset = core.library.get(id).ok_or(NodeError::NotFound("video"))?;
@@ -63,20 +69,19 @@ impl Node {
                 }
                 PlayableState::Failed(reason) => return Err(NodeError::Conflict("video-not-playable", reason.clone())),
             };
-            let is_copy = matches!(playable, PlayableState::Copy(_));
-            let video =
-                Original { media_type, file_name: asset.file_name.clone(), size_bytes, is_shown: true, read_at };
             // A copy may come where the original was shown before, under the same address.
-            Ok((video, format!("{id}{}", if is_copy { "copy" } else { "" })))
+            let copy = if matches!(playable, PlayableState::Copy(_)) { "copy" } else { "" };
+            let (file_name, tag) = (asset.file_name.clone(), format!("{id}{copy}"));
+            Ok(then(Original { media_type, file_name, size_bytes, tag, is_shown: true, read_at }))
         })
         .await
     }
 
-    /// The film that was taken with a photo, to be read piece by piece.
+    /// The film that was taken with a photo, to be read as an original is.
     ///
     /// # Errors
     /// When there is no such photo, it has no film, or its file is damaged.
-    pub async fn motion(&self, id: String) -> Answer<Original> {
+    pub async fn motion<T: Send + 'static>(&self, id: String, then: impl Reading<T>) -> Answer<T> {
         let id = asset_id(&id)?;
         self.blocking(move |core| {
             let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
@@ -87,13 +92,14 @@ impl Node {
             };
             let stem = asset.file_name.rsplit_once('.').map_or(asset.file_name.as_str(), |(stem, _)| stem);
             let ending = if motion.media_type == "video/quicktime" { "mov" } else { "mp4" };
-            Ok(Original {
+            Ok(then(Original {
                 media_type: motion.media_type.clone(),
                 file_name: format!("{stem}.{ending}"),
                 size_bytes: motion.size_bytes,
+                tag: format!("{id}m"),
                 is_shown: false,
                 read_at: part_of(core, blob, start)?,
-            })
+            }))
         })
         .await
     }

@@ -10,8 +10,6 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt as _, stream};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use super::limits::{ORIGINAL_PIECE_BYTES, ORIGINAL_PIECES_AHEAD};
 use super::problem::Problem;
@@ -27,10 +25,11 @@ enum Wish {
     Unsatisfiable,
 }
 
-/// Answers with an original; `id` stands for its bytes, which never change.
-pub(super) async fn answer(original: Original, id: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+/// Answers with an original. Blocking: its first piece is read here, so that a file that cannot be read is an error and not a short download, and
+/// so that this piece waits for no other thread.
+pub(super) fn answer(original: Original, headers: &HeaderMap) -> Result<Response, Problem> {
     let size = original.size_bytes;
-    let tag = format!("\"{}\"", id.replace(|c: char| !c.is_ascii_alphanumeric(), ""));
+    let tag = format!("\"{}\"", original.tag);
     let wish = match headers.get(IF_RANGE) {
         Some(known) if known.as_bytes() != tag.as_bytes() => Wish::Whole,
         _ => wish(headers.get(RANGE), size),
@@ -49,10 +48,9 @@ pub(super) async fn answer(original: Original, id: &str, headers: &HeaderMap) ->
             return Ok(response);
         }
     };
-    let mut pieces = Box::pin(pieces(original.read_at, range.clone()).fuse());
-    // The first piece is read before the status is sent: a file that cannot be read is an error, not a short download.
-    let first = pieces.next().await.transpose()?;
-    let body = Body::from_stream(stream::iter(first.map(Ok::<_, NodeError>)).chain(pieces));
+    let (part, rest) = first_part(&range);
+    let first = if part.is_empty() { None } else { Some(Ok(fill(&original.read_at, part)?)) };
+    let body = Body::from_stream(stream::iter(first).chain(pieces(original.read_at, rest)));
     let mut response = (status, body).into_response();
     set(&mut response, CONTENT_TYPE, &original.media_type);
     set(&mut response, CONTENT_LENGTH, &range.end.saturating_sub(range.start).to_string());
@@ -72,58 +70,25 @@ fn set(response: &mut Response, name: axum::http::HeaderName, value: &str) {
     }
 }
 
-/// The pieces one after the other, cut where the stored ones are.
-fn pieces(read_at: ReadAt, range: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> + Send {
-    let (sender, ready) = mpsc::channel(ORIGINAL_PIECES_AHEAD);
-    let ahead = ReadAhead { read_at, left: range, sender, ready, reading: None };
-    stream::unfold(ahead, |mut ahead| async { ahead.next().await.map(|piece| (piece, ahead)) })
+/// A range cut behind its first piece, where stored pieces are cut too.
+fn first_part(range: &Range<u64>) -> (Range<u64>, Range<u64>) {
+    let end = (range.start / ORIGINAL_PIECE_BYTES + 1).saturating_mul(ORIGINAL_PIECE_BYTES).min(range.end);
+    (range.start..end, end..range.end)
 }
 
-/// Reads pieces on a blocking thread while others are sent, in one go as long as they are taken: handing each one over costs as much time as
-/// decrypting it. When enough lie ready the thread is given back, so a slow reader holds pieces but no thread.
-struct ReadAhead {
-    read_at: ReadAt,
-    /// What no thread has begun to read, when none is reading.
-    left: Range<u64>,
-    sender: mpsc::Sender<Result<Bytes, NodeError>>,
-    ready: mpsc::Receiver<Result<Bytes, NodeError>>,
-    reading: Option<JoinHandle<Range<u64>>>,
-}
-
-impl ReadAhead {
-    async fn next(&mut self) -> Option<Result<Bytes, NodeError>> {
-        loop {
-            if self.reading.is_none() && !self.left.is_empty() && self.ready.len() < ORIGINAL_PIECES_AHEAD / 2 {
-                let (read_at, left, sender) = (Arc::clone(&self.read_at), self.left.clone(), self.sender.clone());
-                self.reading = Some(tokio::task::spawn_blocking(move || read_on(&read_at, left, &sender)));
-            }
-            let Some(reading) = &mut self.reading else { return self.ready.try_recv().ok() };
-            tokio::select! {
-                biased;
-                ended = reading => {
-                    self.reading = None;
-                    // What follows what could not be read is not sent.
-                    self.left = ended.unwrap_or_else(|_| {
-                        let _ = self.sender.try_send(Err(NodeError::Internal("reading the file was broken off; try again".into())));
-                        0..0
-                    });
-                }
-                piece = self.ready.recv() => return piece,
-            }
-        }
-    }
-}
-
-/// Reads pieces until the end, an error, or until enough of them lie ready; what is left.
-fn read_on(read_at: &ReadAt, mut left: Range<u64>, ready: &mpsc::Sender<Result<Bytes, NodeError>>) -> Range<u64> {
-    while !left.is_empty() {
-        let Ok(place) = ready.try_reserve() else { break };
-        let end = (left.start / ORIGINAL_PIECE_BYTES + 1).saturating_mul(ORIGINAL_PIECE_BYTES).min(left.end);
-        let piece = fill(read_at, left.start..end);
-        left.start = if piece.is_ok() { end } else { left.end };
-        place.send(piece);
-    }
-    left
+/// The pieces one after the other. While one is sent the next ones are decrypted, on as many cores; a slow reader holds them.
+fn pieces(read_at: ReadAt, mut left: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> + Send {
+    let parts = std::iter::from_fn(move || {
+        let (part, rest) = first_part(&left);
+        left = rest;
+        (!part.is_empty()).then_some(part)
+    });
+    let begin = move |part| {
+        let read_at = Arc::clone(&read_at);
+        let reading = tokio::task::spawn_blocking(move || fill(&read_at, part));
+        async { reading.await.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))? }
+    };
+    stream::iter(parts).map(begin).buffered(ORIGINAL_PIECES_AHEAD)
 }
 
 /// Reads all of a piece, which is most often one read without a copy.
@@ -204,12 +169,19 @@ mod tests {
             let start = usize::try_from(offset).unwrap();
             Ok(bytes.slice(start..(start + len).min(bytes.len())))
         });
-        Original { media_type: "image/jpeg".into(), file_name: name.into(), size_bytes, is_shown: false, read_at }
+        Original {
+            media_type: "image/jpeg".into(),
+            file_name: name.into(),
+            size_bytes,
+            tag: "ab12".into(),
+            is_shown: false,
+            read_at,
+        }
     }
 
     async fn get(bytes: &[u8], headers: &[(axum::http::HeaderName, &str)]) -> (StatusCode, HeaderMap, Bytes) {
         let headers = headers.iter().map(|(k, v)| (k.clone(), HeaderValue::from_str(v).unwrap())).collect();
-        let response = answer(original(bytes.to_vec(), "a.jpg"), "ab12", &headers).await.unwrap();
+        let response = answer(original(bytes.to_vec(), "a.jpg"), &headers).unwrap();
         let (parts, body) = response.into_parts();
         (parts.status, parts.headers, to_bytes(body, usize::MAX).await.unwrap())
     }
@@ -257,7 +229,7 @@ mod tests {
             Ok(whole.slice(start..(start + len.min(100_000)).min(whole.len())))
         });
         let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static("bytes=7-"))]);
-        let response = answer(slow, "ab12", &headers).await.unwrap();
+        let response = answer(slow, &headers).unwrap();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         assert_eq!(body, bytes[7..]);
     }
@@ -266,7 +238,7 @@ mod tests {
     async fn a_file_shorter_than_it_should_be_is_an_error_and_not_a_short_download() {
         let mut broken = original(b"0123".to_vec(), "a.jpg");
         broken.read_at = Arc::new(|_, _| Ok(Bytes::new()));
-        assert!(answer(broken, "ab12", &HeaderMap::new()).await.is_err());
+        assert!(answer(broken, &HeaderMap::new()).is_err());
     }
 
     #[test]
