@@ -84,8 +84,9 @@ bench-faces: build $(PEERS_INSTALLED) ## Time finding faces against the npm pack
 	@node models/benches/peers/bench.mjs
 
 .PHONY: bench-vault
-bench-vault: setup ## Time taking photos into the vault against a plain loop that does the same work, and the ciphers alone (2 minutes)
+bench-vault: setup ## Time taking photos into the vault and serving them against plain loops that do the same work, and the ciphers alone (3 minutes)
 	@cargo bench --quiet --profile dev -p inframe --bench vault
+	@cargo bench --quiet --profile dev -p inframe --bench serve
 
 .PHONY: chaos
 chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; writes tests/reliability.md (an hour; SEED=1, MINUTES=10 for each, ONLY=flips,power)

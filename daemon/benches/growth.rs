@@ -2,11 +2,13 @@
 //! (1,000, 10,000 and 100,000 photos unless said otherwise), and where the time goes.
 //!
 //! The library is filled with made-up photos, each with three made-up faces, by the code that imports real ones; with `--rows` by their rows in the
-//! catalog alone, without files, which takes seconds where the other waits for the disk for each photo (allow ten minutes). Then a node runs on it.
-//! Its memory is taken when it has started, and again when all that follows a start is done. Last it imports copies of a real photo of 2.7 megapixels
-//! with three faces, from the folder to the last face found. `--folder PATH` keeps the library there, and a second run finds it filled.
+//! catalog alone, without files, which takes seconds where the other waits for the disk for each photo (allow ten minutes). Then a real `inframe run`
+//! serves it, in a process of its own. The start lasts until its ready line, the first answer until it has given the timeline as well. Its memory is
+//! taken then, and again when all that follows a start is done. Last it imports copies of a real photo of 2.7 megapixels with three faces, from the
+//! folder to the last face found, unless `--no-import` is given. `--folder PATH` keeps the library there, and a second run finds it filled.
 
 mod crowd;
+mod process;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -19,12 +21,14 @@ use inframe::disk::Disk;
 use inframe::faces::{Faces, StoredFace, StoredFaces};
 use inframe::library::{AssetId, AssetKind, FacesState, Library, NewAsset, Origin, Source, StoredAsset};
 use inframe::live::Live;
-use inframe::node::{Node, NodeConfig};
 use inframe::sandbox::{Format, Inspection, Sandbox, SandboxConfig};
-use inframe::vault::{Batch, BlobId, KeyFile, Keys, Kind, SlotKind, Vault};
+use inframe::vault::{Batch, BlobId, KeyFile, Kind, Vault};
 use inframe_protocol::ContentId;
+use reqwest::Method;
+use serde_json::json;
 
 use crowd::Crowd;
+use process::Daemon;
 
 /// Photos that are imported at each size.
 const PROBES: usize = 60;
@@ -36,7 +40,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let rows = std::env::args().any(|argument| argument == "--rows");
+    let told = |name: &str| std::env::args().any(|argument| argument == name);
+    let (rows, imports) = (told("--rows"), !told("--no-import"));
     let mut sizes: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     if sizes.is_empty() {
         sizes = vec![1_000, 10_000, 100_000];
@@ -46,16 +51,16 @@ async fn main() -> Result<()> {
     let folder = folder.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(folder)?;
     let pack = {
-        let node = start(folder).await?;
-        let text = node.consent_text("faces".into()).await.map_err(told)?;
-        node.give_consent(text.hash).await.map_err(told)?;
-        let pack = node.status().await.map_err(told)?.pack;
-        node.stop().await;
-        pack
+        let daemon = Daemon::start(folder)?;
+        let text = daemon.get("/consent-texts/faces").await?;
+        daemon.post("/profile/consent", &json!({ "text_hash": text["hash"] })).await?;
+        let status = daemon.get("/status").await?;
+        daemon.stop()?;
+        status["pack"].as_str().context("no pack")?.to_owned()
     };
     println!(
-        "{:>9} {:>9} {:>9} {:>9} {:>10} {:>12} {:>12} {:>12}",
-        "photos", "start", "memory", "settled", "photos/s", "ms a photo", "node's CPU", "workers' CPU"
+        "{:>9} {:>9} {:>12} {:>9} {:>9} {:>10} {:>12} {:>12} {:>12}",
+        "photos", "start", "first answer", "memory", "settled", "photos/s", "ms a photo", "node's CPU", "workers' CPU"
     );
     let mut filled = Vault::open(&DataDir::open(folder.join("data"))?, &KeyFile::at(folder.join("master.key")))?
         .catalog()
@@ -69,49 +74,35 @@ async fn main() -> Result<()> {
         }
         filled = size;
         let began = Instant::now();
-        let node = start(folder).await?;
-        let started = began.elapsed();
-        let memory = resident_mb()?;
-        let photos = probes(folder, round)?;
-        quiet().await?;
-        let settled = resident_mb()?;
-        let (node_before, workers_before) = processor_seconds()?;
-        let began = Instant::now();
-        import(&node, &photos).await?;
-        let took = began.elapsed();
-        let (node_after, workers_after) = processor_seconds()?;
-        let each = |seconds: f64| 1000.0 * seconds / PROBES as f64;
-        println!(
-            "{size:>9} {:>7.2} s {memory:>6} MB {settled:>6} MB {:>10.1} {:>12.1} {:>9.1} ms {:>9.1} ms",
-            started.as_secs_f64(),
-            PROBES as f64 / took.as_secs_f64(),
-            each(took.as_secs_f64()),
-            each(node_after - node_before),
-            each(workers_after - workers_before)
-        );
-        node.stop().await;
-        filled += PROBES;
+        let daemon = Daemon::start(folder)?;
+        let started = began.elapsed().as_secs_f64();
+        daemon.ask(Method::GET, "/timeline/skeleton", "").await?;
+        let answered = began.elapsed().as_secs_f64();
+        let memory = resident_mb(&daemon)?;
+        quiet(&daemon).await?;
+        let settled = resident_mb(&daemon)?;
+        print!("{size:>9} {started:>7.2} s {answered:>10.2} s {memory:>6} MB {settled:>6} MB");
+        if imports {
+            let photos = probes(folder, round)?;
+            let (node_before, workers_before) = processor_seconds(&daemon)?;
+            let began = Instant::now();
+            import(&daemon, &photos).await?;
+            let took = began.elapsed().as_secs_f64();
+            let (node_after, workers_after) = processor_seconds(&daemon)?;
+            let each = |seconds: f64| 1000.0 * seconds / PROBES as f64;
+            print!(
+                " {:>10.1} {:>12.1} {:>9.1} ms {:>9.1} ms",
+                PROBES as f64 / took,
+                each(took),
+                each(node_after - node_before),
+                each(workers_after - workers_before)
+            );
+            filled += PROBES;
+        }
+        println!();
+        daemon.stop()?;
     }
     Ok(())
-}
-
-fn told(problem: impl std::fmt::Debug) -> anyhow::Error {
-    anyhow::anyhow!("{problem:?}")
-}
-
-async fn start(folder: &Path) -> Result<Node> {
-    let config = NodeConfig {
-        key_file: KeyFile::at(folder.join("master.key")),
-        listen: vec!["/ip4/127.0.0.1/tcp/0".parse()?],
-        mdns: false,
-        keep_free: None,
-        nickname: None,
-        device_name: None,
-        program: PathBuf::from(env!("CARGO_BIN_EXE_inframe")),
-    };
-    let dir = DataDir::open(folder.join("data"))?;
-    let (keys, _) = Keys::open(&dir, &config.key_file)?;
-    Ok(Node::start(config, dir, keys, SlotKind::KeyFile).await?)
 }
 
 /// Puts made-up photos into the library until it has so many.
@@ -239,38 +230,40 @@ fn probes(folder: &Path, round: usize) -> Result<PathBuf> {
 }
 
 /// Imports a folder and waits until the faces of every photo are known.
-async fn import(node: &Node, photos: &Path) -> Result<()> {
-    let run = node.import_path(photos.display().to_string()).await.map_err(told)?;
+async fn import(daemon: &Daemon, photos: &Path) -> Result<()> {
+    let run = daemon.post("/imports", &json!({ "path": photos })).await?;
+    let run = format!("/imports/{}", run["id"].as_str().context("an import without an id")?);
     loop {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let import = node.import(run.id.clone()).await.map_err(told)?;
-        if import.state == "running" {
+        let import = daemon.get(&run).await?;
+        if import["state"] == "running" {
             continue;
         }
-        ensure!(import.imported == PROBES as u64, "imported {import:?}");
-        let faces = node.status().await.map_err(told)?.faces;
-        if faces.done + faces.failed == faces.total {
-            ensure!(faces.failed == 0, "{} photos could not be looked at", faces.failed);
+        ensure!(import["imported"] == PROBES, "imported {import}");
+        let faces = &daemon.get("/status").await?["faces"];
+        let [done, failed, total] = ["done", "failed", "total"].map(|name| faces[name].as_u64().unwrap_or_default());
+        if done + failed == total {
+            ensure!(failed == 0, "{failed} photos could not be looked at");
             return Ok(());
         }
     }
 }
 
 /// Waits until what follows a start is done: the database tidies up after it was filled.
-async fn quiet() -> Result<()> {
+async fn quiet(daemon: &Daemon) -> Result<()> {
     loop {
-        let before = processor_seconds()?;
+        let before = processor_seconds(daemon)?;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let after = processor_seconds()?;
+        let after = processor_seconds(daemon)?;
         if after.0 - before.0 + after.1 - before.1 < 0.03 {
             return Ok(());
         }
     }
 }
 
-/// Processor time so far of this process and of all that it started.
-fn processor_seconds() -> Result<(f64, f64)> {
-    let own = std::process::id();
+/// Processor time so far of the daemon and of all that it started.
+fn processor_seconds(daemon: &Daemon) -> Result<(f64, f64)> {
+    let own = daemon.pid();
     let mut workers = 0.0;
     let mut ids = children(own)?;
     while let Some(id) = ids.pop() {
@@ -302,8 +295,8 @@ fn children(id: u32) -> Result<Vec<u32>> {
     Ok(all)
 }
 
-fn resident_mb() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+fn resident_mb(daemon: &Daemon) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid()))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? / 1024)
 }

@@ -8,47 +8,60 @@ use super::library::asset_id;
 use super::{Answer, Node, NodeError, Original, ReadAt};
 use crate::library::{AssetId, AssetKind, PlayableState, StoredAsset};
 use crate::vault::BlobId;
-use crate::video::{CopyFile, ReadAt as ReadVideo, VideoError};
+use crate::video::{CopyFile, VideoError};
 use crate::views::VideoView;
 use crate::workers::{Core, Job};
 
+/// What is done with a file that was found, on a blocking thread.
+pub trait Reading<T>: FnOnce(Original) -> T + Send + 'static {}
+
+impl<T, F: FnOnce(Original) -> T + Send + 'static> Reading<T> for F {}
+
 impl Node {
-    /// An original, to be read piece by piece.
+    /// An original, to be read piece by piece: `then` may begin at once, on the blocking thread that found it.
     ///
     /// # Errors
     /// When there is no such photo or its file is damaged.
-    pub async fn original(&self, id: String) -> Answer<Original> {
+    pub async fn original<T: Send + 'static>(&self, id: String, then: impl Reading<T>) -> Answer<T> {
         let id = asset_id(&id)?;
         self.blocking(move |core| {
             let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
-            Ok(Original {
+            Ok(then(Original {
                 media_type: asset.media_type.clone(),
                 file_name: asset.file_name.clone(),
                 size_bytes: asset.size_bytes,
+                tag: id.to_string(),
                 is_shown: false,
                 read_at: part_of(core, asset.original, 0)?,
-            })
+            }))
         })
         .await
     }
 
-    /// A video in a form that browsers play, to be read piece by piece, and the tag of its bytes.
+    /// A video in a form that browsers play, to be read as an original is.
     ///
     /// # Errors
     /// When there is no such video, it cannot be played (yet), or its file is damaged.
-    pub async fn video(&self, id: String) -> Answer<(Original, String)> {
+    pub async fn video<T: Send + 'static>(&self, id: String, then: impl Reading<T>) -> Answer<T> {
         let id = asset_id(&id)?;
         self.blocking(move |core| {
             let asset = core.library.get(id).ok_or(NodeError::NotFound("video"))?;
             let AssetKind::Video { playable, .. } = &asset.kind else { return Err(NodeError::NotFound("video")) };
-            let (read, size_bytes) = match playable {
-                PlayableState::Original => core.library.blob_reader(asset.original)?,
+            let (read_at, size_bytes, media_type): (ReadAt, _, _) = match playable {
+                PlayableState::Original => {
+                    (part_of(core, asset.original, 0)?, asset.size_bytes, asset.media_type.clone())
+                }
                 PlayableState::Copy(blob) => {
                     let (read, stored_bytes) = core.library.blob_reader(*blob)?;
                     let copy = CopyFile::open(read, stored_bytes).map_err(unreadable)?;
                     let size_bytes = copy.size_bytes();
-                    let read: ReadVideo = Arc::new(move |offset, out: &mut [u8]| copy.read_at(offset, out));
-                    (read, size_bytes)
+                    let read_at = move |offset: u64, len: usize| {
+                        let mut bytes = vec![0; len];
+                        let count = copy.read_at(offset, &mut bytes).map_err(unreadable)?;
+                        bytes.truncate(count);
+                        Ok(Bytes::from(bytes))
+                    };
+                    (Arc::new(read_at), size_bytes, "video/mp4".to_owned())
                 }
                 PlayableState::Waiting { .. } => {
                     let reason = "the video is being prepared for playing; it plays here as soon as that is done";
@@ -56,28 +69,19 @@ impl Node {
                 }
                 PlayableState::Failed(reason) => return Err(NodeError::Conflict("video-not-playable", reason.clone())),
             };
-            let is_copy = matches!(playable, PlayableState::Copy(_));
-            let read_at = move |offset: u64, len: usize| {
-                let mut bytes = vec![0; len];
-                let count = read(offset, &mut bytes).map_err(unreadable)?;
-                bytes.truncate(count);
-                Ok(Bytes::from(bytes))
-            };
-            let media_type = if is_copy { "video/mp4".to_owned() } else { asset.media_type.clone() };
-            let read_at = Arc::new(read_at);
-            let video =
-                Original { media_type, file_name: asset.file_name.clone(), size_bytes, is_shown: true, read_at };
             // A copy may come where the original was shown before, under the same address.
-            Ok((video, format!("{id}{}", if is_copy { "copy" } else { "" })))
+            let copy = if matches!(playable, PlayableState::Copy(_)) { "copy" } else { "" };
+            let (file_name, tag) = (asset.file_name.clone(), format!("{id}{copy}"));
+            Ok(then(Original { media_type, file_name, size_bytes, tag, is_shown: true, read_at }))
         })
         .await
     }
 
-    /// The film that was taken with a photo, to be read piece by piece.
+    /// The film that was taken with a photo, to be read as an original is.
     ///
     /// # Errors
     /// When there is no such photo, it has no film, or its file is damaged.
-    pub async fn motion(&self, id: String) -> Answer<Original> {
+    pub async fn motion<T: Send + 'static>(&self, id: String, then: impl Reading<T>) -> Answer<T> {
         let id = asset_id(&id)?;
         self.blocking(move |core| {
             let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
@@ -88,13 +92,14 @@ impl Node {
             };
             let stem = asset.file_name.rsplit_once('.').map_or(asset.file_name.as_str(), |(stem, _)| stem);
             let ending = if motion.media_type == "video/quicktime" { "mov" } else { "mp4" };
-            Ok(Original {
+            Ok(then(Original {
                 media_type: motion.media_type.clone(),
                 file_name: format!("{stem}.{ending}"),
                 size_bytes: motion.size_bytes,
+                tag: format!("{id}m"),
                 is_shown: false,
                 read_at: part_of(core, blob, start)?,
-            })
+            }))
         })
         .await
     }
@@ -130,9 +135,8 @@ pub(super) fn video_view(core: &Core, id: AssetId, asset: &StoredAsset) -> Optio
 fn part_of(core: &Core, blob: BlobId, start: u64) -> Answer<ReadAt> {
     let reader = core.vault.blobs().open(blob)?;
     Ok(Arc::new(move |offset: u64, len: usize| {
-        let mut bytes = vec![0; len];
-        let read = reader.read_at(start.saturating_add(offset), &mut bytes)?;
-        bytes.truncate(read);
-        Ok(Bytes::from(bytes))
+        let mut bytes = reader.rest_of_chunk(start.saturating_add(offset))?;
+        bytes.truncate(len);
+        Ok(bytes)
     }))
 }

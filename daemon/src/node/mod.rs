@@ -231,6 +231,8 @@ pub struct Original {
     pub file_name: String,
     /// Size in bytes.
     pub size_bytes: u64,
+    /// Stands for these bytes; letters and digits.
+    pub tag: String,
     /// Whether it is to be shown in a page rather than saved.
     pub is_shown: bool,
     /// Reads `len` bytes at `offset`; blocking, call it on a blocking thread.

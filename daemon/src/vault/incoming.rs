@@ -236,7 +236,7 @@ impl Incoming {
             Err(error) => return Err(BlobError::io(self.id, "read")(error)),
         }
         let last = index + 1 == chunk_count(self.size);
-        if self.cipher.open(index, last, out, 0) { Ok(()) } else { Err(damaged) }
+        if self.cipher.open(index, last, out) { Ok(()) } else { Err(damaged) }
     }
 
     /// Replaces the metadata that the finished blob will carry, for what is known only once the bytes were looked at.

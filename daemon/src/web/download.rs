@@ -9,9 +9,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt as _, stream};
 
-use super::limits::ORIGINAL_PIECE_BYTES;
+use super::limits::{ORIGINAL_PIECE_BYTES, ORIGINAL_PIECES_AHEAD};
 use super::problem::Problem;
 use crate::node::{NodeError, Original};
 
@@ -25,10 +25,11 @@ enum Wish {
     Unsatisfiable,
 }
 
-/// Answers with an original; `id` stands for its bytes, which never change.
-pub(super) async fn answer(original: Original, id: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+/// Answers with an original. Blocking: its first piece is read here, so that a file that cannot be read is an error and not a short download, and
+/// so that this piece waits for no other thread.
+pub(super) fn answer(original: Original, headers: &HeaderMap) -> Result<Response, Problem> {
     let size = original.size_bytes;
-    let tag = format!("\"{}\"", id.replace(|c: char| !c.is_ascii_alphanumeric(), ""));
+    let tag = format!("\"{}\"", original.tag);
     let wish = match headers.get(IF_RANGE) {
         Some(known) if known.as_bytes() != tag.as_bytes() => Wish::Whole,
         _ => wish(headers.get(RANGE), size),
@@ -47,10 +48,9 @@ pub(super) async fn answer(original: Original, id: &str, headers: &HeaderMap) ->
             return Ok(response);
         }
     };
-    // The first piece is read before the status is sent: a file that cannot be read is an error, not a short download.
-    let first = if range.is_empty() { Bytes::new() } else { piece(&original.read_at, &range).await? };
-    let rest = range.start.saturating_add(first.len() as u64)..range.end;
-    let body = Body::from_stream(pieces(original.read_at, first, rest));
+    let (part, rest) = first_part(&range);
+    let first = if part.is_empty() { None } else { Some(Ok(fill(&original.read_at, part)?)) };
+    let body = Body::from_stream(stream::iter(first).chain(pieces(original.read_at, rest)));
     let mut response = (status, body).into_response();
     set(&mut response, CONTENT_TYPE, &original.media_type);
     set(&mut response, CONTENT_LENGTH, &range.end.saturating_sub(range.start).to_string());
@@ -70,36 +70,42 @@ fn set(response: &mut Response, name: axum::http::HeaderName, value: &str) {
     }
 }
 
-/// The pieces one after the other; the next is read when the last was taken, so a slow reader holds one piece.
-fn pieces(read_at: ReadAt, first: Bytes, rest: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> {
-    stream::try_unfold((Some(first), rest), move |(ready, rest)| {
-        let read_at = Arc::clone(&read_at);
-        async move {
-            if let Some(bytes) = ready {
-                return Ok(Some((bytes, (None, rest))));
-            }
-            if rest.is_empty() {
-                return Ok(None);
-            }
-            let bytes = piece(&read_at, &rest).await?;
-            let rest = rest.start.saturating_add(bytes.len() as u64)..rest.end;
-            Ok(Some((bytes, (None, rest))))
-        }
-    })
+/// A range cut behind its first piece, where stored pieces are cut too.
+fn first_part(range: &Range<u64>) -> (Range<u64>, Range<u64>) {
+    let end = (range.start / ORIGINAL_PIECE_BYTES + 1).saturating_mul(ORIGINAL_PIECE_BYTES).min(range.end);
+    (range.start..end, end..range.end)
 }
 
-async fn piece(read_at: &ReadAt, range: &Range<u64>) -> Result<Bytes, NodeError> {
-    let (read_at, start) = (Arc::clone(read_at), range.start);
-    let left = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
-    let wished = left.min(ORIGINAL_PIECE_BYTES);
-    let read = tokio::task::spawn_blocking(move || read_at(start, wished)).await;
-    let bytes = read.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))??;
-    if bytes.is_empty() || bytes.len() > wished {
-        return Err(NodeError::Internal(
-            "the stored file has not the length that it should have; see the status page".into(),
-        ));
+/// The pieces one after the other. While one is sent the next ones are decrypted, on as many cores; a slow reader holds them.
+fn pieces(read_at: ReadAt, mut left: Range<u64>) -> impl futures::Stream<Item = Result<Bytes, NodeError>> + Send {
+    let parts = std::iter::from_fn(move || {
+        let (part, rest) = first_part(&left);
+        left = rest;
+        (!part.is_empty()).then_some(part)
+    });
+    let begin = move |part| {
+        let read_at = Arc::clone(&read_at);
+        let reading = tokio::task::spawn_blocking(move || fill(&read_at, part));
+        async { reading.await.map_err(|_| NodeError::Internal("reading the file was broken off; try again".into()))? }
+    };
+    stream::iter(parts).map(begin).buffered(ORIGINAL_PIECES_AHEAD)
+}
+
+/// Reads all of a piece, which is most often one read without a copy.
+fn fill(read_at: &ReadAt, part: Range<u64>) -> Result<Bytes, NodeError> {
+    let wished = usize::try_from(part.end.saturating_sub(part.start)).unwrap_or(usize::MAX);
+    let mut whole = Bytes::new();
+    while whole.len() < wished {
+        let left = wished.saturating_sub(whole.len());
+        let bytes = read_at(part.start.saturating_add(whole.len() as u64), left)?;
+        if bytes.is_empty() || bytes.len() > left {
+            return Err(NodeError::Internal(
+                "the stored file has not the length that it should have; see the status page".into(),
+            ));
+        }
+        whole = if whole.is_empty() { bytes } else { [whole, bytes].concat().into() };
     }
-    Ok(bytes)
+    Ok(whole)
 }
 
 /// Reads a `Range` header (RFC 9110, section 14.2). What is not understood, and several ranges at once, is answered with the whole.
@@ -163,12 +169,19 @@ mod tests {
             let start = usize::try_from(offset).unwrap();
             Ok(bytes.slice(start..(start + len).min(bytes.len())))
         });
-        Original { media_type: "image/jpeg".into(), file_name: name.into(), size_bytes, is_shown: false, read_at }
+        Original {
+            media_type: "image/jpeg".into(),
+            file_name: name.into(),
+            size_bytes,
+            tag: "ab12".into(),
+            is_shown: false,
+            read_at,
+        }
     }
 
     async fn get(bytes: &[u8], headers: &[(axum::http::HeaderName, &str)]) -> (StatusCode, HeaderMap, Bytes) {
         let headers = headers.iter().map(|(k, v)| (k.clone(), HeaderValue::from_str(v).unwrap())).collect();
-        let response = answer(original(bytes.to_vec(), "a.jpg"), "ab12", &headers).await.unwrap();
+        let response = answer(original(bytes.to_vec(), "a.jpg"), &headers).unwrap();
         let (parts, body) = response.into_parts();
         (parts.status, parts.headers, to_bytes(body, usize::MAX).await.unwrap())
     }
@@ -205,10 +218,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn pieces_that_are_read_in_parts_come_whole_and_in_order() {
+        let bytes: Vec<u8> = (0..ORIGINAL_PIECE_BYTES * 9 + 5).map(|i| (i % 253) as u8).collect();
+        let mut slow = original(bytes.clone(), "a.jpg");
+        let whole = Bytes::from(bytes.clone());
+        slow.read_at = Arc::new(move |offset, len| {
+            let start = usize::try_from(offset).unwrap();
+            // The later ones are ready first.
+            std::thread::sleep(std::time::Duration::from_millis(9_u64.saturating_sub(offset / ORIGINAL_PIECE_BYTES)));
+            Ok(whole.slice(start..(start + len.min(100_000)).min(whole.len())))
+        });
+        let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static("bytes=7-"))]);
+        let response = answer(slow, &headers).unwrap();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(body, bytes[7..]);
+    }
+
+    #[tokio::test]
     async fn a_file_shorter_than_it_should_be_is_an_error_and_not_a_short_download() {
         let mut broken = original(b"0123".to_vec(), "a.jpg");
         broken.read_at = Arc::new(|_, _| Ok(Bytes::new()));
-        assert!(answer(broken, "ab12", &HeaderMap::new()).await.is_err());
+        assert!(answer(broken, &HeaderMap::new()).is_err());
     }
 
     #[test]

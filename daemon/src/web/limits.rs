@@ -21,7 +21,9 @@ pub const UPLOADS_AT_ONCE: usize = 4;
 /// A file name in a query, in bytes; the usual bound of file systems.
 pub const FILE_NAME_BYTES: usize = 255;
 /// Bytes read from a stored original at once; small enough that a stopped download holds little.
-pub const ORIGINAL_PIECE_BYTES: usize = 256 * 1024;
+pub const ORIGINAL_PIECE_BYTES: u64 = 256 * 1024;
+/// Pieces of one download that are decrypted while another is sent.
+pub const ORIGINAL_PIECES_AHEAD: usize = 2;
 /// Entries of the activity log in one answer.
 pub const ACTIVITY_PER_PAGE: u32 = 500;
 /// Entries of the activity log when the page size is not given.

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use axum::Router;
-use axum::serve::Listener;
+use axum::serve::{Listener, ListenerExt as _};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
@@ -98,6 +98,12 @@ pub async fn serve(
     let closing = CancellationToken::new();
     let edge = Edge::new(door, guards, closing.clone());
     let (dashboard, control) = (super::dashboard_edge(edge.clone()), super::control_edge(edge));
+    // The last bytes of an answer do not wait until the others are acknowledged.
+    let tcp = tcp.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection without TCP_NODELAY");
+        }
+    });
     let both = async { tokio::try_join!(until(tcp, dashboard, &closing), until(unix, control, &closing)) };
     tokio::pin!(both);
     tokio::select! {

@@ -3,11 +3,12 @@
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
-    os::unix::fs::FileExt as _,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
+use rustix::{buffer::spare_capacity, io::Errno};
 use zeroize::Zeroizing;
 
 use super::{
@@ -98,8 +99,24 @@ impl BlobReader {
         let cache = self.cached(offset / chunk)?;
         let plain = cache.plain.get((offset % chunk) as usize..).unwrap_or_default();
         let count = plain.len().min(out.len());
-        out.iter_mut().zip(plain).for_each(|(to, from)| *to = *from);
+        if let (Some(to), Some(from)) = (out.get_mut(..count), plain.get(..count)) {
+            to.copy_from_slice(from);
+        }
         Ok(count)
+    }
+
+    /// Plain bytes from `offset` to the end of the chunk that it lies in, decrypted where they are; none at the end.
+    ///
+    /// # Errors
+    /// As [`BlobReader::read_at`].
+    pub fn rest_of_chunk(&self, offset: u64) -> Result<Bytes, BlobError> {
+        let chunk = BLOB_CHUNK_BYTES as u64;
+        if offset >= self.len() {
+            return Ok(Bytes::new());
+        }
+        let mut plain = Vec::new();
+        self.read_chunk(offset / chunk, &mut plain)?;
+        Ok(Bytes::from(plain).slice((offset % chunk) as usize..))
     }
 
     /// Fills `out` from `offset` on.
@@ -123,34 +140,37 @@ impl BlobReader {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.index != Some(index) {
             cache.index = None;
-            cache.plain.clear();
             // The first chunk is the largest: reserved once, so that growing leaves no plain copy behind in freed memory.
             cache.plain.reserve_exact(chunk_bytes(self.len(), 0) + TAG_BYTES);
-            self.append_chunk(index, &mut cache.plain)?;
+            self.read_chunk(index, &mut cache.plain)?;
             cache.index = Some(index);
         }
         Ok(cache)
     }
 
-    /// Appends the plain bytes of chunk `index` to `out`.
-    fn append_chunk(&self, index: u64, out: &mut Vec<u8>) -> Result<(), BlobError> {
+    /// Fills `out` with the plain bytes of chunk `index`; after a failure it is empty.
+    fn read_chunk(&self, index: u64, out: &mut Vec<u8>) -> Result<(), BlobError> {
         let id = self.id();
-        let start = out.len();
         let sealed = chunk_bytes(self.len(), index) + TAG_BYTES;
-        out.reserve_exact(sealed);
-        out.resize(start + sealed, 0);
         let at = self.header.bytes + index * SEALED_CHUNK_BYTES as u64;
-        let read = self.file.read_exact_at(out.get_mut(start..).unwrap_or_default(), at);
-        if let Err(error) = read {
-            out.truncate(start);
-            return Err(match error.kind() {
+        out.clear();
+        out.reserve_exact(sealed);
+        while out.len() < sealed {
+            let next = at + out.len() as u64;
+            let read = rustix::io::pread(&self.file, spare_capacity(out), next);
+            let failure = match read {
                 // Cut short after it was opened.
-                io::ErrorKind::UnexpectedEof => BlobError::ChunkDamaged { id, chunk: index },
-                _ => BlobError::io(id, "read")(error),
-            });
+                Ok(0) => BlobError::ChunkDamaged { id, chunk: index },
+                Ok(_) | Err(Errno::INTR) => continue,
+                Err(error) => BlobError::io(id, "read")(error.into()),
+            };
+            out.clear();
+            return Err(failure);
         }
+        // A buffer with more room took a part of the next one too.
+        out.truncate(sealed);
         let last = index + 1 == chunk_count(self.len());
-        if self.header.cipher.open(index, last, out, start) {
+        if self.header.cipher.open(index, last, out) {
             Ok(())
         } else {
             Err(BlobError::ChunkDamaged { id, chunk: index })
@@ -166,10 +186,12 @@ impl BlobReader {
         if size > limit {
             return Err(BlobError::TooLarge { size, limit });
         }
-        // Room for the tag of the last chunk too, so that the buffer never moves and leaves no copy.
-        let mut out = Zeroizing::new(Vec::with_capacity(size as usize + TAG_BYTES));
+        // Room for all, so that the buffer never moves and leaves no copy.
+        let mut out = Zeroizing::new(Vec::with_capacity(size as usize));
+        let mut plain = Zeroizing::new(Vec::new());
         for index in 0..chunk_count(size) {
-            self.append_chunk(index, &mut out)?;
+            self.read_chunk(index, &mut plain)?;
+            out.extend_from_slice(&plain);
         }
         Ok(out)
     }
@@ -181,8 +203,7 @@ impl BlobReader {
     pub fn verify(&self) -> Result<(), BlobError> {
         let mut scratch = Zeroizing::new(Vec::with_capacity(SEALED_CHUNK_BYTES));
         for index in 0..chunk_count(self.len()) {
-            scratch.clear();
-            self.append_chunk(index, &mut scratch)?;
+            self.read_chunk(index, &mut scratch)?;
         }
         Ok(())
     }

@@ -61,21 +61,13 @@ impl ChunkCipher {
         Ok(())
     }
 
-    /// Opens the sealed chunk at the end of `buffer`, from `start` on; on failure nothing of it is left there.
-    pub(in crate::vault) fn open(&self, index: u64, last: bool, buffer: &mut Vec<u8>, start: usize) -> bool {
-        let Some(plain_end) = buffer.len().checked_sub(TAG_BYTES).filter(|end| *end >= start) else {
-            buffer.truncate(start);
-            return false;
+    /// Opens the sealed chunk in `buffer`; on failure nothing is left there.
+    pub(in crate::vault) fn open(&self, index: u64, last: bool, buffer: &mut Vec<u8>) -> bool {
+        let opened = match buffer.split_last_chunk_mut::<TAG_BYTES>() {
+            Some((body, tag)) => aead::open(self.key.expose(), &Self::nonce(index, last), &self.aad, body, *tag),
+            None => false,
         };
-        let tag = buffer.last_chunk::<TAG_BYTES>().copied();
-        buffer.truncate(plain_end);
-        let opened = match (tag, buffer.get_mut(start..)) {
-            (Some(tag), Some(body)) => aead::open(self.key.expose(), &Self::nonce(index, last), &self.aad, body, tag),
-            _ => false,
-        };
-        if !opened {
-            buffer.truncate(start);
-        }
+        buffer.truncate(if opened { buffer.len().saturating_sub(TAG_BYTES) } else { 0 });
         opened
     }
 }
@@ -118,13 +110,12 @@ mod tests {
         let mut sealed = b"chunk".to_vec();
         cipher.seal(3, false, &mut sealed).unwrap();
         for (index, last) in [(3, true), (2, false), (4, false)] {
-            let mut buffer = [b"before".as_slice(), &sealed].concat();
-            assert!(!cipher.open(index, last, &mut buffer, 6));
-            assert_eq!(buffer, b"before");
+            let mut buffer = sealed.clone();
+            assert!(!cipher.open(index, last, &mut buffer));
+            assert_eq!(buffer, b"");
         }
-        let mut buffer = [b"before".as_slice(), &sealed].concat();
-        assert!(cipher.open(3, false, &mut buffer, 6));
-        assert_eq!(buffer, b"beforechunk");
-        assert!(!cipher.open(0, true, &mut b"short".to_vec(), 0));
+        assert!(cipher.open(3, false, &mut sealed));
+        assert_eq!(sealed, b"chunk");
+        assert!(!cipher.open(0, true, &mut b"short".to_vec()));
     }
 }

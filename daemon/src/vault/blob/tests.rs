@@ -407,3 +407,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_rest_of_a_chunk_is_what_lies_there_and_nothing_of_a_damaged_one() {
+    let place = Place::new();
+    let (blobs, plain) = (place.blobs(), pattern(2 * CHUNK + 9));
+    let id = blobs.put(BlobKind::Original, b"meta", &plain).unwrap();
+    let reader = blobs.open(id).unwrap();
+    for at in [0, 1, CHUNK - 1, CHUNK, 2 * CHUNK - 3, 2 * CHUNK + 8, 2 * CHUNK + 9, 5 * CHUNK] {
+        let end = plain.len().min((at / CHUNK + 1) * CHUNK);
+        assert_eq!(reader.rest_of_chunk(at as u64).unwrap(), plain.get(at..end).unwrap_or_default(), "at {at}");
+    }
+    let mut bytes = fs::read(blobs.path_of(id)).unwrap();
+    bytes[HEADER + CHUNK + TAG_BYTES + 5] ^= 1;
+    fs::write(blobs.path_of(id), bytes).unwrap();
+    let reader = blobs.open(id).unwrap();
+    assert!(matches!(reader.rest_of_chunk(CHUNK as u64), Err(BlobError::ChunkDamaged { chunk: 1, .. })));
+    assert_eq!(reader.rest_of_chunk(3).unwrap(), plain[3..CHUNK]);
+}

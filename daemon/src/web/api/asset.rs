@@ -73,8 +73,7 @@ async fn get_thumb(
     )
 )]
 async fn get_original(State(node): State<Node>, Path(id): Path<String>, headers: HeaderMap) -> Answer<Response> {
-    let original = node.original(id.clone()).await?;
-    download::answer(original, &id, &headers).await
+    node.original(id, move |original| download::answer(original, &headers)).await?
 }
 
 /// A video in a form that browsers play; takes `Range`
@@ -86,8 +85,7 @@ async fn get_original(State(node): State<Node>, Path(id): Path<String>, headers:
     )
 )]
 async fn get_video(State(node): State<Node>, Path(id): Path<String>, headers: HeaderMap) -> Answer<Response> {
-    let (video, tag) = node.video(id).await?;
-    download::answer(video, &tag, &headers).await
+    node.video(id, move |video| download::answer(video, &headers)).await?
 }
 
 /// The film that was taken with a photo; takes `Range`
@@ -99,6 +97,5 @@ async fn get_video(State(node): State<Node>, Path(id): Path<String>, headers: He
     )
 )]
 async fn get_motion(State(node): State<Node>, Path(id): Path<String>, headers: HeaderMap) -> Answer<Response> {
-    let film = node.motion(id.clone()).await?;
-    download::answer(film, &format!("{id}m"), &headers).await
+    node.motion(id, move |film| download::answer(film, &headers)).await?
 }
