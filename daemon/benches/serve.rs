@@ -65,7 +65,7 @@ async fn main() -> Result<()> {
         for round in 0..=ROUNDS {
             let our_round = spread(&ours, clients, visit, |visit, path| visit.whole(path))?;
             let buffer = || Ok(Vec::with_capacity(BLOB_CHUNK_BYTES + aead::TAG_BYTES));
-            let plain_round = spread(&plain, clients, buffer, |buffer, path| open(buffer, path))?;
+            let plain_round = spread(&plain, clients, buffer, open)?;
             ensure!(our_round.0 == bytes as u64 && plain_round.0 == bytes as u64, "not all bytes came");
             if round > 0 {
                 our_rounds.push(our_round.1);
@@ -230,7 +230,7 @@ impl Visit {
         length.context("an answer without a length")
     }
 
-    fn whole(&mut self, path: &String) -> Result<u64> {
+    fn whole(&mut self, path: &str) -> Result<u64> {
         let length = self.ask(path, "")?;
         self.pass(length)?;
         Ok(length)

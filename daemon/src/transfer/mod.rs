@@ -1,7 +1,7 @@
 //! Moving the bytes of a photo between two nodes over an open stream, verified group by group.
 //!
-//! The holder calls [`serve`] after it has checked that the photo was offered to the peer; the finder calls
-//! [`fetch`], stores the result durably and only then [`Confirmation::confirm`]s it (D1). A transfer that breaks off
+//! The holder calls [`serve()`] after it has checked that the photo was offered to the peer; the finder calls
+//! [`fetch()`], stores the result durably and only then [`Confirmation::confirm`]s it (D1). A transfer that breaks off
 //! goes on from the last group that was verified. Two groups are in memory at a time, whatever the size.
 //!
 //! Speed, from request to receipt, encrypted and with every group checked on both sides: 64 MiB over loopback pass at

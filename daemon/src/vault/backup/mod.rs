@@ -1,6 +1,6 @@
 //! Backup: an incremental copy of ciphertext in a folder elsewhere, from which an empty machine gets everything back.
 //!
-//! Public names: [`Backup`] copies, checks and thins out; [`restore`] brings back, and [`Found`] does so step by step. The layout is described in `vault/FORMAT.md`. Blobs never change, so each
+//! Public names: [`Backup`] copies, checks and thins out; [`restore()`] brings back, and [`Found`] does so step by step. The layout is described in `vault/FORMAT.md`. Blobs never change, so each
 //! is copied once; a version is a snapshot of the catalog and the list of the blobs that were there, and is complete once its folder has its name.
 //! Deliberately absent: nothing is decrypted on the way and no key is in the folder but the key slots, so whoever finds it learns no more than from the
 //! data folder itself.
