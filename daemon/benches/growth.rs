@@ -10,6 +10,7 @@
 mod crowd;
 mod process;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -78,10 +79,11 @@ async fn main() -> Result<()> {
         let started = began.elapsed().as_secs_f64();
         daemon.ask(Method::GET, "/timeline/skeleton", "").await?;
         let answered = began.elapsed().as_secs_f64();
-        let memory = resident_mb(&daemon)?;
+        print!("{size:>9} {started:>7.2} s {answered:>10.2} s {:>6} MB", resident_mb(&daemon)?);
+        // Grouping millions of faces lasts; this much is known by now.
+        std::io::stdout().flush()?;
         quiet(&daemon).await?;
-        let settled = resident_mb(&daemon)?;
-        print!("{size:>9} {started:>7.2} s {answered:>10.2} s {memory:>6} MB {settled:>6} MB");
+        print!(" {:>6} MB", resident_mb(&daemon)?);
         if imports {
             let photos = probes(folder, round)?;
             let (node_before, workers_before) = processor_seconds(&daemon)?;
