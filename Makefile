@@ -89,7 +89,7 @@ bench-vault: setup ## Time taking photos into the vault and serving them against
 	@cargo bench --quiet --profile dev -p inframe --bench serve
 
 .PHONY: chaos
-chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; writes tests/reliability.md (an hour; SEED=1, MINUTES=10 for each, ONLY=flips,power)
+chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; writes tests/reliability.md (up to two hours; SEED=1, MINUTES=10 for each, ONLY=flips,power)
 	@$(BUILD) -p inframe-chaos --bins
 	@$(BUILT)/chaos --seed $(or $(SEED),1) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY)) --results $(BUILT)/chaos-results --page tests/reliability.md
 
