@@ -9,6 +9,7 @@
 //! The video has 2 GB of made-up bytes. For each of 50 places the time runs from sending the request to the first byte of the film, on a connection
 //! that is open already: with the file in the page cache, and once more with it dropped from there before each request.
 
+mod plain;
 mod process;
 
 use std::fs::{self, File};
@@ -27,6 +28,7 @@ use inframe_protocol::{ContentId, aead};
 use reqwest::Method;
 use rustix::fs::{Advice, fadvise};
 
+use plain::{median, nonce, photos, spread};
 use process::Daemon;
 
 const ROUNDS: usize = 9;
@@ -42,14 +44,14 @@ async fn main() -> Result<()> {
     let place = tempfile::tempdir()?;
     let video = put_video(place.path())?;
     let daemon = Daemon::start(place.path())?;
-    let (mut ours, mut plain) = (Vec::new(), Vec::new());
+    let (mut ours, mut sealed) = (Vec::new(), Vec::new());
     let mut bytes = 0;
-    for (number, jpeg) in photos(count)?.into_iter().enumerate() {
+    for (number, jpeg) in photos(count)?.enumerate() {
         let upload = daemon.ask(Method::POST, &format!("/uploads?name={number}.jpg"), jpeg.clone()).await?;
         let upload: serde_json::Value = serde_json::from_slice(&upload)?;
         let id = upload["asset"].as_str().with_context(|| format!("not stored: {upload}"))?;
         ours.push(format!("/api/v1/assets/{id}/original"));
-        plain.push(seal(place.path(), number, jpeg.clone())?);
+        sealed.push(seal(place.path(), number, jpeg.clone())?);
         bytes += jpeg.len();
     }
     let cookie = sign_in(&daemon).await?;
@@ -65,7 +67,7 @@ async fn main() -> Result<()> {
         for round in 0..=ROUNDS {
             let our_round = spread(&ours, clients, visit, |visit, path| visit.whole(path))?;
             let buffer = || Ok(Vec::with_capacity(BLOB_CHUNK_BYTES + aead::TAG_BYTES));
-            let plain_round = spread(&plain, clients, buffer, open)?;
+            let plain_round = spread(&sealed, clients, buffer, open)?;
             ensure!(our_round.0 == bytes as u64 && plain_round.0 == bytes as u64, "not all bytes came");
             if round > 0 {
                 our_rounds.push(our_round.1);
@@ -76,7 +78,7 @@ async fn main() -> Result<()> {
         let speed = |seconds: f64| format!("{:.0} MB/s", bytes as f64 / 1e6 / seconds);
         println!("{clients:>8} {:>12} {:>12} {:>7.2}", speed(ours), speed(plain), plain / ours);
     }
-    let sealed = largest(&place.path().join("data/blobs"))?;
+    let video_file = largest(&place.path().join("data/blobs"))?;
     println!("\na range in a video of {} MB, to its first byte, {PLACES} places", VIDEO_BYTES / 1_000_000);
     println!("{:>24} {:>10} {:>10}", "", "median", "worst");
     for (name, cold) in [("in the page cache", false), ("dropped from it", true)] {
@@ -86,7 +88,7 @@ async fn main() -> Result<()> {
             // Golden-ratio steps: all over the file, never twice.
             let at = (number * 1_236_067_977 + 1_000_000_007) % VIDEO_BYTES;
             if cold {
-                fadvise(File::open(&sealed)?, 0, None, Advice::DontNeed)?;
+                fadvise(File::open(&video_file)?, 0, None, Advice::DontNeed)?;
             }
             times.push(visit.first_byte(&video, at)?);
         }
@@ -138,33 +140,9 @@ fn put_video(folder: &Path) -> Result<String> {
     Ok(format!("/api/v1/assets/{id}/video"))
 }
 
-/// Real photos enlarged to 12 megapixels and told apart by a comment.
-fn photos(count: usize) -> Result<Vec<Vec<u8>>> {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/node_modules/@vladmandic/face-api/demo");
-    let mut encoded = Vec::new();
-    for number in 1..=4 {
-        let path = samples.join(format!("sample{number}.jpg"));
-        let photo = image::open(&path).with_context(|| format!("{} (run `make setup`)", path.display()))?;
-        let photo = photo.resize_exact(4000, 3000, image::imageops::FilterType::CatmullRom);
-        let mut jpeg = Vec::new();
-        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 99).encode_image(&photo.to_rgb8())?;
-        encoded.push(jpeg);
-    }
-    let copy = |number: usize| {
-        let (jpeg, text) = (&encoded[number % encoded.len()], format!("{number:08}"));
-        [&jpeg[..2], &[0xff, 0xfe, 0, 10], text.as_bytes(), &jpeg[2..]].concat()
-    };
-    Ok((0..count).map(copy).collect())
-}
-
 fn seal(folder: &Path, number: usize, mut bytes: Vec<u8>) -> Result<PathBuf> {
     let path = folder.join(format!("{number}.sealed"));
-    let mut out = File::create(&path)?;
-    for (number, chunk) in bytes.chunks_mut(BLOB_CHUNK_BYTES).enumerate() {
-        let tag = aead::seal(&[7; 32], &nonce(number), b"aad", chunk).context("not sealed")?;
-        out.write_all(chunk)?;
-        out.write_all(&tag)?;
-    }
+    plain::seal(&mut bytes, &mut File::create(&path)?)?;
     Ok(path)
 }
 
@@ -176,16 +154,10 @@ fn open(buffer: &mut Vec<u8>, path: &PathBuf) -> Result<u64> {
         buffer.clear();
         (&file).take((BLOB_CHUNK_BYTES + aead::TAG_BYTES) as u64).read_to_end(buffer)?;
         let Some((chunk, tag)) = buffer.split_last_chunk_mut() else { break };
-        ensure!(aead::open(&[7; 32], &nonce(number), b"aad", chunk, *tag), "not opened");
+        ensure!(aead::open(&plain::KEY, &nonce(number), plain::ASSOCIATED, chunk, *tag), "not opened");
         all += black_box(chunk).len() as u64;
     }
     Ok(all)
-}
-
-fn nonce(number: usize) -> [u8; 12] {
-    let mut nonce = [0; 12];
-    nonce[4..].copy_from_slice(&(number as u64).to_be_bytes());
-    nonce
 }
 
 /// The cookie that a browser gets for the launch link.
@@ -258,32 +230,6 @@ impl Visit {
     }
 }
 
-/// Each item by one of so many threads, each with a tool of its own; the sum of the results, and seconds once the tools are there.
-fn spread<I: Sync, T: Send>(
-    items: &[I],
-    workers: usize,
-    tool: impl Fn() -> Result<T>,
-    work: impl Fn(&mut T, &I) -> Result<u64> + Sync,
-) -> Result<(u64, f64)> {
-    let tools: Vec<T> = (0..workers).map(|_| tool()).collect::<Result<_>>()?;
-    let began = Instant::now();
-    let sum = std::thread::scope(|scope| {
-        let threads: Vec<_> = tools
-            .into_iter()
-            .enumerate()
-            .map(|(first, mut tool)| {
-                let work = &work;
-                scope.spawn(move || {
-                    items.iter().skip(first).step_by(workers).map(|item| work(&mut tool, item)).sum::<Result<u64>>()
-                })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?).sum()
-    });
-    let sum: Result<u64> = sum;
-    Ok((sum?, began.elapsed().as_secs_f64()))
-}
-
 fn largest(folder: &Path) -> Result<PathBuf> {
     let mut all = Vec::new();
     for bucket in fs::read_dir(folder)? {
@@ -293,9 +239,4 @@ fn largest(folder: &Path) -> Result<PathBuf> {
         }
     }
     all.into_iter().max_by_key(|path| fs::metadata(path).map_or(0, |data| data.len())).context("no blob")
-}
-
-fn median(mut of: Vec<f64>) -> f64 {
-    of.sort_by(f64::total_cmp);
-    of[of.len() / 2]
 }

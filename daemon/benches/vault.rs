@@ -6,17 +6,20 @@
 //! with ChaCha20-Poly1305 in chunks of the same size, writes, and waits for the disk as often: the file, its folder, and a journal that gets as many
 //! bytes. They take turns, each round in a new folder; of the rounds the median counts.
 
+mod plain;
+
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use inframe::data_dir::DataDir;
-use inframe::limits::BLOB_CHUNK_BYTES;
 use inframe::vault::{Batch, BlobKind, KeyFile, Kind, Vault};
 use inframe_protocol::{ContentId, aead};
+
+use plain::{median, nonce, spread};
 
 const ROUNDS: usize = 5;
 /// Bytes of a photo's row, sealed.
@@ -31,22 +34,26 @@ fn main() -> Result<()> {
     let count = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(200);
     ciphers();
     let place = tempfile::tempdir()?;
-    let photos = photos(place.path(), count)?;
-    let bytes: u64 = photos.iter().map(|photo| fs::metadata(photo).map_or(0, |data| data.len())).sum();
+    let (mut photos, mut bytes) = (Vec::new(), 0);
+    for (number, jpeg) in plain::photos(count)?.enumerate() {
+        photos.push(place.path().join(format!("IMG_{number:04}.jpg")));
+        fs::write(&photos[number], &jpeg)?;
+        bytes += jpeg.len() as u64;
+    }
     println!(
         "\n{count} photos of 12 megapixels, {:.1} MB each on average, {ROUNDS} rounds in turns",
         bytes as f64 / 1e6 / count as f64
     );
     println!("{:>12} {:>22} {:>22} {:>7}", "side by side", "ours", "plain loop", "ratio");
     for workers in SIDE_BY_SIDE {
-        let (mut ours, mut plain) = (Vec::new(), Vec::new());
+        let (mut our_rounds, mut plain_rounds) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             let folder = place.path().join(format!("{workers}-{round}"));
-            ours.push(import(&folder.join("ours"), &photos, workers)?);
-            plain.push(plain_loop(&folder.join("plain"), &photos, workers)?);
+            our_rounds.push(import(&folder.join("ours"), &photos, workers)?);
+            plain_rounds.push(plain_loop(&folder.join("plain"), &photos, workers)?);
             fs::remove_dir_all(&folder)?;
         }
-        let (ours, plain) = (median(ours), median(plain));
+        let (ours, plain) = (median(our_rounds), median(plain_rounds));
         let shown = |seconds: f64| {
             format!("{:.0} MB/s {:.1} ms each", bytes as f64 / 1e6 / seconds, 1000.0 * seconds / count as f64)
         };
@@ -62,7 +69,7 @@ fn ciphers() {
     CHUNKS_KIB.iter().for_each(|kib| print!("{:>9}", format!("{kib} KiB")));
     println!();
     row("ChaCha20-Poly1305, chacha20poly1305", |number, chunk| {
-        black_box(aead::seal(&[7; 32], &nonce(number), b"aad", chunk).is_some());
+        black_box(aead::seal(&plain::KEY, &nonce(number), plain::ASSOCIATED, chunk).is_some());
     });
     for (name, algorithm) in
         [("ChaCha20-Poly1305, ring", &ring::aead::CHACHA20_POLY1305), ("AES-256-GCM, ring", &ring::aead::AES_256_GCM)]
@@ -93,41 +100,11 @@ fn row(name: &str, mut seal: impl FnMut(u64, &mut [u8])) {
     println!();
 }
 
-fn nonce(number: u64) -> [u8; 12] {
-    let mut nonce = [0; 12];
-    nonce[4..].copy_from_slice(&number.to_be_bytes());
-    nonce
-}
-
-/// Real photos enlarged to 12 megapixels and told apart by a comment, as files.
-fn photos(folder: &Path, count: usize) -> Result<Vec<PathBuf>> {
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/node_modules/@vladmandic/face-api/demo");
-    let mut encoded = Vec::new();
-    for number in 1..=4 {
-        let path = samples.join(format!("sample{number}.jpg"));
-        let photo = image::open(&path).with_context(|| format!("{} (run `make setup`)", path.display()))?;
-        let photo = photo.resize_exact(4000, 3000, image::imageops::FilterType::CatmullRom);
-        let mut jpeg = Vec::new();
-        image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 97).encode_image(&photo.to_rgb8())?;
-        encoded.push(jpeg);
-    }
-    let mut paths = Vec::new();
-    for number in 0..count {
-        let jpeg = &encoded[number % encoded.len()];
-        let text = number.to_string();
-        let length = u16::try_from(text.len() + 2)?.to_be_bytes();
-        let path = folder.join(format!("IMG_{number:04}.jpg"));
-        fs::write(&path, [&jpeg[..2], &[0xff, 0xfe], &length, text.as_bytes(), &jpeg[2..]].concat())?;
-        paths.push(path);
-    }
-    Ok(paths)
-}
-
 fn import(folder: &Path, photos: &[PathBuf], workers: usize) -> Result<f64> {
     fs::create_dir_all(folder)?;
     let vault = Vault::open(&DataDir::open(folder.join("data"))?, &KeyFile::at(folder.join("master.key")))?;
-    let began = Instant::now();
-    spread(photos, workers, |path| {
+    let none = || Ok(());
+    let (_, took) = spread(photos, workers, none, |(), path| {
         let bytes = fs::read(path)?;
         let content = ContentId::of(&bytes);
         let mut blobs = vault.blobs().batch()?;
@@ -136,9 +113,8 @@ fn import(folder: &Path, photos: &[PathBuf], workers: usize) -> Result<f64> {
         let mut batch = Batch::default();
         batch.put(Kind::Asset, content.0, vec![1; ROW_BYTES]);
         vault.catalog().commit(batch)?;
-        Ok(())
+        Ok(1)
     })?;
-    let took = began.elapsed().as_secs_f64();
     ensure!(vault.catalog().count(Kind::Asset)? == photos.len(), "two photos are one");
     Ok(took)
 }
@@ -147,39 +123,17 @@ fn plain_loop(folder: &Path, photos: &[PathBuf], workers: usize) -> Result<f64> 
     fs::create_dir_all(folder)?;
     let opened = File::open(folder)?;
     let journal = File::create(folder.join("journal"))?;
-    let began = Instant::now();
-    spread(photos, workers, |path| {
+    let none = || Ok(());
+    let (_, took) = spread(photos, workers, none, |(), path| {
         let mut bytes = fs::read(path)?;
         let content = blake3::hash(&bytes);
         let mut out = File::create(folder.join(content.to_hex().as_str()))?;
-        for (number, chunk) in bytes.chunks_mut(BLOB_CHUNK_BYTES).enumerate() {
-            let tag = aead::seal(&[7; 32], &nonce(number as u64), b"aad", chunk).context("not sealed")?;
-            out.write_all(chunk)?;
-            out.write_all(&tag)?;
-        }
+        plain::seal(&mut bytes, &mut out)?;
         out.sync_all()?;
         opened.sync_all()?;
         (&journal).write_all(&[1; ROW_BYTES])?;
         journal.sync_data()?;
-        Ok(())
+        Ok(1)
     })?;
-    Ok(began.elapsed().as_secs_f64())
-}
-
-/// Each photo by one of so many threads.
-fn spread(photos: &[PathBuf], workers: usize, work: impl Fn(&Path) -> Result<()> + Sync) -> Result<()> {
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers)
-            .map(|first| {
-                let work = &work;
-                scope.spawn(move || photos.iter().skip(first).step_by(workers).try_for_each(|photo| work(photo)))
-            })
-            .collect();
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?)
-    })
-}
-
-fn median(mut of: Vec<f64>) -> f64 {
-    of.sort_by(f64::total_cmp);
-    of[of.len() / 2]
+    Ok(took)
 }

@@ -32,7 +32,8 @@ impl Node {
                 size_bytes: asset.size_bytes,
                 tag: id.to_string(),
                 is_shown: false,
-                read_at: part_of(core, asset.original, 0)?,
+                start: 0,
+                read_at: reading(core, asset.original)?,
             }))
         })
         .await
@@ -48,9 +49,7 @@ impl Node {
             let asset = core.library.get(id).ok_or(NodeError::NotFound("video"))?;
             let AssetKind::Video { playable, .. } = &asset.kind else { return Err(NodeError::NotFound("video")) };
             let (read_at, size_bytes, media_type): (ReadAt, _, _) = match playable {
-                PlayableState::Original => {
-                    (part_of(core, asset.original, 0)?, asset.size_bytes, asset.media_type.clone())
-                }
+                PlayableState::Original => (reading(core, asset.original)?, asset.size_bytes, asset.media_type.clone()),
                 PlayableState::Copy(blob) => {
                     let (read, stored_bytes) = core.library.blob_reader(*blob)?;
                     let copy = CopyFile::open(read, stored_bytes).map_err(unreadable)?;
@@ -72,7 +71,7 @@ impl Node {
             // A copy may come where the original was shown before, under the same address.
             let copy = if matches!(playable, PlayableState::Copy(_)) { "copy" } else { "" };
             let (file_name, tag) = (asset.file_name.clone(), format!("{id}{copy}"));
-            Ok(then(Original { media_type, file_name, size_bytes, tag, is_shown: true, read_at }))
+            Ok(then(Original { media_type, file_name, size_bytes, tag, is_shown: true, start: 0, read_at }))
         })
         .await
     }
@@ -98,7 +97,8 @@ impl Node {
                 size_bytes: motion.size_bytes,
                 tag: format!("{id}m"),
                 is_shown: false,
-                read_at: part_of(core, blob, start)?,
+                start,
+                read_at: reading(core, blob)?,
             }))
         })
         .await
@@ -131,11 +131,11 @@ pub(super) fn video_view(core: &Core, id: AssetId, asset: &StoredAsset) -> Optio
     })
 }
 
-/// Reads a blob from `start` on.
-fn part_of(core: &Core, blob: BlobId, start: u64) -> Answer<ReadAt> {
+/// Reads a blob.
+fn reading(core: &Core, blob: BlobId) -> Answer<ReadAt> {
     let reader = core.vault.blobs().open(blob)?;
     Ok(Arc::new(move |offset: u64, len: usize| {
-        let mut bytes = reader.rest_of_chunk(start.saturating_add(offset))?;
+        let mut bytes = reader.rest_of_chunk(offset)?;
         bytes.truncate(len);
         Ok(bytes)
     }))

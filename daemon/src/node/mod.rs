@@ -235,7 +235,9 @@ pub struct Original {
     pub tag: String,
     /// Whether it is to be shown in a page rather than saved.
     pub is_shown: bool,
-    /// Reads `len` bytes at `offset`; blocking, call it on a blocking thread.
+    /// Where it begins in what `read_at` reads.
+    pub start: u64,
+    /// Reads up to `len` bytes at `offset`, best at multiples of a chunk of a blob; blocking, call it on a blocking thread.
     pub read_at: ReadAt,
 }
 

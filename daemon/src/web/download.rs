@@ -13,9 +13,7 @@ use futures::{StreamExt as _, stream};
 
 use super::limits::{ORIGINAL_PIECE_BYTES, ORIGINAL_PIECES_AHEAD};
 use super::problem::Problem;
-use crate::node::{NodeError, Original};
-
-type ReadAt = Arc<dyn Fn(u64, usize) -> Result<Bytes, NodeError> + Send + Sync>;
+use crate::node::{NodeError, Original, ReadAt};
 
 /// What a `Range` header asks of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +46,8 @@ pub(super) fn answer(original: Original, headers: &HeaderMap) -> Result<Response
             return Ok(response);
         }
     };
-    let (part, rest) = first_part(&range);
+    let stored = original.start.saturating_add(range.start)..original.start.saturating_add(range.end);
+    let (part, rest) = first_part(&stored);
     let first = if part.is_empty() { None } else { Some(Ok(fill(&original.read_at, part)?)) };
     let body = Body::from_stream(stream::iter(first).chain(pieces(original.read_at, rest)));
     let mut response = (status, body).into_response();
@@ -175,6 +174,7 @@ mod tests {
             size_bytes,
             tag: "ab12".into(),
             is_shown: false,
+            start: 0,
             read_at,
         }
     }
@@ -232,6 +232,27 @@ mod tests {
         let response = answer(slow, &headers).unwrap();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         assert_eq!(body, bytes[7..]);
+    }
+
+    #[tokio::test]
+    async fn what_begins_within_a_stored_file_is_read_as_it_is_stored_and_nothing_twice() {
+        let bytes: Vec<u8> = (0..ORIGINAL_PIECE_BYTES * 3).map(|i| (i % 241) as u8).collect();
+        let mut film = original(bytes.clone(), "a.mp4");
+        film.start = 100;
+        film.size_bytes = bytes.len() as u64 - 100;
+        let (whole, reads) = (Bytes::from(bytes.clone()), Arc::new(std::sync::Mutex::new(Vec::new())));
+        let seen = Arc::clone(&reads);
+        film.read_at = Arc::new(move |offset, len| {
+            seen.lock().unwrap().push(offset / ORIGINAL_PIECE_BYTES);
+            let start = usize::try_from(offset).unwrap();
+            Ok(whole.slice(start..start + len))
+        });
+        let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static("bytes=7-"))]);
+        let body = to_bytes(answer(film, &headers).unwrap().into_body(), usize::MAX).await.unwrap();
+        assert_eq!(body, bytes[107..]);
+        let mut reads = reads.lock().unwrap().clone();
+        reads.sort_unstable();
+        assert_eq!(reads, [0, 1, 2]);
     }
 
     #[tokio::test]

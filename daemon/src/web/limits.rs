@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::limits::BLOB_CHUNK_BYTES;
+
 /// One uploaded file that is no video, in bytes; the same bound as for any picture that the sandbox decodes. Videos are stored as they come.
 pub const UPLOAD_BYTES: usize = 64 * 1024 * 1024;
 /// One frame of the camera in a pose challenge, in bytes: 960 pixels of JPEG at good quality take a tenth of it.
@@ -20,8 +22,8 @@ pub const VIDEO_PIECES: usize = 4;
 pub const UPLOADS_AT_ONCE: usize = 4;
 /// A file name in a query, in bytes; the usual bound of file systems.
 pub const FILE_NAME_BYTES: usize = 255;
-/// Bytes read from a stored original at once; small enough that a stopped download holds little.
-pub const ORIGINAL_PIECE_BYTES: u64 = 256 * 1024;
+/// Bytes read from a stored original at once: a chunk of a blob, which is decrypted as a whole.
+pub const ORIGINAL_PIECE_BYTES: u64 = BLOB_CHUNK_BYTES as u64;
 /// Pieces of one download that are decrypted while another is sent.
 pub const ORIGINAL_PIECES_AHEAD: usize = 2;
 /// Entries of the activity log in one answer.

@@ -140,8 +140,6 @@ impl BlobReader {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.index != Some(index) {
             cache.index = None;
-            // The first chunk is the largest: reserved once, so that growing leaves no plain copy behind in freed memory.
-            cache.plain.reserve_exact(chunk_bytes(self.len(), 0) + TAG_BYTES);
             self.read_chunk(index, &mut cache.plain)?;
             cache.index = Some(index);
         }
@@ -154,7 +152,8 @@ impl BlobReader {
         let sealed = chunk_bytes(self.len(), index) + TAG_BYTES;
         let at = self.header.bytes + index * SEALED_CHUNK_BYTES as u64;
         out.clear();
-        out.reserve_exact(sealed);
+        // The first chunk is the largest: reserved once, so that growing leaves no plain copy behind in freed memory.
+        out.reserve_exact(chunk_bytes(self.len(), 0) + TAG_BYTES);
         while out.len() < sealed {
             let next = at + out.len() as u64;
             let read = rustix::io::pread(&self.file, spare_capacity(out), next);
@@ -227,5 +226,25 @@ impl Seek for BlobReader {
         let target = target.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "seek before the start"))?;
         self.position = target;
         Ok(target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::place::{Place, pattern};
+
+    #[test]
+    fn the_buffer_for_chunks_never_moves_and_nothing_is_read_twice() {
+        let place = Place::new();
+        let (blobs, plain) = (place.blobs(), pattern(3 * BLOB_CHUNK_BYTES + 5));
+        let reader = blobs.open(blobs.put(BlobKind::Original, b"", &plain).unwrap()).unwrap();
+        let mut seen = Vec::new();
+        for chunk in [0, 1, 2, 3, 0] {
+            let cache = reader.cached(chunk).unwrap();
+            seen.push((cache.plain.as_ptr(), cache.plain.capacity()));
+        }
+        assert_eq!(seen, [seen[0]; 5]);
+        assert_eq!(seen[0].1, SEALED_CHUNK_BYTES, "room for one chunk: more would be filled with the next one");
     }
 }
