@@ -64,6 +64,11 @@ export class Screen {
   /** Waits until every picture in sight has come, or failed. */
   async settled() {
     await this.page.waitForFunction(() => [...document.images].every((image) => image.complete || image.loading === 'lazy'))
+    // A change of the colour scheme fades too; what turns without end is left to turn.
+    await this.page.evaluate(async () => {
+      const ending = document.getAnimations().filter((one) => one.effect?.getTiming().iterations !== Infinity)
+      await Promise.allSettled(ending.map((one) => one.finished))
+    })
   }
 
   async go(path) {
