@@ -69,6 +69,11 @@ pub(super) fn without_peer(address: &Multiaddr) -> Multiaddr {
     address.iter().filter(|part| !matches!(part, Part::P2p(_))).collect()
 }
 
+/// Whether two addresses have the same IP address, whatever their ports.
+pub(super) fn same_machine(one: &Multiaddr, other: &Multiaddr) -> bool {
+    split(one).zip(split(other)).is_some_and(|((one, ..), (other, ..))| one == other)
+}
+
 /// The id of a peer as the protocol crate writes it.
 pub(super) fn node_id(peer: &PeerId) -> Option<NodeId> {
     NodeId::new(peer.to_bytes()).ok()

@@ -9,7 +9,7 @@ use libp2p::{
     tcp, yamux,
 };
 
-use super::{NetworkConfig, StartError, gossip, limits, substreams};
+use super::{NetworkConfig, StartError, gossip, limits, pulse, substreams};
 use crate::vault::wipe_stack;
 
 /// Everything that runs on our connections. The first three only refuse connections, so they come first.
@@ -19,6 +19,7 @@ pub(super) struct Behaviour {
     pub(super) counted: connection_limits::Behaviour,
     memory: memory_connection_limits::Behaviour,
     ping: ping::Behaviour,
+    pub(super) pulse: pulse::Behaviour,
     pub(super) gossip: gossip::Gossip,
     mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) substreams: substreams::Behaviour,
@@ -37,6 +38,7 @@ impl Behaviour {
             counted: connection_limits::Behaviour::new(counts),
             memory: memory_connection_limits::Behaviour::with_max_bytes(limits::MEMORY_BYTES),
             ping: ping::Behaviour::new(pings),
+            pulse: pulse::Behaviour::default(),
             gossip: gossip::new()?,
             mdns: if mdns { local_discovery(node) } else { None }.into(),
             substreams: substreams::Behaviour::default(),

@@ -29,6 +29,7 @@ pub(super) enum Command {
     Publish(String, Vec<u8>, oneshot::Sender<Result<(), GossipError>>),
     Block(PeerId),
     Unblock(PeerId),
+    LookAround,
     Disconnect(PeerId),
 }
 
@@ -206,6 +207,13 @@ impl Network {
         if let Some(peer) = address::peer_id(&node) {
             self.tell(Command::Unblock(peer)).await;
         }
+    }
+
+    /// Something may have happened to the network of this machine: all peers must show a sign of life now, or their
+    /// connections are given up, and peers that are away are dialled now. Sleep and new addresses are noticed without
+    /// this.
+    pub async fn look_around(&self) {
+        self.tell(Command::LookAround).await;
     }
 
     /// Closes all connections to a node. If it is known it will be dialled again.

@@ -29,6 +29,13 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(15);
 pub const PING_WITHIN: Duration = Duration::from_secs(20);
 /// Failed pings in a row after which the connection is given up.
 pub const PINGS_LOST: u32 = 2;
+/// A peer must answer within this time when this machine has slept or lost an address: the network is local or a
+/// second away, and whoever does not answer is dialled anew, which costs less than waiting for two pings.
+pub const SIGN_OF_LIFE_WITHIN: Duration = Duration::from_secs(5);
+/// How often the clocks are looked at to notice that the machine has slept. A glance costs nothing.
+pub const WAKE_LOOK: Duration = Duration::from_secs(2);
+/// The clocks must have run on for this much longer than between two looks: longer than a busy machine is late.
+pub const WAKE_JUMP: Duration = Duration::from_secs(10);
 
 /// Streams of one connection, both directions together; Yamux resets the rest.
 pub const STREAMS_PER_CONNECTION: usize = 256;
@@ -71,6 +78,8 @@ pub const WAITERS_PER_DIAL: usize = 64;
 pub const REDIAL_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause between two dials of a known peer.
 pub const REDIAL_LAST: Duration = Duration::from_secs(300);
+/// Longest pause between two dials of a known peer that is announced on the local network.
+pub const REDIAL_FOUND: Duration = Duration::from_secs(15);
 /// A connection that lived this long was a good one: the pauses start over after it.
 pub const GOOD_CONNECTION: Duration = Duration::from_secs(60);
 

@@ -20,12 +20,14 @@ mod handle;
 pub mod limits;
 mod peer_stream;
 mod protocol;
+mod pulse;
 mod redial;
 mod substreams;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod wake;
 
 use std::time::SystemTime;
 
