@@ -22,6 +22,7 @@ use super::{
 /// A call to the swarm task.
 pub(super) enum Command {
     Connect(PeerId, Vec<Multiaddr>, ConnectAnswer),
+    Name(PeerId, Vec<Multiaddr>),
     Open(PeerId, Protocol, OpenAnswer),
     SetKnown(Vec<(PeerId, Vec<Multiaddr>)>),
     Subscribe(String, oneshot::Sender<Result<(), GossipError>>),
@@ -117,6 +118,24 @@ impl Network {
             result.await.unwrap_or(Err(ConnectError::Stopped))
         };
         timeout(limits::CONNECT_WITHIN, call).await.unwrap_or_else(|_| Err(ConnectError::TimedOut(node.clone())))
+    }
+
+    /// Takes an address of a node that its owner has typed: it is tried now, and at every later dial of that node for
+    /// as long as this network runs. If the node is connected already, the connection must show that it lives.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says why the node could not be reached; the address is kept all the same.
+    pub async fn add_address(&self, node: &NodeId, address: String) -> Result<(), ConnectError> {
+        let peer = address::peer_id(node).ok_or_else(|| ConnectError::NotANode(node.clone()))?;
+        if peer == self.peer {
+            return Err(ConnectError::Oneself);
+        }
+        let addresses = [address];
+        self.tell(Command::Name(peer, address::parse_all(&peer, &addresses))).await;
+        if self.is_connected(node) {
+            self.look_around().await;
+        }
+        self.connect(node, &addresses).await
     }
 
     /// Names the peers to keep connected, with addresses to try; replaces those named before. They are dialled now,

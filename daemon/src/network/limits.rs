@@ -70,6 +70,10 @@ pub const ADDRESS_BYTES: usize = 160;
 pub const KNOWN_PEERS: usize = 2048;
 /// Peers found on the local network whose addresses are remembered; anybody may announce any number.
 pub const FOUND_PEERS: usize = 256;
+/// Peers to whom the owner has named addresses by hand since the start.
+pub const NAMED_PEERS: usize = 64;
+/// Addresses named by hand that are kept for one peer, the last ones: home, holiday, a forwarded port.
+pub const NAMED_ADDRESSES: usize = 4;
 /// Dials under way at one time.
 pub const DIALS: usize = 128;
 /// Callers that may wait for the same connection.

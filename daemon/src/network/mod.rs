@@ -37,7 +37,8 @@ use libp2p::Multiaddr;
 use crate::vault::Secret32;
 
 pub use self::{
-    error::{ConnectError, GossipError, OpenError, StartError, StreamError},
+    address::parse_typed,
+    error::{AddressError, ConnectError, GossipError, OpenError, StartError, StreamError},
     handle::Network,
     peer_stream::PeerStream,
     protocol::Protocol,

@@ -15,6 +15,7 @@ mod local_api;
 mod lock;
 mod models;
 mod people;
+mod peers;
 mod recovery;
 mod restore;
 mod secrecy;

@@ -1,3 +1,5 @@
 //! Tests on networks of their own: real daemons in network namespaces that find each other, lose each other and find each other again.
 
 mod lan;
+mod meet;
+mod typed;

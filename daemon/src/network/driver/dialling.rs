@@ -40,6 +40,20 @@ impl Driver {
         }
     }
 
+    /// Keeps addresses that the owner has typed (D7).
+    pub(super) fn name(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        if self.named.len() >= limits::NAMED_PEERS && !self.named.contains_key(&peer) {
+            tracing::warn!(kept = limits::NAMED_PEERS, "an address is tried once only: too many were typed");
+            return;
+        }
+        let kept = self.named.entry(peer).or_default();
+        for address in addresses {
+            kept.retain(|known| *known != address);
+            kept.insert(0, address);
+        }
+        kept.truncate(limits::NAMED_ADDRESSES);
+    }
+
     pub(super) fn dial_due(&mut self) {
         let room = limits::DIALS.saturating_sub(self.dials.len());
         for peer in self.redial.take_due(Instant::now(), room) {
@@ -54,7 +68,8 @@ impl Driver {
             return;
         }
         let Some(node) = address::node_id(&peer) else { return };
-        let more = self.found.get(&peer).into_iter().flatten().chain(self.redial.addresses(&peer));
+        let (named, found) = (self.named.get(&peer), self.found.get(&peer));
+        let more = named.into_iter().chain(found).flatten().chain(self.redial.addresses(&peer));
         for address in more {
             address::add(&mut addresses, &peer, address);
         }

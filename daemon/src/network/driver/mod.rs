@@ -49,6 +49,8 @@ pub(super) struct Driver {
     redial: Redial,
     /// Addresses of peers that announced themselves on the local network: hints, nothing more.
     found: HashMap<PeerId, Vec<Multiaddr>>,
+    /// Addresses that the owner has typed, the last one first.
+    named: HashMap<PeerId, Vec<Multiaddr>>,
     peers_now: watch::Sender<Vec<ConnectedPeer>>,
     addresses_now: watch::Sender<Vec<String>>,
 }
@@ -88,6 +90,7 @@ impl Driver {
             dials: Dials::default(),
             redial: Redial::default(),
             found: HashMap::new(),
+            named: HashMap::new(),
             peers_now,
             addresses_now,
         }
@@ -127,6 +130,7 @@ impl Driver {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Connect(peer, addresses, answer) => self.connect(peer, addresses, Some(answer)),
+            Command::Name(peer, addresses) => self.name(peer, addresses),
             Command::Open(peer, protocol, answer) => {
                 self.swarm.behaviour_mut().substreams.open(peer, protocol, answer);
             }
