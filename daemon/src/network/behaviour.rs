@@ -1,11 +1,15 @@
 //! The swarm: its transport, its behaviours and their settings.
 
 use libp2p::{
-    PeerId, Swarm, SwarmBuilder, allow_block_list,
+    Multiaddr, PeerId, Swarm, SwarmBuilder, allow_block_list,
     connection_limits::{self, ConnectionLimits},
+    core::transport::ListenerId,
     identity::Keypair,
     mdns, memory_connection_limits, noise, ping,
-    swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
+    swarm::{
+        FromSwarm, NetworkBehaviour,
+        behaviour::{NewListenAddr, toggle::Toggle},
+    },
     tcp, yamux,
 };
 
@@ -43,6 +47,22 @@ impl Behaviour {
             mdns: if mdns { local_discovery(node) } else { None }.into(),
             substreams: substreams::Behaviour::default(),
         })
+    }
+
+    /// Looks for nobody on the local network any more and drops all that was found there: the library has no bound.
+    pub(super) fn stop_looking(&mut self) {
+        self.mdns = None.into();
+    }
+
+    /// Looks for others on the local network again, and tells them that this node listens at `ours`.
+    pub(super) fn start_looking(&mut self, node: PeerId, ours: &[Multiaddr]) {
+        let mut mdns = local_discovery(node);
+        for addr in ours {
+            // It keeps the addresses alone, so any listener's id will do.
+            let event = FromSwarm::NewListenAddr(NewListenAddr { listener_id: ListenerId::next(), addr });
+            mdns.iter_mut().for_each(|mdns| mdns.on_swarm_event(event));
+        }
+        self.mdns = mdns.into();
     }
 }
 

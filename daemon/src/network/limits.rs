@@ -100,3 +100,8 @@ pub const TOPIC_BYTES: usize = 64;
 pub const MDNS_QUERY_INTERVAL: Duration = Duration::from_secs(20);
 /// How long others may remember our answer.
 pub const MDNS_TTL: Duration = Duration::from_secs(150);
+/// Addresses announced on the local network at one time. Fifty guests with a few addresses each are a hundred or two;
+/// past this somebody makes them up, and the library would keep them all.
+pub const ANNOUNCED: usize = 1024;
+/// After that nothing announced is listened to for this long: short, since honest nodes are not found meanwhile.
+pub const ANNOUNCED_PAUSE: Duration = Duration::from_secs(10);

@@ -11,6 +11,7 @@
 //! relay, no name lookup (D6).
 
 mod address;
+mod announced;
 mod behaviour;
 mod dials;
 mod driver;

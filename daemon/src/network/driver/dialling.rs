@@ -68,8 +68,8 @@ impl Driver {
             return;
         }
         let Some(node) = address::node_id(&peer) else { return };
-        let (named, found) = (self.named.get(&peer), self.found.get(&peer));
-        let more = named.into_iter().chain(found).flatten().chain(self.redial.addresses(&peer));
+        let named = self.named.get(&peer).into_iter().flatten();
+        let more = named.chain(self.announced.addresses(&peer)).chain(self.redial.addresses(&peer));
         for address in more {
             address::add(&mut addresses, &peer, address);
         }
@@ -108,27 +108,33 @@ impl Driver {
     pub(super) fn on_found(&mut self, found: Vec<(PeerId, Multiaddr)>) {
         let now = Instant::now();
         for (peer, address) in found {
-            if self.found.contains_key(&peer) || self.found.len() < limits::FOUND_PEERS || self.redial.knows(&peer) {
-                address::add(self.found.entry(peer).or_default(), &peer, &address);
-            }
+            self.announced.add(&peer, &address, self.redial.knows(&peer));
             self.redial.found(&peer, now);
+        }
+        if self.announced.overflows(now) {
+            tracing::warn!(
+                "somebody floods the local network with made-up nodes: no node is looked for there for a while"
+            );
+            self.swarm.behaviour_mut().stop_looking();
         }
     }
 
-    /// An address on the local network is no longer announced.
+    /// Addresses on the local network are no longer announced.
     pub(super) fn on_expired(&mut self, gone: Vec<(PeerId, Multiaddr)>) {
-        for (peer, address) in gone {
-            let Some(addresses) = self.found.get_mut(&peer) else { continue };
-            addresses.retain(|known| *known != address::without_peer(&address));
-            if addresses.is_empty() {
-                self.found.remove(&peer);
-            }
+        gone.iter().for_each(|(peer, address)| self.announced.remove(peer, address));
+    }
+
+    /// Looks for others on the local network again, after a flood.
+    pub(super) fn look_again(&mut self) {
+        if self.announced.listens_again(Instant::now()) {
+            let (node, ours) = (*self.swarm.local_peer_id(), self.swarm.listeners().cloned().collect::<Vec<_>>());
+            self.swarm.behaviour_mut().start_looking(node, &ours);
         }
     }
 
     /// How long the next pause before `peer` is dialled may be: whoever is announced on the local network is near, and
     /// the announcement is not repeated when it comes into reach again.
     pub(super) fn longest_pause(&self, peer: &PeerId) -> Duration {
-        if self.found.contains_key(peer) { limits::REDIAL_FOUND } else { limits::REDIAL_LAST }
+        if self.announced.addresses(peer).is_empty() { limits::REDIAL_LAST } else { limits::REDIAL_FOUND }
     }
 }

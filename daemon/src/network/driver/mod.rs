@@ -24,6 +24,7 @@ use tokio::{
 
 use super::{
     ConnectedPeer, NetworkEvent, address,
+    announced::Announced,
     behaviour::{Behaviour, BehaviourEvent},
     dials::Dials,
     gossip,
@@ -47,8 +48,7 @@ pub(super) struct Driver {
     answering: FuturesUnordered<BoxFuture<'static, ()>>,
     dials: Dials,
     redial: Redial,
-    /// Addresses of peers that announced themselves on the local network: hints, nothing more.
-    found: HashMap<PeerId, Vec<Multiaddr>>,
+    announced: Announced,
     /// Addresses that the owner has typed, the last one first.
     named: HashMap<PeerId, Vec<Multiaddr>>,
     peers_now: watch::Sender<Vec<ConnectedPeer>>,
@@ -89,7 +89,7 @@ impl Driver {
             answering: FuturesUnordered::new(),
             dials: Dials::default(),
             redial: Redial::default(),
-            found: HashMap::new(),
+            announced: Announced::default(),
             named: HashMap::new(),
             peers_now,
             addresses_now,
@@ -111,10 +111,13 @@ impl Driver {
                     None => return,
                 },
                 Some(()) = self.answering.next(), if !self.answering.is_empty() => {}
-                _ = looks.tick() => if wake.look(SystemTime::now(), Instant::now()) {
-                    tracing::info!("this machine has slept: connections are checked and lost peers dialled");
-                    self.look_around();
-                },
+                _ = looks.tick() => {
+                    if wake.look(SystemTime::now(), Instant::now()) {
+                        tracing::info!("this machine has slept: connections are checked and lost peers dialled");
+                        self.look_around();
+                    }
+                    self.look_again();
+                }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.dial_due(),
                 room = events.reserve(), if !self.late.is_empty() => {
                     let Ok(room) = room else { return };
