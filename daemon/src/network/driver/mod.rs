@@ -43,6 +43,8 @@ pub(super) struct Driver {
     /// Connected, Disconnected and AddressesChanged that found no room in `events`; these are never lost.
     late: VecDeque<NetworkEvent>,
     peers: HashMap<PeerId, Peer>,
+    /// Connections that were given up, and that the system has not yet closed.
+    given_up: HashMap<ConnectionId, PeerId>,
     inbound: Arc<AtomicUsize>,
     /// Answers being written to inbound streams, at most `limits::STREAMS_INBOUND`, each with a time limit.
     answering: FuturesUnordered<BoxFuture<'static, ()>>,
@@ -85,6 +87,7 @@ impl Driver {
             events,
             late: VecDeque::new(),
             peers: HashMap::new(),
+            given_up: HashMap::new(),
             inbound: Arc::default(),
             answering: FuturesUnordered::new(),
             dials: Dials::default(),
@@ -172,7 +175,11 @@ impl Driver {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_connected(peer_id, connection_id, &endpoint);
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => self.on_closed(peer_id, connection_id),
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => {
+                if self.given_up.remove(&connection_id).is_none() {
+                    self.on_closed(peer_id, connection_id);
+                }
+            }
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 self.on_dial_failed(connection_id, &error);
             }
@@ -267,7 +274,12 @@ impl Driver {
     /// to a peer that is not there: that may take a quarter of an hour, in which nobody would dial.
     fn give_up(&mut self, peer: PeerId, id: ConnectionId) {
         self.swarm.close_connection(id);
-        self.on_closed(peer, id);
+        // A peer that makes connections and stalls them would pile them up: past this they count until they are closed (D7).
+        let before = self.given_up.values().filter(|given_up| **given_up == peer).count();
+        if before < limits::CONNECTIONS_PER_PEER as usize && !self.given_up.contains_key(&id) {
+            self.given_up.insert(id, peer);
+            self.on_closed(peer, id);
+        }
     }
 
     /// Something has happened to this machine that connections may not have survived: they must show a sign of life
