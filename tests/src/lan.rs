@@ -92,6 +92,14 @@ impl Lan {
         Options { listen: LISTEN.to_owned(), mdns: true, under, ..Options::local(nickname) }
     }
 
+    /// A program to be run on a host; its arguments are still to be added.
+    #[must_use]
+    pub fn command(&self, host: usize, program: &Path) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.namespace(host)]).arg(program);
+        command
+    }
+
     /// The address of a host.
     ///
     /// # Errors

@@ -273,10 +273,15 @@ impl Driver {
     /// Treats a dead connection as closed at once. To close it the system first tries to send what was written before,
     /// to a peer that is not there: that may take a quarter of an hour, in which nobody would dial.
     fn give_up(&mut self, peer: PeerId, id: ConnectionId) {
+        let Some(connected) = self.peers.get(&peer) else { return };
+        // It may have been closed before the answer was missed.
+        if !connected.links.iter().any(|link| link.id == id) {
+            return;
+        }
         self.swarm.close_connection(id);
         // A peer that makes connections and stalls them would pile them up: past this they count until they are closed (D7).
         let before = self.given_up.values().filter(|given_up| **given_up == peer).count();
-        if before < limits::CONNECTIONS_PER_PEER as usize && !self.given_up.contains_key(&id) {
+        if before < limits::CONNECTIONS_PER_PEER as usize {
             self.given_up.insert(id, peer);
             self.on_closed(peer, id);
         }
