@@ -176,12 +176,9 @@ mod tests {
         time::timeout,
     };
 
-    use super::{
-        super::{
-            Protocol,
-            testing::{TestNode, within},
-        },
-        *,
+    use super::super::{
+        Protocol,
+        testing::{TestNode, within},
     };
 
     /// Far longer than the time limit of the question, far shorter than the minute that lost pings take.
