@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(announced.peers.len(), limits::FOUND_PEERS);
         let (member, address) = (PeerId::random(), at("/ip4/10.1.0.1/tcp/7412"));
         announced.add(&member, &address, true);
-        assert_eq!(announced.addresses(&member), [address.clone()]);
+        assert_eq!(announced.addresses(&member), std::slice::from_ref(&address));
         assert!(!announced.overflows(now), "as many as allowed");
         announced.add(&PeerId::random(), &address, false);
         assert!(announced.overflows(now));
@@ -91,7 +91,7 @@ mod tests {
         let address = at("/ip4/10.0.0.1/tcp/7412");
         announced.add(&peer, &address.clone().with_p2p(peer).unwrap(), false);
         announced.add(&peer, &at("/ip6/fe80::1/tcp/7412"), false);
-        assert_eq!((announced.addresses(&peer), announced.held), ([address.clone()].as_slice(), 2));
+        assert_eq!((announced.addresses(&peer), announced.held), (std::slice::from_ref(&address), 2));
         announced.remove(&peer, &address);
         announced.remove(&peer, &at("/ip6/fe80::1/tcp/7412"));
         assert_eq!((announced.peers.len(), announced.held), (0, 0));

@@ -175,11 +175,7 @@ impl Driver {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_connected(peer_id, connection_id, &endpoint);
             }
-            SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => {
-                if self.given_up.remove(&connection_id).is_none() {
-                    self.on_closed(peer_id, connection_id);
-                }
-            }
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => self.on_closed(peer_id, connection_id),
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
                 self.on_dial_failed(connection_id, &error);
             }
@@ -247,6 +243,12 @@ impl Driver {
     }
 
     fn on_closed(&mut self, peer: PeerId, id: ConnectionId) {
+        if self.given_up.remove(&id).is_none() {
+            self.unlink(peer, id);
+        }
+    }
+
+    fn unlink(&mut self, peer: PeerId, id: ConnectionId) {
         let Some(connected) = self.peers.get_mut(&peer) else { return };
         connected.links.retain(|link| link.id != id);
         if connected.links.is_empty() {
@@ -283,7 +285,7 @@ impl Driver {
         let before = self.given_up.values().filter(|given_up| **given_up == peer).count();
         if before < limits::CONNECTIONS_PER_PEER as usize {
             self.given_up.insert(id, peer);
-            self.on_closed(peer, id);
+            self.unlink(peer, id);
         }
     }
 
