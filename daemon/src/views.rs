@@ -863,6 +863,13 @@ pub struct PeerView {
     pub events: Vec<String>,
 }
 
+/// Where another node is, as its owner reads it out.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NewPeerBody {
+    /// An address that ends in the node's id: `/ip4/192.168.1.20/tcp/7412/p2p/12D3KooW...`.
+    pub address: String,
+}
+
 /// One entry of the activity log.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ActivityView {

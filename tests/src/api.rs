@@ -165,6 +165,10 @@ impl Api {
         self.get("/peers").await
     }
 
+    pub async fn add_peer(&self, address: &str) -> Result<Vec<Peer>> {
+        self.with(Method::POST, "/peers", &json!({ "address": address })).await
+    }
+
     pub async fn activity(&self) -> Result<Vec<Activity>> {
         self.get("/activity").await
     }

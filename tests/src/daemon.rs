@@ -219,7 +219,9 @@ impl Daemon {
     pub async fn restart(&mut self) -> Result<()> {
         self.kill().await?;
         // Others know the old port from invites and profiles, as they would know a configured one.
-        if let Some(address) = self.ready.p2p.iter().find(|address| address.starts_with("/ip4/127.")) {
+        let local = self.options.listen.starts_with("/ip4/127.");
+        let mut told = self.ready.p2p.iter().filter(|_| local);
+        if let Some(address) = told.find(|address| address.starts_with("/ip4/127.")) {
             self.options.listen = address.split("/p2p/").next().unwrap_or(address).to_owned();
             free_port(&self.options.listen).await?;
         }

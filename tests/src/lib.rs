@@ -6,6 +6,7 @@
 //! | [`cli`] | run a command beside a daemon |
 //! | [`kill`] | end a daemon at one system call |
 //! | [`disk`] | a small disk that can be filled |
+//! | [`lan`] | a local network that can be cut, renumbered and routed |
 //! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
 //! | [`vault_api`] | those of the vault: lock, ways to unlock, backup |
 //! | [`views`] | the answers, as far as a client of ours reads them |
@@ -29,6 +30,7 @@ pub mod films;
 pub mod heads;
 pub mod jpeg;
 pub mod kill;
+pub mod lan;
 pub mod photos;
 pub mod scan;
 pub mod scene;

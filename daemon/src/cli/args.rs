@@ -76,7 +76,11 @@ pub(super) enum Command {
     /// Destroy everything in the data folder and the key file, for good; asks first
     Erase(By),
     /// Nodes that this one knows
-    Peers,
+    Peers {
+        /// Say where one is, by an address that `inframe status` shows there: it is tried now, and again until the daemon stops
+        #[arg(long, value_name = "ADDRESS")]
+        add: Option<String>,
+    },
     /// The node at a glance
     Status,
     /// Photos on their way

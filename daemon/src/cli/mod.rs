@@ -141,7 +141,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::FindMe(command) => profile::find_me(client, screen, command).await?,
         Command::Approvals(command) => sharing::approvals(client, screen, command).await?,
         Command::Models(command) => models::run(client, screen, command).await?,
-        Command::Peers => sharing::peers(client, screen).await?,
+        Command::Peers { add } => sharing::peers(client, screen, add).await?,
         Command::Status => sharing::status(client, screen).await?,
         Command::Transfers { retry } => sharing::transfers(client, screen, retry).await?,
         Command::Activity { limit } => sharing::activity(client, screen, limit).await?,

@@ -5,7 +5,9 @@ use super::client::{CliError, Client, segment};
 use super::event::choose;
 use super::text::{Screen, bytes, one_line, short, table};
 use super::when::shown;
-use crate::views::{ActivityView, ApprovalView, DecisionBody, DiskView, PeerView, StatusView, TransferView};
+use crate::views::{
+    ActivityView, ApprovalView, DecisionBody, DiskView, NewPeerBody, PeerView, StatusView, TransferView,
+};
 use crate::web::LaunchLinkView;
 
 pub(super) async fn approvals(client: &Client, screen: &Screen, command: ApprovalCommand) -> Result<(), CliError> {
@@ -42,8 +44,11 @@ async fn list_approvals(client: &Client, screen: &Screen, all: bool) -> Result<(
     })
 }
 
-pub(super) async fn peers(client: &Client, screen: &Screen) -> Result<(), CliError> {
-    let answer = client.get("/peers").await?;
+pub(super) async fn peers(client: &Client, screen: &Screen, add: Option<String>) -> Result<(), CliError> {
+    let answer = match add {
+        Some(address) => client.post("/peers", &NewPeerBody { address }).await?,
+        None => client.get("/peers").await?,
+    };
     screen.show(&answer, || {
         let peers: Vec<PeerView> = client.view(&answer)?;
         let row = |peer: &PeerView| {

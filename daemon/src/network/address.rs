@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use inframe_protocol::ids::NodeId;
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol as Part};
 
-use super::limits;
+use super::{AddressError, limits};
 
 /// How far an address reaches, nearest useful first: the local network is fastest, and our own machine is of use to
 /// hardly anybody else.
@@ -27,6 +27,25 @@ pub(super) fn parse_all(peer: &PeerId, texts: &[String]) -> Vec<Multiaddr> {
         add(&mut addresses, peer, &address);
     }
     addresses
+}
+
+/// Reads an address that somebody typed: the node that it ends in, and what to dial.
+///
+/// # Errors
+/// [`AddressError`] says what is wrong with it.
+pub fn parse_typed(text: &str) -> Result<(NodeId, String), AddressError> {
+    let text = text.trim();
+    if text.len() > limits::ADDRESS_BYTES {
+        return Err(AddressError::TooLong);
+    }
+    let address: Multiaddr = text.parse().map_err(|_| AddressError::Unreadable)?;
+    if address.is_empty() {
+        return Err(AddressError::Unreadable);
+    }
+    let (.., owner) = split(&address).ok_or(AddressError::Unsupported)?;
+    let owner = owner.ok_or(AddressError::NoNode)?;
+    let plain = dialable(&owner, &address).ok_or(AddressError::Nowhere)?;
+    Ok((node_id(&owner).ok_or(AddressError::NoNode)?, plain.to_string()))
 }
 
 /// Adds `address` to `addresses` if it can be dialled, is not there yet, and there is room.
@@ -67,6 +86,11 @@ pub(super) fn tell_all<'a>(node: PeerId, listeners: impl Iterator<Item = &'a Mul
 /// The address without the peer id that libp2p appends to it.
 pub(super) fn without_peer(address: &Multiaddr) -> Multiaddr {
     address.iter().filter(|part| !matches!(part, Part::P2p(_))).collect()
+}
+
+/// Whether two addresses have the same IP address, whatever their ports.
+pub(super) fn same_machine(one: &Multiaddr, other: &Multiaddr) -> bool {
+    split(one).zip(split(other)).is_some_and(|((one, ..), (other, ..))| one == other)
 }
 
 /// The id of a peer as the protocol crate writes it.
@@ -144,6 +168,29 @@ mod tests {
         ]);
         let found: Vec<String> = parse_all(&peer, &given).iter().map(Multiaddr::to_string).collect();
         assert_eq!(found, ["/ip4/192.168.1.4/tcp/7412", "/ip6/fd00::1/tcp/7412"]);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_typed_address_is_said() {
+        let peer = PeerId::random();
+        let good = format!(" /ip4/192.168.1.4/tcp/7412/p2p/{peer}\n");
+        let (node, plain) = parse_typed(&good).unwrap();
+        assert_eq!((peer_id(&node), plain.as_str()), (Some(peer), "/ip4/192.168.1.4/tcp/7412"));
+        for (text, error) in [
+            (String::new(), AddressError::Unreadable),
+            ("192.168.1.4:7412".to_owned(), AddressError::Unreadable),
+            (format!("/ip4/192.168.1.400/tcp/7412/p2p/{peer}"), AddressError::Unreadable),
+            ("/ip4/192.168.1.4/tcp/7412/p2p/nobody".to_owned(), AddressError::Unreadable),
+            (format!("/dns4/example.com/tcp/7412/p2p/{peer}"), AddressError::Unsupported),
+            (format!("/ip4/192.168.1.4/udp/7412/quic-v1/p2p/{peer}"), AddressError::Unsupported),
+            ("/ip4/192.168.1.4/tcp/7412".to_owned(), AddressError::NoNode),
+            (format!("/ip4/0.0.0.0/tcp/7412/p2p/{peer}"), AddressError::Nowhere),
+            (format!("/ip4/192.168.1.4/tcp/0/p2p/{peer}"), AddressError::Nowhere),
+            (format!("/ip6/fe80::1/tcp/7412/p2p/{peer}"), AddressError::Nowhere),
+            ("/".repeat(limits::ADDRESS_BYTES + 1), AddressError::TooLong),
+        ] {
+            assert_eq!(parse_typed(&text), Err(error), "{text}");
+        }
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! The swarm: its transport, its behaviours and their settings.
 
 use libp2p::{
-    PeerId, Swarm, SwarmBuilder, allow_block_list,
+    Multiaddr, PeerId, Swarm, SwarmBuilder, allow_block_list,
     connection_limits::{self, ConnectionLimits},
+    core::transport::ListenerId,
     identity::Keypair,
     mdns, memory_connection_limits, noise, ping,
-    swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
+    swarm::{
+        FromSwarm, NetworkBehaviour,
+        behaviour::{NewListenAddr, toggle::Toggle},
+    },
     tcp, yamux,
 };
 
-use super::{NetworkConfig, StartError, gossip, limits, substreams};
+use super::{NetworkConfig, StartError, gossip, limits, pulse, substreams};
 use crate::vault::wipe_stack;
 
 /// Everything that runs on our connections. The first three only refuse connections, so they come first.
@@ -19,6 +23,7 @@ pub(super) struct Behaviour {
     pub(super) counted: connection_limits::Behaviour,
     memory: memory_connection_limits::Behaviour,
     ping: ping::Behaviour,
+    pub(super) pulse: pulse::Behaviour,
     pub(super) gossip: gossip::Gossip,
     mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) substreams: substreams::Behaviour,
@@ -37,10 +42,27 @@ impl Behaviour {
             counted: connection_limits::Behaviour::new(counts),
             memory: memory_connection_limits::Behaviour::with_max_bytes(limits::MEMORY_BYTES),
             ping: ping::Behaviour::new(pings),
+            pulse: pulse::Behaviour::default(),
             gossip: gossip::new()?,
             mdns: if mdns { local_discovery(node) } else { None }.into(),
             substreams: substreams::Behaviour::default(),
         })
+    }
+
+    /// Looks for nobody on the local network any more and drops all that was found there: the library has no bound.
+    pub(super) fn stop_looking(&mut self) {
+        self.mdns = None.into();
+    }
+
+    /// Looks for others on the local network again, and tells them that this node listens at `ours`.
+    pub(super) fn start_looking(&mut self, node: PeerId, ours: &[Multiaddr]) {
+        let mut mdns = local_discovery(node);
+        for addr in ours {
+            // It keeps the addresses alone, so any listener's id will do.
+            let event = FromSwarm::NewListenAddr(NewListenAddr { listener_id: ListenerId::next(), addr });
+            mdns.iter_mut().for_each(|mdns| mdns.on_swarm_event(event));
+        }
+        self.mdns = mdns.into();
     }
 }
 

@@ -26,6 +26,29 @@ pub enum StartError {
     Stack(String),
 }
 
+/// Why an address that somebody typed cannot be used.
+#[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
+pub enum AddressError {
+    /// Not an address at all, or one without its beginning.
+    #[error(
+        "this is no address of a node; one looks like /ip4/192.168.1.20/tcp/7412/p2p/12D3KooW..., as `inframe status` \
+         and the settings show it on the other device"
+    )]
+    Unreadable,
+    /// Longer than any address.
+    #[error("an address has at most {} characters", super::limits::ADDRESS_BYTES)]
+    TooLong,
+    /// Another transport, a name, a relay.
+    #[error("only addresses that begin /ip4/ADDRESS/tcp/PORT or /ip6/ADDRESS/tcp/PORT can be dialled")]
+    Unsupported,
+    /// It does not say who is expected there.
+    #[error("the address does not say which node is there; it must end in /p2p/ and the id of the node")]
+    NoNode,
+    /// Nothing can be dialled there.
+    #[error("this address names no single machine and port: it is unspecified, multicast or link-local, or has port 0")]
+    Nowhere,
+}
+
 /// Why a peer could not be reached.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ConnectError {

@@ -22,6 +22,7 @@ use super::{
 /// A call to the swarm task.
 pub(super) enum Command {
     Connect(PeerId, Vec<Multiaddr>, ConnectAnswer),
+    Name(PeerId, Vec<Multiaddr>),
     Open(PeerId, Protocol, OpenAnswer),
     SetKnown(Vec<(PeerId, Vec<Multiaddr>)>),
     Subscribe(String, oneshot::Sender<Result<(), GossipError>>),
@@ -29,6 +30,7 @@ pub(super) enum Command {
     Publish(String, Vec<u8>, oneshot::Sender<Result<(), GossipError>>),
     Block(PeerId),
     Unblock(PeerId),
+    LookAround,
     Disconnect(PeerId),
 }
 
@@ -116,6 +118,24 @@ impl Network {
             result.await.unwrap_or(Err(ConnectError::Stopped))
         };
         timeout(limits::CONNECT_WITHIN, call).await.unwrap_or_else(|_| Err(ConnectError::TimedOut(node.clone())))
+    }
+
+    /// Takes an address of a node that its owner has typed: it is tried now, and at every later dial of that node for
+    /// as long as this network runs. If the node is connected already, the connection must show that it lives.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says why the node could not be reached; the address is kept all the same.
+    pub async fn add_address(&self, node: &NodeId, address: String) -> Result<(), ConnectError> {
+        let peer = address::peer_id(node).ok_or_else(|| ConnectError::NotANode(node.clone()))?;
+        if peer == self.peer {
+            return Err(ConnectError::Oneself);
+        }
+        let addresses = [address];
+        self.tell(Command::Name(peer, address::parse_all(&peer, &addresses))).await;
+        if self.is_connected(node) {
+            self.look_around().await;
+        }
+        self.connect(node, &addresses).await
     }
 
     /// Names the peers to keep connected, with addresses to try; replaces those named before. They are dialled now,
@@ -206,6 +226,13 @@ impl Network {
         if let Some(peer) = address::peer_id(&node) {
             self.tell(Command::Unblock(peer)).await;
         }
+    }
+
+    /// Something may have happened to the network of this machine: all peers must show a sign of life now, or their
+    /// connections are given up, and peers that are away are dialled now. Sleep and new addresses are noticed without
+    /// this.
+    pub async fn look_around(&self) {
+        self.tell(Command::LookAround).await;
     }
 
     /// Closes all connections to a node. If it is known it will be dialled again.

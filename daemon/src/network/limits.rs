@@ -29,6 +29,13 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(15);
 pub const PING_WITHIN: Duration = Duration::from_secs(20);
 /// Failed pings in a row after which the connection is given up.
 pub const PINGS_LOST: u32 = 2;
+/// A peer must answer within this time when this machine has slept or lost an address: the network is local or a
+/// second away, and whoever does not answer is dialled anew, which costs less than waiting for two pings.
+pub const SIGN_OF_LIFE_WITHIN: Duration = Duration::from_secs(5);
+/// How often the clocks are looked at to notice that the machine has slept. A glance costs nothing.
+pub const WAKE_LOOK: Duration = Duration::from_secs(2);
+/// The clocks must have run on for this much longer than between two looks: longer than a busy machine is late.
+pub const WAKE_JUMP: Duration = Duration::from_secs(10);
 
 /// Streams of one connection, both directions together; Yamux resets the rest.
 pub const STREAMS_PER_CONNECTION: usize = 256;
@@ -63,6 +70,10 @@ pub const ADDRESS_BYTES: usize = 160;
 pub const KNOWN_PEERS: usize = 2048;
 /// Peers found on the local network whose addresses are remembered; anybody may announce any number.
 pub const FOUND_PEERS: usize = 256;
+/// Peers to whom the owner has named addresses by hand since the start.
+pub const NAMED_PEERS: usize = 64;
+/// Addresses named by hand that are kept for one peer, the last ones: home, holiday, a forwarded port.
+pub const NAMED_ADDRESSES: usize = 4;
 /// Dials under way at one time.
 pub const DIALS: usize = 128;
 /// Callers that may wait for the same connection.
@@ -71,6 +82,8 @@ pub const WAITERS_PER_DIAL: usize = 64;
 pub const REDIAL_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause between two dials of a known peer.
 pub const REDIAL_LAST: Duration = Duration::from_secs(300);
+/// Longest pause between two dials of a known peer that is announced on the local network.
+pub const REDIAL_FOUND: Duration = Duration::from_secs(15);
 /// A connection that lived this long was a good one: the pauses start over after it.
 pub const GOOD_CONNECTION: Duration = Duration::from_secs(60);
 
@@ -87,3 +100,8 @@ pub const TOPIC_BYTES: usize = 64;
 pub const MDNS_QUERY_INTERVAL: Duration = Duration::from_secs(20);
 /// How long others may remember our answer.
 pub const MDNS_TTL: Duration = Duration::from_secs(150);
+/// Addresses announced on the local network at one time. Fifty guests with a few addresses each are a hundred or two;
+/// past this somebody makes them up, and the library would keep them all.
+pub const ANNOUNCED: usize = 1024;
+/// After that nothing announced is listened to for this long: short, since honest nodes are not found meanwhile.
+pub const ANNOUNCED_PAUSE: Duration = Duration::from_secs(10);

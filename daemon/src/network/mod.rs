@@ -11,6 +11,7 @@
 //! relay, no name lookup (D6).
 
 mod address;
+mod announced;
 mod behaviour;
 mod dials;
 mod driver;
@@ -20,12 +21,14 @@ mod handle;
 pub mod limits;
 mod peer_stream;
 mod protocol;
+mod pulse;
 mod redial;
 mod substreams;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod wake;
 
 use std::time::SystemTime;
 
@@ -35,7 +38,8 @@ use libp2p::Multiaddr;
 use crate::vault::Secret32;
 
 pub use self::{
-    error::{ConnectError, GossipError, OpenError, StartError, StreamError},
+    address::parse_typed,
+    error::{AddressError, ConnectError, GossipError, OpenError, StartError, StreamError},
     handle::Network,
     peer_stream::PeerStream,
     protocol::Protocol,

@@ -76,23 +76,24 @@ impl Redial {
         }
     }
 
-    /// The last connection to `peer` is gone. `jitter` is in `0.0..1.0`.
-    pub(super) fn disconnected(&mut self, peer: &PeerId, now: Instant, jitter: f64) {
+    /// The last connection to `peer` is gone. No pause is longer than `longest`, give or take the jitter, which is in
+    /// `0.0..1.0`.
+    pub(super) fn disconnected(&mut self, peer: &PeerId, now: Instant, longest: Duration, jitter: f64) {
         let Some(known) = self.peers.get_mut(peer) else { return };
         if let State::Connected { since } = known.state
             && now.duration_since(since) >= limits::GOOD_CONNECTION
         {
             known.failures = 0;
         }
-        known.pause(now, jitter);
+        known.pause(now, longest, jitter);
     }
 
-    /// A dial of `peer` has failed.
-    pub(super) fn failed(&mut self, peer: &PeerId, now: Instant, jitter: f64) {
+    /// A dial of `peer` has failed. The rest as for [`Redial::disconnected`].
+    pub(super) fn failed(&mut self, peer: &PeerId, now: Instant, longest: Duration, jitter: f64) {
         if let Some(known) = self.peers.get_mut(peer)
             && !matches!(known.state, State::Connected { .. })
         {
-            known.pause(now, jitter);
+            known.pause(now, longest, jitter);
         }
     }
 
@@ -101,6 +102,11 @@ impl Redial {
         if let Some(known) = self.peers.get_mut(peer) {
             known.hurry(now);
         }
+    }
+
+    /// This machine is on another network, or awake again: every peer that is away is due at once.
+    pub(super) fn hurry_all(&mut self, now: Instant) {
+        self.peers.values_mut().for_each(|known| known.hurry(now));
     }
 
     /// When the next peer is due.
@@ -134,22 +140,24 @@ impl Known {
         }
     }
 
-    fn pause(&mut self, now: Instant, jitter: f64) {
-        self.state = State::Due(now + pause(self.failures, jitter));
+    fn pause(&mut self, now: Instant, longest: Duration, jitter: f64) {
+        self.state = State::Due(now + pause(self.failures, longest, jitter));
         self.failures = self.failures.saturating_add(1);
     }
 }
 
-/// 1 s, 2 s, 4 s ... 5 min, each between three and five quarters of that, so that nodes that lost each other at the
+/// 1 s, 2 s, 4 s ... up to the longest, each between three and five quarters of that, so that nodes that lost each other at the
 /// same moment do not dial at the same moment.
-fn pause(failures: u32, jitter: f64) -> Duration {
+fn pause(failures: u32, longest: Duration, jitter: f64) -> Duration {
     let doubled = limits::REDIAL_FIRST.saturating_mul(1 << failures.min(16));
-    doubled.min(limits::REDIAL_LAST).mul_f64(0.75 + 0.5 * jitter.clamp(0.0, 1.0))
+    doubled.min(longest).mul_f64(0.75 + 0.5 * jitter.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LAST: Duration = limits::REDIAL_LAST;
 
     fn one(peer: PeerId, address: &str) -> Vec<(PeerId, Vec<Multiaddr>)> {
         vec![(peer, vec![address.parse().unwrap()])]
@@ -157,10 +165,10 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_five_minutes() {
-        let pauses: Vec<u64> = (0..11).map(|failures| pause(failures, 0.5).as_secs()).collect();
+        let pauses: Vec<u64> = (0..11).map(|failures| pause(failures, LAST, 0.5).as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-        assert_eq!(pause(u32::MAX, 1.0), limits::REDIAL_LAST.mul_f64(1.25));
-        assert_eq!(pause(0, 0.0), Duration::from_millis(750));
+        assert_eq!(pause(u32::MAX, LAST, 1.0), LAST.mul_f64(1.25));
+        assert_eq!(pause(0, LAST, 0.0), Duration::from_millis(750));
     }
 
     #[test]
@@ -170,9 +178,9 @@ mod tests {
         assert_eq!(redial.set(one(peer, "/ip4/10.0.0.1/tcp/1"), now, |_| false), (vec![peer], vec![]));
         assert_eq!(redial.take_due(now, 9), [peer]);
         assert_eq!(redial.next_due(), None, "a dial is under way");
-        redial.failed(&peer, now, 0.5);
+        redial.failed(&peer, now, LAST, 0.5);
         redial.take_due(now + Duration::from_secs(1), 9);
-        redial.failed(&peer, now, 0.5);
+        redial.failed(&peer, now, LAST, 0.5);
         assert_eq!(redial.next_due(), Some(now + Duration::from_secs(2)));
         redial.found(&peer, now);
         assert_eq!(redial.next_due(), Some(now));
@@ -185,12 +193,12 @@ mod tests {
         redial.set(one(peer, "/ip4/10.0.0.1/tcp/1"), now, |_| false);
         for _ in 0..4 {
             redial.connected(&peer, now);
-            redial.disconnected(&peer, now, 0.5);
+            redial.disconnected(&peer, now, LAST, 0.5);
         }
         assert_eq!(redial.next_due(), Some(now + Duration::from_secs(8)));
         redial.connected(&peer, now);
         let later = now + limits::GOOD_CONNECTION;
-        redial.disconnected(&peer, later, 0.5);
+        redial.disconnected(&peer, later, LAST, 0.5);
         assert_eq!(redial.next_due(), Some(later + Duration::from_secs(1)));
     }
 
@@ -200,10 +208,41 @@ mod tests {
         let mut redial = Redial::default();
         redial.set(one(peer, "/ip4/10.0.0.1/tcp/1"), now, |_| false);
         redial.take_due(now, 9);
-        redial.failed(&peer, now, 0.5);
+        redial.failed(&peer, now, LAST, 0.5);
         assert_eq!(redial.set(one(peer, "/ip4/10.0.0.2/tcp/1"), now, |_| false), (vec![], vec![]));
         assert_eq!(redial.next_due(), Some(now));
         assert_eq!(redial.set(vec![], now, |_| false), (vec![], vec![peer]));
         assert_eq!((redial.next_due(), redial.knows(&peer)), (None, false));
+    }
+
+    #[test]
+    fn a_peer_on_the_local_network_is_dialled_every_quarter_of_a_minute() {
+        let (peer, mut now) = (PeerId::random(), Instant::now());
+        let mut redial = Redial::default();
+        redial.set(one(peer, "/ip4/10.0.0.1/tcp/1"), now, |_| false);
+        for _ in 0..12 {
+            assert_eq!(redial.take_due(now, 9), [peer]);
+            redial.failed(&peer, now, limits::REDIAL_FOUND, 0.5);
+            let due = redial.next_due().unwrap();
+            assert!(due <= now + limits::REDIAL_FOUND);
+            now = due;
+        }
+        redial.failed(&peer, now, LAST, 0.5);
+        assert_eq!(redial.next_due(), Some(now + LAST), "no longer announced");
+    }
+
+    #[test]
+    fn on_another_network_all_who_are_away_are_due_at_once_with_pauses_from_the_start() {
+        let (away, here, now) = (PeerId::random(), PeerId::random(), Instant::now());
+        let mut redial = Redial::default();
+        let both = [one(away, "/ip4/10.0.0.1/tcp/1"), one(here, "/ip4/10.0.0.2/tcp/1")].concat();
+        redial.set(both, now, |peer| *peer == here);
+        for _ in 0..9 {
+            redial.failed(&away, now, LAST, 0.5);
+        }
+        redial.hurry_all(now);
+        assert_eq!(redial.take_due(now, 9), [away]);
+        redial.failed(&away, now, LAST, 0.5);
+        assert_eq!(redial.next_due(), Some(now + Duration::from_secs(1)));
     }
 }

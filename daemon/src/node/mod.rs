@@ -15,7 +15,8 @@
 //! | `quarantine` | files over which decoders stopped, and another try |
 //! | `verify` | reading every file, and mending what is damaged |
 //! | `trash` | moving into the trash, restoring, deleting for good |
-//! | `sharing` | approvals, transfers, peers, activity |
+//! | `peers` | other nodes and their addresses |
+//! | `sharing` | approvals, transfers, activity |
 
 mod backup;
 mod challenge;
@@ -26,6 +27,7 @@ mod first_run;
 mod library;
 mod media;
 mod models;
+mod peers;
 mod people;
 mod profile;
 mod protection;

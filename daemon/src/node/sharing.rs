@@ -1,10 +1,9 @@
-//! Approvals, transfers, peers and the activity log.
+//! Approvals, transfers and the activity log.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use inframe_protocol::{NodeId, OfferId};
+use inframe_protocol::OfferId;
 
 use super::{Answer, Node, NodeError, Picture};
 use crate::activity::ActivityKind;
@@ -17,7 +16,7 @@ use crate::sharing::ledgers::{
     ApprovalId, ApprovalKind, ApprovalState, ArrivalState, DeliveryState, StoredApproval, StoredArrival, StoredDelivery,
 };
 use crate::sharing::policy::Policy;
-use crate::views::{ActivityView, ApprovalView, DecisionBody, PeerView, TransferView};
+use crate::views::{ActivityView, ApprovalView, DecisionBody, TransferView};
 use crate::workers::{Core, Job, matching};
 
 /// How much of the photo is shown around a matched face, as a part of the face's size.
@@ -201,43 +200,6 @@ impl Node {
         self.core.board.ring(Job::Receiving);
         let found = self.transfers().await?.into_iter().find(|view| view.id == id);
         found.ok_or(NodeError::NotFound("transfer"))
-    }
-
-    /// Nodes that this one knows or is connected to.
-    ///
-    /// # Errors
-    /// None at present.
-    pub async fn peers(&self) -> Answer<Vec<PeerView>> {
-        let core = &self.core;
-        let mut peers: BTreeMap<NodeId, PeerView> = BTreeMap::new();
-        let blank = |node: &NodeId| PeerView {
-            node_id: crate::network::peer_id_text(node).unwrap_or_else(|| node.to_string()),
-            nickname: None,
-            connected: false,
-            addresses: Vec::new(),
-            events: Vec::new(),
-        };
-        for (node, addresses) in core.events.known_nodes() {
-            let peer = peers.entry(node.clone()).or_insert_with(|| blank(&node));
-            peer.addresses = addresses;
-            for event in core.events.shared_with(&node) {
-                peer.events.push(core.events.name(&event));
-                peer.nickname =
-                    peer.nickname.take().or(core.events.member_by_node(&event, &node).map(|(_, name)| name));
-            }
-        }
-        for connected in core.network.peers().borrow().iter() {
-            let peer = peers.entry(connected.node.clone()).or_insert_with(|| blank(&connected.node));
-            peer.connected = true;
-            for address in &connected.addresses {
-                if !peer.addresses.contains(address) {
-                    peer.addresses.push(address.clone());
-                }
-            }
-        }
-        let mut peers: Vec<PeerView> = peers.into_values().collect();
-        peers.sort_by(|a, b| b.connected.cmp(&a.connected).then_with(|| a.nickname.cmp(&b.nickname)));
-        Ok(peers)
     }
 
     /// The activity log, newest first.

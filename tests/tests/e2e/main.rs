@@ -14,6 +14,7 @@ mod keys;
 mod local_api;
 mod lock;
 mod models;
+mod peers;
 mod people;
 mod recovery;
 mod restore;

@@ -235,6 +235,7 @@ export const api = {
   retryTransfer: (transfer: string) => json<T.TransferView>('POST', `/transfers/${id(transfer)}/retry`),
 
   peers: () => json<T.PeerView[]>('GET', '/peers'),
+  addPeer: (address: string) => json<T.PeerView[]>('POST', '/peers', { address }),
   activity: (before: number | null, limit: number) =>
     json<T.ActivityView[]>('GET', `/activity?limit=${limit}${before === null ? '' : `&before=${before}`}`),
 }

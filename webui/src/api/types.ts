@@ -662,6 +662,12 @@ export interface NewInviteBody {
   uses?: number | null
 }
 
+/** Where another node is, as its owner reads it out. */
+export interface NewPeerBody {
+  /** An address that ends in the node's id: `/ip4/192.168.1.20/tcp/7412/p2p/12D3KooW...`. */
+  address: string
+}
+
 /** A new profile of a child. */
 export interface NewProfileBody {
   /** What to call the child here, at most 40 characters; never told to others. */

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::super::limits::{ACTIVITY_DEFAULT, ACTIVITY_PER_PAGE};
 use super::{Answer, JsonAnswer, Node, picture};
-use crate::views::{ActivityView, ApprovalView, DecisionBody, PeerView, TransferView};
+use crate::views::{ActivityView, ApprovalView, DecisionBody, NewPeerBody, PeerView, TransferView};
 
 pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
@@ -20,7 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .routes(routes!(get_approval_crop))
         .routes(routes!(list_transfers))
         .routes(routes!(retry_transfer))
-        .routes(routes!(list_peers))
+        .routes(routes!(list_peers, add_peer))
         .routes(routes!(list_activity))
 }
 
@@ -97,6 +97,12 @@ async fn retry_transfer(State(node): State<Node>, Path(id): Path<String>) -> Jso
 #[utoipa::path(get, path = "/peers", tag = "sharing", responses((status = 200, body = [PeerView])))]
 async fn list_peers(State(node): State<Node>) -> JsonAnswer<Vec<PeerView>> {
     Ok(Json(node.peers().await?))
+}
+
+/// Say where a node is: the address is tried now, and again until the daemon stops
+#[utoipa::path(post, path = "/peers", tag = "sharing", request_body = NewPeerBody, responses((status = 200, body = [PeerView])))]
+async fn add_peer(State(node): State<Node>, Json(body): Json<NewPeerBody>) -> JsonAnswer<Vec<PeerView>> {
+    Ok(Json(node.add_peer(body.address).await?))
 }
 
 #[derive(Deserialize, IntoParams)]

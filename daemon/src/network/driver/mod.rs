@@ -1,35 +1,38 @@
 //! The task that owns the swarm: it turns commands into swarm calls and swarm events into ours, and never waits for
 //! anything but the next of either.
 
+mod dialling;
+mod inbound;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, atomic::AtomicUsize},
     time::SystemTime,
 };
 
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use libp2p::{
-    Multiaddr, PeerId, Swarm, gossipsub, mdns, ping,
-    swarm::{
-        ConnectionId, DialError, SwarmEvent,
-        dial_opts::{DialOpts, PeerCondition},
-    },
+    Multiaddr, PeerId, Swarm,
+    core::ConnectedPoint,
+    gossipsub, mdns, ping,
+    swarm::{ConnectionId, SwarmEvent},
 };
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
-    ConnectedPeer, NetworkEvent, Protocol, address,
+    ConnectedPeer, NetworkEvent, address,
+    announced::Announced,
     behaviour::{Behaviour, BehaviourEvent},
-    dials::{ConnectAnswer, Dials, Next},
+    dials::Dials,
     gossip,
     handle::Command,
     limits,
-    peer_stream::{Answer, PeerStream, Place},
+    pulse::Silent,
     redial::Redial,
-    substreams::Inbound,
+    wake::Wake,
 };
 
 /// State of the swarm task.
@@ -40,13 +43,16 @@ pub(super) struct Driver {
     /// Connected, Disconnected and AddressesChanged that found no room in `events`; these are never lost.
     late: VecDeque<NetworkEvent>,
     peers: HashMap<PeerId, Peer>,
+    /// Connections that were given up, and that the system has not yet closed.
+    given_up: HashMap<ConnectionId, PeerId>,
     inbound: Arc<AtomicUsize>,
     /// Answers being written to inbound streams, at most `limits::STREAMS_INBOUND`, each with a time limit.
     answering: FuturesUnordered<BoxFuture<'static, ()>>,
     dials: Dials,
     redial: Redial,
-    /// Addresses of peers that announced themselves on the local network: hints, nothing more.
-    found: HashMap<PeerId, Vec<Multiaddr>>,
+    announced: Announced,
+    /// Addresses that the owner has typed, the last one first.
+    named: HashMap<PeerId, Vec<Multiaddr>>,
     peers_now: watch::Sender<Vec<ConnectedPeer>>,
     addresses_now: watch::Sender<Vec<String>>,
 }
@@ -62,6 +68,8 @@ struct Peer {
 struct Link {
     id: ConnectionId,
     address: Multiaddr,
+    /// Our end of it, where the peer dialled us; of those that we dialled the system does not say.
+    local: Option<Multiaddr>,
     pings_lost: u32,
 }
 
@@ -79,11 +87,13 @@ impl Driver {
             events,
             late: VecDeque::new(),
             peers: HashMap::new(),
+            given_up: HashMap::new(),
             inbound: Arc::default(),
             answering: FuturesUnordered::new(),
             dials: Dials::default(),
             redial: Redial::default(),
-            found: HashMap::new(),
+            announced: Announced::default(),
+            named: HashMap::new(),
             peers_now,
             addresses_now,
         }
@@ -92,6 +102,9 @@ impl Driver {
     /// Runs until all handles or the event receiver are dropped.
     pub(super) async fn run(mut self) {
         let events = self.events.clone();
+        let mut wake = Wake::new(SystemTime::now(), Instant::now());
+        let mut looks = interval(limits::WAKE_LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let due = self.redial.next_due().filter(|_| self.dials.len() < limits::DIALS);
             tokio::select! {
@@ -101,6 +114,13 @@ impl Driver {
                     None => return,
                 },
                 Some(()) = self.answering.next(), if !self.answering.is_empty() => {}
+                _ = looks.tick() => {
+                    if wake.look(SystemTime::now(), Instant::now()) {
+                        tracing::info!("this machine has slept: connections are checked and lost peers dialled");
+                        self.look_around();
+                    }
+                    self.look_again();
+                }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.dial_due(),
                 room = events.reserve(), if !self.late.is_empty() => {
                     let Ok(room) = room else { return };
@@ -116,6 +136,7 @@ impl Driver {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Connect(peer, addresses, answer) => self.connect(peer, addresses, Some(answer)),
+            Command::Name(peer, addresses) => self.name(peer, addresses),
             Command::Open(peer, protocol, answer) => {
                 self.swarm.behaviour_mut().substreams.open(peer, protocol, answer);
             }
@@ -140,69 +161,10 @@ impl Driver {
                 // Dials of a known peer failed meanwhile, with pauses that have grown.
                 self.redial.found(&peer, Instant::now());
             }
+            Command::LookAround => self.look_around(),
             Command::Disconnect(peer) => {
                 // An error means that the peer is not connected.
                 let _ = self.swarm.disconnect_peer_id(peer);
-            }
-        }
-    }
-
-    fn set_known(&mut self, known: Vec<(PeerId, Vec<Multiaddr>)>) {
-        if known.len() > limits::KNOWN_PEERS {
-            tracing::warn!(named = known.len(), kept = limits::KNOWN_PEERS, "not all known peers are kept connected");
-        }
-        let (new, gone) = self.redial.set(known, Instant::now(), |peer| self.peers.contains_key(peer));
-        let behaviour = self.swarm.behaviour_mut();
-        for peer in &new {
-            behaviour.counted.bypass_peer_id(peer);
-            behaviour.substreams.keep(*peer, true);
-            behaviour.gossip.set_application_score(peer, gossip::KNOWN);
-        }
-        for peer in &gone {
-            behaviour.counted.remove_peer_id(peer);
-            behaviour.substreams.keep(*peer, false);
-            behaviour.gossip.set_application_score(peer, gossip::STRANGER);
-        }
-    }
-
-    fn dial_due(&mut self) {
-        let room = limits::DIALS.saturating_sub(self.dials.len());
-        for peer in self.redial.take_due(Instant::now(), room) {
-            self.connect(peer, Vec::new(), None);
-        }
-    }
-
-    fn connect(&mut self, peer: PeerId, mut addresses: Vec<Multiaddr>, answer: Option<ConnectAnswer>) {
-        if self.peers.contains_key(&peer) {
-            self.redial.connected(&peer, Instant::now());
-            answer.into_iter().for_each(|answer| drop(answer.send(Ok(()))));
-            return;
-        }
-        let Some(node) = address::node_id(&peer) else { return };
-        let more = self.found.get(&peer).into_iter().flatten().chain(self.redial.addresses(&peer));
-        for address in more {
-            address::add(&mut addresses, &peer, address);
-        }
-        // What we listen on ourselves cannot be the peer's.
-        addresses.retain(|address| !self.swarm.listeners().any(|ours| ours == address));
-        let next = self.dials.want((peer, node), addresses, answer);
-        self.go_on(peer, next);
-    }
-
-    fn go_on(&mut self, peer: PeerId, mut next: Next) {
-        loop {
-            match next {
-                Next::Wait => return,
-                Next::GivenUp => return self.redial.failed(&peer, Instant::now(), jitter()),
-                Next::Dial(addresses) => {
-                    let dial = DialOpts::peer_id(peer).condition(PeerCondition::DisconnectedAndNotDialing);
-                    let dial = dial.addresses(addresses).build();
-                    self.dials.started(&peer, dial.connection_id());
-                    match self.swarm.dial(dial) {
-                        Ok(()) => return,
-                        Err(error) => next = self.dials.failed(&peer, &error),
-                    }
-                }
             }
         }
     }
@@ -211,7 +173,7 @@ impl Driver {
         match event {
             SwarmEvent::Behaviour(event) => self.on_behaviour_event(event),
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
-                self.on_connected(peer_id, connection_id, endpoint.get_remote_address());
+                self.on_connected(peer_id, connection_id, &endpoint);
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => self.on_closed(peer_id, connection_id),
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
@@ -220,9 +182,16 @@ impl Driver {
             SwarmEvent::IncomingConnectionError { error, .. } => {
                 tracing::debug!(%error, "a connection from outside was not made");
             }
-            SwarmEvent::NewListenAddr { .. }
-            | SwarmEvent::ExpiredListenAddr { .. }
-            | SwarmEvent::ListenerClosed { .. } => self.on_addresses(),
+            SwarmEvent::NewListenAddr { .. } => {
+                // Another network: whoever could not be reached from the old one may be near.
+                self.redial.hurry_all(Instant::now());
+                self.on_addresses();
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.on_address_gone(&address);
+                self.on_addresses();
+            }
+            SwarmEvent::ListenerClosed { .. } => self.on_addresses(),
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "listening for peers has failed"),
             _ => {}
         }
@@ -235,27 +204,31 @@ impl Driver {
                 self.on_gossip(propagation_source, &message_id, message);
             }
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_found(found),
-            BehaviourEvent::Mdns(mdns::Event::Expired(gone)) => {
-                for (peer, address) in gone {
-                    let Some(addresses) = self.found.get_mut(&peer) else { continue };
-                    addresses.retain(|known| *known != address::without_peer(&address));
-                    if addresses.is_empty() {
-                        self.found.remove(&peer);
-                    }
-                }
+            BehaviourEvent::Mdns(mdns::Event::Expired(gone)) => self.on_expired(gone),
+            BehaviourEvent::Pulse(Silent { peer, connection }) => {
+                tracing::debug!(%peer, "a connection is given up: there is no sign of life");
+                self.give_up(peer, connection);
             }
             BehaviourEvent::Ping(ping::Event { peer, connection, result }) => self.on_ping(&peer, connection, &result),
             _ => {}
         }
     }
 
-    fn on_connected(&mut self, peer: PeerId, id: ConnectionId, remote: &Multiaddr) {
-        let link = Link { id, address: address::without_peer(remote), pings_lost: 0 };
+    fn on_connected(&mut self, peer: PeerId, id: ConnectionId, ends: &ConnectedPoint) {
+        let local = match ends {
+            ConnectedPoint::Listener { local_addr, .. } => Some(local_addr.clone()),
+            ConnectedPoint::Dialer { .. } => None,
+        };
+        let link = Link { id, address: address::without_peer(ends.get_remote_address()), local, pings_lost: 0 };
         let known = self.redial.knows(&peer);
         if let Some(connected) = self.peers.get_mut(&peer) {
             // Known peers are exempt from the swarm's own count, but not from this bound.
             if connected.links.len() >= limits::CONNECTIONS_PER_PEER as usize {
                 self.swarm.close_connection(id);
+            }
+            // A peer that dials again may have lost those before, as one does whose address has changed.
+            for before in &connected.links {
+                self.swarm.behaviour_mut().pulse.ask(before.id);
             }
             connected.links.push(link);
         } else {
@@ -270,88 +243,20 @@ impl Driver {
     }
 
     fn on_closed(&mut self, peer: PeerId, id: ConnectionId) {
+        if self.given_up.remove(&id).is_none() {
+            self.unlink(peer, id);
+        }
+    }
+
+    fn unlink(&mut self, peer: PeerId, id: ConnectionId) {
         let Some(connected) = self.peers.get_mut(&peer) else { return };
         connected.links.retain(|link| link.id != id);
         if connected.links.is_empty() {
             self.peers.remove(&peer);
-            self.redial.disconnected(&peer, Instant::now(), jitter());
+            self.redial.disconnected(&peer, Instant::now(), self.longest_pause(&peer), jitter());
             self.tell(address::node_id(&peer).map(NetworkEvent::Disconnected));
         }
         self.show_peers();
-    }
-
-    fn on_dial_failed(&mut self, connection: ConnectionId, error: &DialError) {
-        let Some(peer) = self.dials.peer_of(connection) else { return };
-        tracing::debug!(%peer, %error, "a dial has failed");
-        let next = self.dials.failed(&peer, error);
-        self.go_on(peer, next);
-    }
-
-    /// Takes an inbound stream only if its peer may use the protocol (D8) and may have another, and a handler has room for it (D7).
-    fn on_inbound(&mut self, Inbound { peer, protocol, stream }: Inbound) {
-        let (Some(connected), Some(node)) = (self.peers.get(&peer), address::node_id(&peer)) else { return };
-        let known = self.redial.knows(&peer);
-        if !known && protocol != Protocol::Join {
-            // A peer that was admitted a moment ago tries again and finds itself known.
-            tracing::debug!(%peer, protocol = protocol.name(), "a stream was refused: strangers may only ask to join");
-            return;
-        }
-        let most = if known { limits::STREAMS_OF_KNOWN_PEER } else { limits::STREAMS_OF_STRANGER };
-        let Some(place) = Place::take(&connected.inbound, most, &self.inbound) else {
-            // No answer: answers to streams without a place would themselves be unbounded. Dropping resets it.
-            tracing::info!(%peer, protocol = protocol.name(), most, "a stream was refused: the peer has too many");
-            return;
-        };
-        let mut stream = PeerStream::new(node, protocol, stream, Some(place));
-        let answer = match self.events.clone().try_reserve_owned() {
-            Ok(room) => async move {
-                if stream.answer(Answer::Taken).await.is_ok() {
-                    room.send(NetworkEvent::Inbound(protocol, stream));
-                }
-            }
-            .boxed(),
-            Err(_) => {
-                tracing::info!(%peer, protocol = protocol.name(), "a stream was refused: too much is waiting");
-                async move {
-                    // The peer tries again later whether or not it hears this.
-                    let _ = stream.answer(Answer::Busy).await;
-                    let _ = stream.close().await;
-                }
-                .boxed()
-            }
-        };
-        self.answering.push(answer);
-    }
-
-    fn on_gossip(&mut self, from: PeerId, id: &gossipsub::MessageId, message: gossipsub::Message) {
-        let verdict = if self.redial.knows(&from) {
-            gossipsub::MessageAcceptance::Accept
-        } else {
-            gossipsub::MessageAcceptance::Reject
-        };
-        let accepted = matches!(verdict, gossipsub::MessageAcceptance::Accept);
-        self.swarm.behaviour_mut().gossip.report_message_validation_result(id, &from, verdict);
-        if !accepted {
-            tracing::debug!(peer = %from, "gossip of a stranger was refused");
-            return;
-        }
-        let event = address::node_id(&from).and_then(|from| gossip::received(&message.topic, message.data, from));
-        if self.events.capacity() <= limits::EVENTS_KEPT_FROM_GOSSIP {
-            tracing::debug!(peer = %from, "gossip was dropped: too much is waiting; sync will bring it");
-        } else if let Some(event) = event {
-            // There is room, and if the receiver is gone the task ends anyway.
-            let _ = self.events.try_send(event);
-        }
-    }
-
-    fn on_found(&mut self, found: Vec<(PeerId, Multiaddr)>) {
-        let now = Instant::now();
-        for (peer, address) in found {
-            if self.found.contains_key(&peer) || self.found.len() < limits::FOUND_PEERS || self.redial.knows(&peer) {
-                address::add(self.found.entry(peer).or_default(), &peer, &address);
-            }
-            self.redial.found(&peer, now);
-        }
     }
 
     fn on_ping(&mut self, peer: &PeerId, id: ConnectionId, result: &Result<std::time::Duration, ping::Failure>) {
@@ -363,7 +268,50 @@ impl Driver {
         }
         if link.pings_lost >= limits::PINGS_LOST {
             tracing::debug!(%peer, "a connection is given up: its pings are lost");
-            self.swarm.close_connection(id);
+            self.give_up(*peer, id);
+        }
+    }
+
+    /// Treats a dead connection as closed at once. To close it the system first tries to send what was written before,
+    /// to a peer that is not there: that may take a quarter of an hour, in which nobody would dial.
+    fn give_up(&mut self, peer: PeerId, id: ConnectionId) {
+        let Some(connected) = self.peers.get(&peer) else { return };
+        // It may have been closed before the answer was missed.
+        if !connected.links.iter().any(|link| link.id == id) {
+            return;
+        }
+        self.swarm.close_connection(id);
+        // A peer that makes connections and stalls them would pile them up: past this they count until they are closed (D7).
+        let before = self.given_up.values().filter(|given_up| **given_up == peer).count();
+        if before < limits::CONNECTIONS_PER_PEER as usize {
+            self.given_up.insert(id, peer);
+            self.unlink(peer, id);
+        }
+    }
+
+    /// Something has happened to this machine that connections may not have survived: they must show a sign of life
+    /// now, and peers that are away are dialled now.
+    fn look_around(&mut self) {
+        self.redial.hurry_all(Instant::now());
+        self.swarm.behaviour_mut().pulse.ask_all();
+    }
+
+    /// Nothing comes to an address that this machine no longer has. Connections there are over; those that we dialled
+    /// may have come from it, so they are asked.
+    fn on_address_gone(&mut self, gone: &Multiaddr) {
+        let mut over = Vec::new();
+        for (peer, connected) in &self.peers {
+            for link in &connected.links {
+                match &link.local {
+                    Some(local) if address::same_machine(local, gone) => over.push((*peer, link.id)),
+                    Some(_) => {}
+                    None => self.swarm.behaviour_mut().pulse.ask(link.id),
+                }
+            }
+        }
+        for (peer, id) in over {
+            tracing::debug!(%peer, "a connection is given up: its address is gone from this machine");
+            self.give_up(peer, id);
         }
     }
 

@@ -1,0 +1,140 @@
+//! Which peers are dialled and when: known ones again and again, found ones at once, all of them when this machine's own
+//! network has changed.
+
+use std::time::Duration;
+
+use libp2p::{
+    Multiaddr, PeerId,
+    swarm::{
+        ConnectionId, DialError,
+        dial_opts::{DialOpts, PeerCondition},
+    },
+};
+use tokio::time::Instant;
+
+use super::{
+    super::{
+        address,
+        dials::{ConnectAnswer, Next},
+        gossip, limits,
+    },
+    Driver, jitter,
+};
+
+impl Driver {
+    pub(super) fn set_known(&mut self, known: Vec<(PeerId, Vec<Multiaddr>)>) {
+        if known.len() > limits::KNOWN_PEERS {
+            tracing::warn!(named = known.len(), kept = limits::KNOWN_PEERS, "not all known peers are kept connected");
+        }
+        let (new, gone) = self.redial.set(known, Instant::now(), |peer| self.peers.contains_key(peer));
+        let behaviour = self.swarm.behaviour_mut();
+        for peer in &new {
+            behaviour.counted.bypass_peer_id(peer);
+            behaviour.substreams.keep(*peer, true);
+            behaviour.gossip.set_application_score(peer, gossip::KNOWN);
+        }
+        for peer in &gone {
+            behaviour.counted.remove_peer_id(peer);
+            behaviour.substreams.keep(*peer, false);
+            behaviour.gossip.set_application_score(peer, gossip::STRANGER);
+        }
+    }
+
+    /// Keeps addresses that the owner has typed (D7).
+    pub(super) fn name(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        if self.named.len() >= limits::NAMED_PEERS && !self.named.contains_key(&peer) {
+            tracing::warn!(kept = limits::NAMED_PEERS, "an address is tried once only: too many were typed");
+            return;
+        }
+        let kept = self.named.entry(peer).or_default();
+        for address in addresses {
+            kept.retain(|known| *known != address);
+            kept.insert(0, address);
+        }
+        kept.truncate(limits::NAMED_ADDRESSES);
+    }
+
+    pub(super) fn dial_due(&mut self) {
+        let room = limits::DIALS.saturating_sub(self.dials.len());
+        for peer in self.redial.take_due(Instant::now(), room) {
+            self.connect(peer, Vec::new(), None);
+        }
+    }
+
+    pub(super) fn connect(&mut self, peer: PeerId, mut addresses: Vec<Multiaddr>, answer: Option<ConnectAnswer>) {
+        if self.peers.contains_key(&peer) {
+            self.redial.connected(&peer, Instant::now());
+            answer.into_iter().for_each(|answer| drop(answer.send(Ok(()))));
+            return;
+        }
+        let Some(node) = address::node_id(&peer) else { return };
+        let named = self.named.get(&peer).into_iter().flatten();
+        let more = named.chain(self.announced.addresses(&peer)).chain(self.redial.addresses(&peer));
+        for address in more {
+            address::add(&mut addresses, &peer, address);
+        }
+        // What we listen on ourselves cannot be the peer's.
+        addresses.retain(|address| !self.swarm.listeners().any(|ours| ours == address));
+        let next = self.dials.want((peer, node), addresses, answer);
+        self.go_on(peer, next);
+    }
+
+    pub(super) fn go_on(&mut self, peer: PeerId, mut next: Next) {
+        loop {
+            match next {
+                Next::Wait => return,
+                Next::GivenUp => return self.redial.failed(&peer, Instant::now(), self.longest_pause(&peer), jitter()),
+                Next::Dial(addresses) => {
+                    // Not "only when disconnected": a connection that was given up may take the system minutes to close.
+                    let dial = DialOpts::peer_id(peer).condition(PeerCondition::NotDialing);
+                    let dial = dial.addresses(addresses).build();
+                    self.dials.started(&peer, dial.connection_id());
+                    match self.swarm.dial(dial) {
+                        Ok(()) => return,
+                        Err(error) => next = self.dials.failed(&peer, &error),
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_dial_failed(&mut self, connection: ConnectionId, error: &DialError) {
+        let Some(peer) = self.dials.peer_of(connection) else { return };
+        tracing::debug!(%peer, %error, "a dial has failed");
+        let next = self.dials.failed(&peer, error);
+        self.go_on(peer, next);
+    }
+
+    pub(super) fn on_found(&mut self, found: Vec<(PeerId, Multiaddr)>) {
+        let now = Instant::now();
+        for (peer, address) in found {
+            self.announced.add(&peer, &address, self.redial.knows(&peer));
+            self.redial.found(&peer, now);
+        }
+        if self.announced.overflows(now) {
+            tracing::warn!(
+                "somebody floods the local network with made-up nodes: no node is looked for there for a while"
+            );
+            self.swarm.behaviour_mut().stop_looking();
+        }
+    }
+
+    /// Addresses on the local network are no longer announced.
+    pub(super) fn on_expired(&mut self, gone: Vec<(PeerId, Multiaddr)>) {
+        gone.iter().for_each(|(peer, address)| self.announced.remove(peer, address));
+    }
+
+    /// Looks for others on the local network again, after a flood.
+    pub(super) fn look_again(&mut self) {
+        if self.announced.listens_again(Instant::now()) {
+            let (node, ours) = (*self.swarm.local_peer_id(), self.swarm.listeners().cloned().collect::<Vec<_>>());
+            self.swarm.behaviour_mut().start_looking(node, &ours);
+        }
+    }
+
+    /// How long the next pause before `peer` is dialled may be: whoever is announced on the local network is near, and
+    /// the announcement is not repeated when it comes into reach again.
+    pub(super) fn longest_pause(&self, peer: &PeerId) -> Duration {
+        if self.announced.addresses(peer).is_empty() { limits::REDIAL_LAST } else { limits::REDIAL_FOUND }
+    }
+}
