@@ -25,6 +25,7 @@ mod export;
 mod first_run;
 mod library;
 mod media;
+mod membership;
 mod models;
 mod people;
 mod profile;
