@@ -117,7 +117,7 @@ fn messages() -> Vec<(&'static str, Input)> {
             "verification_words",
             Input::Words {
                 event: EventId([7; 32]),
-                host: host(),
+                host: invite().host,
                 member: inframe_protocol::keys::MemberKeys::from_bytes([5; 64]).public(),
                 joiner: joiner(),
             },
