@@ -12,6 +12,8 @@ mod joining;
 mod leaving;
 mod stored;
 mod words;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
