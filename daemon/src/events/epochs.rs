@@ -29,7 +29,10 @@ impl Entry {
         let roster = self.state.roster();
         let over = roster.ends().is_some_and(|ends| ends.0.saturating_add(AFTERWARDS_MS) < now);
         // Alone, there is nobody to keep anything from.
-        self.event_key.is_some() && self.state.members().nth(1).is_some() && !over && roster.epoch_at().0.saturating_add(EPOCH_MS) <= now
+        self.event_key.is_some()
+            && self.state.members().nth(1).is_some()
+            && !over
+            && roster.epoch_at().0.saturating_add(EPOCH_MS) <= now
     }
 
     /// Puts down everybody who has left, under one new epoch. Gives the entries.
@@ -59,11 +62,7 @@ impl Entry {
     }
 
     /// Puts down at once that the member of a node has left, so that the node can come back. Gives the entries.
-    pub(super) fn make_room_for(
-        &mut self,
-        node: &NodeId,
-        now: u64,
-    ) -> Result<Vec<SignedRosterEntry>, EventsError> {
+    pub(super) fn make_room_for(&mut self, node: &NodeId, now: u64) -> Result<Vec<SignedRosterEntry>, EventsError> {
         let member = self.state.roster().member_by_node(node);
         let gone = member.is_some_and(|member| self.state.has_left(&member.id()));
         if gone { self.put_down_leavers(now) } else { Ok(Vec::new()) }

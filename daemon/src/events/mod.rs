@@ -11,9 +11,9 @@ mod epochs;
 mod joining;
 mod leaving;
 mod stored;
-mod words;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -24,10 +24,7 @@ mod tests {
             let member = MemberKeys::from_bytes([number; 64]).public();
             let words = words(EventId([number; 32]), &host, &member, &joiner);
             let places = verification_words(EventId([number; 32]), &host, &member, &joiner);
-            let found: Vec<u16> = words
-                .iter()
-                .filter_map(|word| bip39::Language::English.find_word(word))
-                .collect();
+            let found: Vec<u16> = words.iter().filter_map(|word| bip39::Language::English.find_word(word)).collect();
             assert_eq!(found, places);
         }
     }
