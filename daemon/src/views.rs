@@ -615,6 +615,8 @@ pub struct AdmissionView {
     pub nickname: String,
     /// When they asked.
     pub at: u64,
+    /// Six words that the joiner's screen shows too, unless somebody stands between.
+    pub verification: Vec<String>,
 }
 
 /// An event in full.
@@ -654,6 +656,10 @@ pub struct EventView {
     pub find_mes: Vec<AnnouncementView>,
     /// Epoch number.
     pub epoch: u32,
+    /// When the members got their keys; none while waiting.
+    pub epoch_at: Option<u64>,
+    /// While waiting: six words that the host's screen shows too, unless somebody stands between. Else empty.
+    pub verification: Vec<String>,
 }
 
 /// A new event.

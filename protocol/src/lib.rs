@@ -68,5 +68,6 @@ pub mod roster;
 pub mod sync;
 pub mod template;
 pub mod text;
+pub mod verification;
 
 pub use ids::{ContentId, EventId, FindMeId, InviteId, MemberId, NodeId, OfferId, UnixMillis};

@@ -25,6 +25,8 @@ pub const MAX_INVITE_LINK_CHARS: usize = 2_400;
 pub const MAX_JOIN_REQUEST_BYTES: usize = 2 * 1024;
 /// Bytes of a join reply: the roster of a full event; a longer history comes by sync.
 pub const MAX_JOIN_REPLY_BYTES: usize = 1024 * 1024;
+/// Words that two people compare: 66 bits, which nobody finds by trying while the host looks at a request.
+pub const VERIFICATION_WORDS: usize = 6;
 
 // ---- roster ----
 

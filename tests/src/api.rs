@@ -390,6 +390,14 @@ impl Api {
         self.json(self.request(Method::DELETE, &format!("/events/{event}/members/{member}"))).await
     }
 
+    pub async fn renew_keys(&self, event: &str) -> Result<Event> {
+        self.json(self.request(Method::POST, &format!("/events/{event}/keys"))).await
+    }
+
+    pub async fn leave(&self, event: &str) -> Result<()> {
+        self.send(self.request(Method::DELETE, &format!("/events/{event}"))).await.map(drop)
+    }
+
     pub async fn member_policy(&self, event: &str, member: &str, policy: &str) -> Result<Event> {
         self.with(Method::PUT, &format!("/events/{event}/members/{member}/policy"), &json!({ "policy": policy })).await
     }

@@ -1,7 +1,11 @@
 //! The API's answers, as far as a client of ours reads them: written by hand, so that a change of the API that breaks clients breaks a test.
 #![allow(missing_docs)]
 
+mod event;
+
 use serde::{Deserialize, Serialize};
+
+pub use event::{Admission, Event, EventPatch, Invite, Member};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Worker {
@@ -261,61 +265,6 @@ pub struct Profile {
     pub live: bool,
     pub selfies: Vec<Selfie>,
     pub announcements: Vec<Announcement>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Member {
-    pub id: String,
-    pub nickname: String,
-    pub role: String,
-    pub me: bool,
-    pub online: bool,
-    pub looking: bool,
-    pub policy: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Admission {
-    pub id: String,
-    pub nickname: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Event {
-    pub id: String,
-    pub name: String,
-    pub role: String,
-    pub problem: Option<String>,
-    pub members: Vec<Member>,
-    pub waiting: Vec<Admission>,
-    pub policy: String,
-    pub scope: String,
-    pub eligible_count: u64,
-    pub asset_ids: Vec<String>,
-    pub received_count: u64,
-    pub find_me: Option<Announcement>,
-    pub find_mes: Vec<Announcement>,
-    pub epoch: u32,
-}
-
-/// Changes to an event's local settings.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct EventPatch {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub policy: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scope: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub admit_automatically: Option<bool>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub struct Invite {
-    pub id: String,
-    pub link: String,
-    pub qr_svg: String,
-    pub expires_at: u64,
-    pub uses_left: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

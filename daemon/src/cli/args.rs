@@ -211,6 +211,11 @@ pub(super) enum EventCommand {
         /// Nickname or id of the member
         member: String,
     },
+    /// Give all members new keys now (host only); it happens by itself every week
+    RenewKeys {
+        /// Name or id of the event
+        event: String,
+    },
     /// Leave an event
     Leave {
         /// Name or id of the event

@@ -50,6 +50,10 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand)
             let path = member_path(&event, &member)?;
             show_event(client, screen, &client.json(Method::DELETE, &path, None::<&()>).await?)
         }
+        EventCommand::RenewKeys { event } => {
+            let event = named_event(client, &event).await?;
+            show_event(client, screen, &client.json(Method::POST, &path(&event, "/keys"), None::<&()>).await?)
+        }
         EventCommand::Leave { event } => {
             let event = named_event(client, &event).await?;
             let answer = client.json(Method::DELETE, &path(&event, ""), None::<&()>).await?;
@@ -169,6 +173,9 @@ fn event_lines(event: &EventView) -> Vec<String> {
     if let (Some(starts), Some(ends)) = (event.starts_at, event.ends_at) {
         lines.push(format!("From {} to {}.", shown(starts), shown(ends)));
     }
+    if !event.verification.is_empty() {
+        lines.push(format!("Waiting for the host, whose screen shows: {}", one_line(&event.verification.join(" "))));
+    }
     lines.push(format!("{} of your photos take part, {} received.", event.eligible_count, event.received_count));
     let row = |member: &crate::views::MemberView| {
         let presence = if member.me {
@@ -186,6 +193,7 @@ fn event_lines(event: &EventView) -> Vec<String> {
     lines.extend(table(&["MEMBER", "NAME", "ROLE", "", "", "POLICY"], &rows));
     for person in &event.waiting {
         lines.push(format!("Waits to join: {} ({})", one_line(&person.nickname), short(&person.id)));
+        lines.push(format!("  Their screen shows: {}", one_line(&person.verification.join(" "))));
     }
     lines
 }

@@ -7,6 +7,7 @@ use inframe_protocol::sync::{StateVector, SyncPage};
 use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis};
 
 use super::entry::Entry;
+use super::leaving::Farewell;
 use super::{Events, LocalSettings, Search, Wanted};
 
 impl Events {
@@ -21,7 +22,7 @@ impl Events {
     pub fn page_for(&self, event: &EventId, node: &NodeId, vector: &StateVector) -> Option<(SyncPage, StateVector)> {
         let entries = self.entries();
         let entry = entries.get(event)?;
-        entry.state.roster().member_by_node(node)?;
+        entry.state.member_by_node(node)?;
         Some((entry.state.missing_for(vector), entry.state.vector()))
     }
 
@@ -34,7 +35,7 @@ impl Events {
     /// Events that this node shares with another.
     #[must_use]
     pub fn shared_with(&self, node: &NodeId) -> Vec<EventId> {
-        let shares = |entry: &Entry| entry.state.roster().member_by_node(node).is_some();
+        let shares = |entry: &Entry| entry.state.member_by_node(node).is_some();
         self.entries().values().filter(|entry| shares(entry)).map(|entry| entry.id).collect()
     }
 
@@ -42,7 +43,7 @@ impl Events {
     #[must_use]
     pub fn nodes(&self, event: &EventId) -> Vec<NodeId> {
         let others = |entry: &Entry| {
-            entry.state.roster().members().map(|member| member.node.clone()).filter(|node| *node != self.me).collect()
+            entry.state.members().map(|member| member.node.clone()).filter(|node| *node != self.me).collect()
         };
         self.read(event, others).unwrap_or_default()
     }
@@ -62,6 +63,10 @@ impl Events {
                     }
                 }
             }
+        }
+        // Those of an event that I left, until they have heard it.
+        for (node, addresses) in self.farewells().values().flat_map(Farewell::untold) {
+            known.entry(node.clone()).or_insert_with(|| addresses.clone());
         }
         known.into_iter().collect()
     }
@@ -100,14 +105,14 @@ impl Events {
     /// A member's node.
     #[must_use]
     pub fn member_node(&self, event: &EventId, member: &MemberId) -> Option<NodeId> {
-        self.read(event, |entry| entry.state.roster().member(member).map(|member| member.node.clone())).flatten()
+        self.read(event, |entry| entry.state.member(member).map(|member| member.node.clone())).flatten()
     }
 
     /// The member behind a node.
     #[must_use]
     pub fn member_by_node(&self, event: &EventId, node: &NodeId) -> Option<(MemberId, String)> {
         self.read(event, |entry| {
-            let id = entry.state.roster().member_by_node(node)?.id();
+            let id = entry.state.member_by_node(node)?.id();
             Some((id, entry.nickname(&id).unwrap_or_default()))
         })
         .flatten()
@@ -165,7 +170,7 @@ impl Events {
     #[must_use]
     pub fn listens_to(&self, event: &EventId, node: &NodeId) -> bool {
         self.read(event, |entry| {
-            entry.state.roster().member_by_node(node).is_some()
+            entry.state.member_by_node(node).is_some()
                 || entry.nodes_and_addresses().iter().any(|(known, _)| known == node)
         })
         .unwrap_or(false)

@@ -1,11 +1,13 @@
 //! An event as its owner sees it: members, who waits, my settings.
 
+use inframe_protocol::invite::Invite;
 use inframe_protocol::roster::Role;
 use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
 
 use super::Events;
 use super::entry::{Entry, MyRole};
 use super::stored::LocalSettings;
+use super::words::words;
 
 /// A member as the owner of this node sees them.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct WaitingDescription {
     pub nickname: String,
     /// When they asked, Unix milliseconds.
     pub at: u64,
+    /// Words to compare with those on the joiner's screen.
+    pub verification: Vec<&'static str>,
 }
 
 /// An event in full.
@@ -60,14 +64,19 @@ pub struct Description {
     pub settings: LocalSettings,
     /// Epoch.
     pub epoch: u32,
+    /// When the epoch began, Unix milliseconds; none while I wait.
+    pub epoch_at: Option<u64>,
+    /// While I wait: words to compare with those on the host's screen.
+    pub verification: Vec<&'static str>,
 }
 
 impl Entry {
-    fn describe(&self, now: u64) -> Description {
+    fn describe(&self, here: &NodeId, now: u64) -> Description {
         let roster = self.state.roster();
         let me = self.my_id();
         let looking: Vec<MemberId> = self.state.find_mes(UnixMillis(now)).into_iter().map(|live| live.author).collect();
-        let mut members: Vec<MemberDescription> = roster
+        let mut members: Vec<MemberDescription> = self
+            .state
             .members()
             .map(|member| MemberDescription {
                 id: member.id(),
@@ -87,6 +96,7 @@ impl Entry {
                 id: waiting.request.member.member_id(),
                 nickname: waiting.request.nickname.clone(),
                 at: waiting.at,
+                verification: words(self.id, here, &waiting.request.member, &waiting.node),
             })
             .collect();
         Description {
@@ -100,7 +110,16 @@ impl Entry {
             waiting,
             settings: self.settings.clone(),
             epoch: roster.epoch(),
+            epoch_at: roster.is_created().then(|| roster.epoch_at().0),
+            verification: self.my_words(here).unwrap_or_default(),
         }
+    }
+
+    /// The words that the host sees beside my request, while it waits.
+    fn my_words(&self, here: &NodeId) -> Option<Vec<&'static str>> {
+        let joining = self.joining.as_ref().filter(|joining| joining.problem.is_none() && !self.is_admitted())?;
+        let invite = Invite::parse(&joining.link).ok()?;
+        Some(words(self.id, &invite.host, &self.keys.public(), here))
     }
 }
 
@@ -108,13 +127,13 @@ impl Events {
     /// One event in full.
     #[must_use]
     pub fn describe(&self, event: &EventId, now: u64) -> Option<Description> {
-        self.read(event, |entry| entry.describe(now))
+        self.read(event, |entry| entry.describe(&self.me, now))
     }
 
     /// Every event in full, the latest first by its start or, where it has none, by when its first member came.
     #[must_use]
     pub fn describe_all(&self, now: u64) -> Vec<Description> {
-        let mut all: Vec<Description> = self.entries().values().map(|entry| entry.describe(now)).collect();
+        let mut all: Vec<Description> = self.entries().values().map(|entry| entry.describe(&self.me, now)).collect();
         all.sort_by_key(|one| {
             let since = one.starts.or(one.members.first().map(|member| member.joined_at)).unwrap_or(u64::MAX);
             (std::cmp::Reverse(since), one.id)

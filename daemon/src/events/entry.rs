@@ -137,10 +137,9 @@ impl Entry {
         Ok(vault.catalog().commit(batch)?)
     }
 
-    pub(super) fn erase(&self, vault: &Vault) -> Result<(), EventsError> {
-        let mut batch = Batch::default();
+    /// Has the row go with the batch.
+    pub(super) fn erase(&self, batch: &mut Batch) {
         batch.remove(Kind::Event, self.id.0);
-        Ok(vault.catalog().commit(batch)?)
     }
 
     pub(super) fn my_id(&self) -> MemberId {
@@ -148,7 +147,7 @@ impl Entry {
     }
 
     pub(super) fn is_admitted(&self) -> bool {
-        self.state.roster().member(&self.my_id()).is_some() && self.state.current_grant().is_some()
+        self.state.member(&self.my_id()).is_some() && self.state.current_grant().is_some()
     }
 
     pub(super) fn role(&self) -> MyRole {
@@ -177,7 +176,6 @@ impl Entry {
     pub(super) fn nodes_and_addresses(&self) -> Vec<(NodeId, Vec<String>)> {
         let mut nodes: Vec<(NodeId, Vec<String>)> = self
             .state
-            .roster()
             .members()
             .map(|member| {
                 let addresses = self.state.profile(&member.id()).map(|profile| profile.addresses.clone());

@@ -4,7 +4,7 @@ use inframe_protocol::invite::Invite;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
 use inframe_protocol::keys::MemberKeys;
 use inframe_protocol::limits::MAX_MEMBERS;
-use inframe_protocol::roster::{Joining as Newcomer, RosterWriter};
+use inframe_protocol::roster::{Joining as Newcomer, RosterWriter, SignedRosterEntry};
 use inframe_protocol::{EventId, InviteId, MemberId, NodeId, UnixMillis};
 
 use super::entry::Entry;
@@ -181,19 +181,19 @@ impl Events {
             return Ok(reply);
         }
         // Judged again where it is written: two requests with the same invite may have come this far at once.
-        let (reply, signed) = self.change(&event, |entry| match self.judge_join(entry, from, &request, now) {
-            Verdict::Reply(reply) => Ok((reply, None)),
+        let (reply, written) = self.change(&event, |entry| match self.judge_join(entry, from, &request, now) {
+            Verdict::Reply(reply) => Ok((reply, Vec::new())),
             Verdict::Wait => {
                 entry.waiting.push(WaitingAdmission { request, node: from.clone(), at: now });
-                Ok((JoinReply::Waiting, None))
+                Ok((JoinReply::Waiting, Vec::new()))
             }
             Verdict::Admit => {
-                let signed = admit(entry, from, &request, now)?;
-                Ok((JoinReply::admitted(entry.state.roster().entries()), Some(signed)))
+                let written = admit(entry, from, &request, now)?;
+                Ok((JoinReply::admitted(entry.state.roster().entries()), written))
             }
         })?;
-        if let Some(signed) = signed {
-            self.tell_others(event, Vec::new(), vec![signed]);
+        if !written.is_empty() {
+            self.tell_others(event, Vec::new(), written);
         }
         Ok(reply)
     }
@@ -244,22 +244,22 @@ impl Events {
     /// When this node is not the host, nobody of that id waits, or the vault fails.
     pub fn decide_admission(&self, event: &EventId, member: &MemberId, admitted: bool) -> Result<NodeId, EventsError> {
         let now = now_ms();
-        let (node, signed) = self.change(event, |entry| {
+        let (node, written) = self.change(event, |entry| {
             if entry.event_key.is_none() {
                 return Err(EventsError::NotHost);
             }
             let at = entry.waiting.iter().position(|waiting| waiting.request.member.member_id() == *member);
             let waiting = entry.waiting.remove(at.ok_or(EventsError::NotFound)?);
             if admitted {
-                let signed = admit(entry, &waiting.node, &waiting.request, now)?;
-                Ok((waiting.node, Some(signed)))
+                let written = admit(entry, &waiting.node, &waiting.request, now)?;
+                Ok((waiting.node, written))
             } else {
                 entry.declined.insert(*member);
-                Ok((waiting.node, None))
+                Ok((waiting.node, Vec::new()))
             }
         })?;
-        if let Some(signed) = signed {
-            self.tell_others(*event, Vec::new(), vec![signed]);
+        if !written.is_empty() {
+            self.tell_others(*event, Vec::new(), written);
         }
         Ok(node)
     }
@@ -271,13 +271,14 @@ enum Verdict {
     Admit,
 }
 
-/// Uses up the invite and writes the roster entry, in one change.
+/// Uses up the invite and writes the roster entry, in one change. Gives what was written.
 fn admit(
     entry: &mut Entry,
     node: &NodeId,
     request: &JoinRequest,
     now: u64,
-) -> Result<inframe_protocol::roster::SignedRosterEntry, EventsError> {
+) -> Result<Vec<SignedRosterEntry>, EventsError> {
+    let mut written = entry.make_room_for(node, now)?;
     let key = entry.event_key.as_ref().ok_or(EventsError::NotHost)?;
     let grant = entry.state.current_grant().ok_or(EventsError::NotAdmitted)?;
     let newcomer = Newcomer {
@@ -291,5 +292,6 @@ fn admit(
     if let Some(invite) = entry.invites.iter_mut().find(|invite| invite.id == request.invite) {
         invite.uses_left = invite.uses_left.saturating_sub(1);
     }
-    Ok(signed)
+    written.push(signed);
+    Ok(written)
 }

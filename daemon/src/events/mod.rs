@@ -7,8 +7,13 @@ mod announcing;
 mod asking;
 mod description;
 mod entry;
+mod epochs;
 mod joining;
+mod leaving;
 mod stored;
+#[cfg(test)]
+mod tests;
+mod words;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +38,7 @@ use crate::live::{Live, What};
 use crate::sharing::ledgers::{ApprovalId, approval_id};
 use crate::vault::{CatalogError, Vault, VaultError};
 use entry::Entry;
+use leaving::Farewell;
 
 /// Events that one node may be in.
 pub const MAX_EVENTS: usize = 200;
@@ -144,6 +150,8 @@ pub struct Events {
     live: Live,
     me: NodeId,
     entries: Arc<Mutex<BTreeMap<EventId, Entry>>>,
+    /// Locked after `entries`, where both are.
+    farewells: Arc<Mutex<BTreeMap<EventId, Farewell>>>,
     outgoing: Arc<Mutex<VecDeque<Outgoing>>>,
 }
 
@@ -157,11 +165,17 @@ impl Events {
         for entry in Entry::read_all(&vault)? {
             entries.insert(entry.id, entry);
         }
-        Ok(Self { vault, live, me, entries: Arc::new(Mutex::new(entries)), outgoing: Arc::default() })
+        let farewells = Farewell::read_all(&vault)?.into_iter().collect();
+        let (entries, farewells) = (Arc::new(Mutex::new(entries)), Arc::new(Mutex::new(farewells)));
+        Ok(Self { vault, live, me, entries, farewells, outgoing: Arc::default() })
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<EventId, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn farewells(&self) -> MutexGuard<'_, BTreeMap<EventId, Farewell>> {
+        self.farewells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads one event.
@@ -190,12 +204,15 @@ impl Events {
     }
 
     fn tell_others(&self, event: EventId, records: Vec<Vec<u8>>, roster: Vec<SignedRosterEntry>) {
-        let topic = self.topic(&event);
+        self.push_outgoing(Outgoing { event, topic: self.topic(&event), records, roster });
+    }
+
+    fn push_outgoing(&self, new: Outgoing) {
         let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
         if outgoing.len() == MAX_OUTGOING {
             outgoing.pop_front();
         }
-        outgoing.push_back(Outgoing { event, topic, records, roster });
+        outgoing.push_back(new);
     }
 
     /// What has to be told to others, oldest first; empties the list.
@@ -238,46 +255,6 @@ impl Events {
         self.entries().insert(id, entry);
         self.live.tell(What::Events, Some(id.to_string()));
         Ok(id)
-    }
-
-    /// Forgets an event and everything kept for it.
-    ///
-    /// # Errors
-    /// When there is none or the vault fails.
-    pub fn forget(&self, event: &EventId) -> Result<(), EventsError> {
-        let mut entries = self.entries();
-        let entry = entries.get(event).ok_or(EventsError::NotFound)?;
-        entry.erase(&self.vault)?;
-        entries.remove(event);
-        drop(entries);
-        self.live.tell(What::Events, None);
-        Ok(())
-    }
-
-    /// Removes a member and begins a new epoch; host only.
-    ///
-    /// # Errors
-    /// When this node is not the host or the member cannot be removed.
-    pub fn remove_member(&self, event: &EventId, member: &MemberId) -> Result<(), EventsError> {
-        let entries = self.change(event, |entry| {
-            let key = entry.event_key.as_ref().ok_or(EventsError::NotHost)?;
-            let entries =
-                RosterWriter::new(key, entry.state.roster())?.remove_and_rotate(member, UnixMillis(now_ms()))?;
-            if let Some((node, invite)) =
-                entry.state.roster().member(member).map(|known| (known.node.clone(), known.invite))
-            {
-                entry.waiting.retain(|waiting| waiting.node != node);
-                entry.invites.retain(|known| Some(known.id) != invite);
-                entry.removed_nodes.insert(node);
-            }
-            for signed in &entries {
-                entry.state.apply_roster(signed)?;
-            }
-            entry.settings.persons.remove(member);
-            Ok(entries)
-        })?;
-        self.tell_others(*event, Vec::new(), entries.to_vec());
-        Ok(())
     }
 
     /// Changes my settings for an event.

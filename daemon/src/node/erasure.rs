@@ -4,7 +4,7 @@ use super::{Answer, Node};
 use crate::clock::now_ms;
 use crate::vault::{Keys, SlotKind};
 use crate::views::ErasureView;
-use crate::workers::events as events_worker;
+use crate::workers::{events as events_worker, farewells};
 
 impl Node {
     /// What erasing everything would destroy.
@@ -36,19 +36,20 @@ impl Node {
         .await
     }
 
-    /// Takes this node's faces back from every event, so that the others erase them, and tells those who are reachable now. May take as long as they
+    /// Leaves every event, so that the others erase this node's faces, and tells those who are reachable now. May take as long as they
     /// do: the caller has a limit.
     pub async fn take_leave(&self) {
         let withdrawn = self.blocking(|core| {
             for event in core.events.ids() {
-                if let Err(error) = core.events.withdraw_all(&event) {
-                    tracing::warn!("a find-me could not be withdrawn; it ends by itself within a day: {error}");
+                if let Err(error) = core.events.leave(&event) {
+                    tracing::warn!("an event could not be left; its find-mes end by themselves within a day: {error}");
                 }
             }
             Ok(())
         });
         if withdrawn.await.is_ok() {
             events_worker::tell_others(&self.core).await;
+            farewells::say(&self.core).await;
         }
     }
 }

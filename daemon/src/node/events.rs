@@ -35,17 +35,21 @@ const MAX_ANNOUNCE_HOURS: u32 = 90 * 24;
 /// Assets named in one wish.
 const MAX_ASSETS: usize = 10_000;
 
-fn event_id(text: &str) -> Answer<EventId> {
+pub(super) fn event_id(text: &str) -> Answer<EventId> {
     text.parse().map_err(|_| NodeError::NotFound("event"))
 }
 
-fn member_id(text: &str) -> Answer<MemberId> {
+pub(super) fn member_id(text: &str) -> Answer<MemberId> {
     text.parse().map_err(|_| NodeError::NotFound("member"))
 }
 
 fn whose_face(profile: ProfileId) -> &'static str {
     // The log may be shown around; a child's name stays out of it.
     if profile == ProfileId::ME { "your face" } else { "the face of a child of yours" }
+}
+
+fn owned(words: Vec<&str>) -> Vec<String> {
+    words.into_iter().map(str::to_owned).collect()
 }
 
 fn invalid(kind: &'static str, text: impl Into<String>) -> NodeError {
@@ -73,7 +77,7 @@ impl Node {
         self.show(event_id(&id)?).await
     }
 
-    async fn show(&self, id: EventId) -> Answer<EventView> {
+    pub(super) async fn show(&self, id: EventId) -> Answer<EventView> {
         let this = self.clone();
         self.blocking(move |core| {
             let event = core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
@@ -125,7 +129,12 @@ impl Node {
             waiting: event
                 .waiting
                 .into_iter()
-                .map(|one| AdmissionView { id: one.id.to_string(), nickname: one.nickname, at: one.at })
+                .map(|one| AdmissionView {
+                    id: one.id.to_string(),
+                    nickname: one.nickname,
+                    at: one.at,
+                    verification: owned(one.verification),
+                })
                 .collect(),
             admit_automatically: settings.admit_automatically,
             policy: settings.policy.word().into(),
@@ -136,6 +145,8 @@ impl Node {
             find_me: find_mes.iter().find(|one| one.profile == ProfileId::ME.to_string()).cloned(),
             find_mes,
             epoch: event.epoch,
+            epoch_at: event.epoch_at,
+            verification: owned(event.verification),
         }
     }
 
@@ -197,33 +208,6 @@ impl Node {
         self.show(id).await
     }
 
-    /// Withdraws my find-me and forgets an event.
-    ///
-    /// # Errors
-    /// When there is none with that id.
-    pub async fn leave_event(&self, id: String) -> Answer<()> {
-        let id = event_id(&id)?;
-        self.blocking(move |core| {
-            core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
-            if let Err(error) = core.events.withdraw_all(&id) {
-                tracing::warn!("the find-me could not be withdrawn; it ends by itself within a day: {error}");
-            }
-            Ok(())
-        })
-        .await?;
-        // The withdrawal must go out while the members are still known.
-        events_worker::tell_others(&self.core).await;
-        self.blocking(move |core| {
-            let name = core.events.name(&id);
-            core.events.forget(&id)?;
-            Ok(core.activity.note(ActivityKind::Member, format!("You left {name}."), None, Some(id.to_string()))?)
-        })
-        .await?;
-        self.core.board.ring(Job::Matching);
-        self.core.board.ring(Job::Events);
-        Ok(())
-    }
-
     /// Makes an invite.
     ///
     /// # Errors
@@ -261,42 +245,6 @@ impl Node {
         let id = event_id(&event)?;
         let invite: InviteId = invite.parse().map_err(|_| NodeError::NotFound("invite"))?;
         self.blocking(move |core| Ok(core.events.revoke_invite(&id, &invite)?)).await
-    }
-
-    /// Admits or refuses somebody who waits.
-    ///
-    /// # Errors
-    /// When this node is not the host or nobody of that id waits.
-    pub async fn admit(&self, event: String, member: String, admit: bool) -> Answer<EventView> {
-        let (id, member) = (event_id(&event)?, member_id(&member)?);
-        self.blocking(move |core| {
-            let waiting = core.events.describe(&id, now_ms()).map(|event| event.waiting).unwrap_or_default();
-            let nickname = waiting.into_iter().find(|one| one.id == member).map(|one| one.nickname).unwrap_or_default();
-            core.events.decide_admission(&id, &member, admit)?;
-            let did = if admit { "admitted" } else { "did not admit" };
-            let text = format!("You {did} {nickname} to {}.", core.events.name(&id));
-            Ok(core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?)
-        })
-        .await?;
-        self.core.board.ring(Job::Events);
-        self.show(id).await
-    }
-
-    /// Removes a member and begins a new epoch.
-    ///
-    /// # Errors
-    /// When this node is not the host or there is no such member.
-    pub async fn remove_member(&self, event: String, member: String) -> Answer<EventView> {
-        let (id, member) = (event_id(&event)?, member_id(&member)?);
-        self.blocking(move |core| {
-            let text = format!("You removed {} from {}.", core.events.nickname(&id, &member), core.events.name(&id));
-            core.events.remove_member(&id, &member)?;
-            Ok(core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?)
-        })
-        .await?;
-        self.core.board.ring(Job::Events);
-        self.core.board.ring(Job::Matching);
-        self.show(id).await
     }
 
     /// Sets the policy towards one member.

@@ -26,6 +26,7 @@ mod export;
 mod first_run;
 mod library;
 mod media;
+mod membership;
 mod models;
 mod peers;
 mod people;

@@ -14,7 +14,7 @@ use inframe_protocol::sync::{SyncReply, SyncRequest};
 use inframe_protocol::{EventId, NodeId};
 
 use super::board::Step;
-use super::{Core, Job, blocking};
+use super::{Core, Job, blocking, farewells};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::events::{EventsError, Outgoing, Portrait};
@@ -88,12 +88,17 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
     let keeper = core.clone();
     blocking(move || keep_up(&keeper)).await?;
     let told = tell_others(&core).await;
+    farewells::say(&core).await;
     sync_round(&core).await;
     Ok(Step { done: told, pending: joining, again_in: (joining > 0).then_some(ASK_AGAIN) })
 }
 
-/// Renewals, my own profile record, and pruning; a refused record is logged and tried again later.
+/// What a host does by itself, renewals, my own profile record, and pruning; a refused record is logged and tried again later.
 fn keep_up(core: &Core) {
+    // First, so that what follows is written under the keys that hold from now on.
+    if let Err(error) = core.events.keep_roster(now_ms()) {
+        tracing::warn!("the roster of an event could not be kept up: {error}");
+    }
     if let Err(error) = core.events.renew(|profile| portrait(core, profile)) {
         tracing::warn!("a find-me could not be renewed: {error}");
     }
@@ -300,7 +305,8 @@ async fn note_change(core: &Arc<Core>, event: EventId, change: &Change) {
     let name = core.events.name(&event);
     let text = match change {
         Change::MemberJoined(member) => format!("{} joined {name}.", core.events.nickname(&event, member)),
-        Change::MemberRemoved(_) => format!("A member left {name} or was removed."),
+        Change::MemberLeft(member) => format!("{} left {name}.", core.events.nickname(&event, member)),
+        Change::MemberRemoved(_) => format!("A member was removed from {name}."),
         _ => return,
     };
     core.note(ActivityKind::Member, text, None, Some(event)).await;

@@ -9,6 +9,7 @@ mod disk;
 pub(crate) mod events;
 pub(crate) mod export;
 mod faces;
+pub(crate) mod farewells;
 mod going;
 pub(crate) mod import;
 mod inbound;

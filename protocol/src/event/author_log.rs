@@ -63,7 +63,7 @@ impl<'a> Effect<'a> {
             Some(RecordBody::Withdraw { find_me }) => {
                 self.live.remove(find_me);
             }
-            Some(RecordBody::Profile { .. }) | None => {}
+            Some(RecordBody::Profile { .. } | RecordBody::Leave) | None => {}
         }
     }
 
@@ -101,6 +101,10 @@ impl AuthorLog {
 
     pub(super) fn effect(&self) -> Effect<'_> {
         let mut effect = Effect::default();
+        // R50: whatever its number, so that nobody has to ask which came first.
+        if self.has_left() {
+            return effect;
+        }
         self.records.values().for_each(|record| effect.take(record));
         effect
     }
@@ -115,11 +119,17 @@ impl AuthorLog {
         })
     }
 
-    fn profile_seq(&self) -> Option<u64> {
-        self.records.values().rev().find(|record| is_profile(record)).map(|record| record.header().seq)
+    /// R50: whether the author has left the event.
+    pub(super) fn has_left(&self) -> bool {
+        self.newest(is_leave).is_some()
     }
 
-    /// R33: whether a record of this author has no effect any more. The newest profile has no end.
+    /// The number of the newest record of a kind.
+    fn newest(&self, is_it: impl Fn(&Applied) -> bool) -> Option<u64> {
+        self.records.values().rev().find(|record| is_it(record)).map(|record| record.header().seq)
+    }
+
+    /// R33: whether a record of this author has no effect any more. The newest profile and the newest leave have no end.
     fn is_spent(&self, record: &Applied, now: UnixMillis) -> bool {
         match record.body() {
             // Kept for an hour after its time, because it counts for the budget of that hour.
@@ -127,11 +137,15 @@ impl AuthorLog {
                 let counted = record.header().at.plus(FIND_ME_BUDGET_MS);
                 find_me.expires.max(counted).plus(MAX_CLOCK_SKEW_MS) < now
             }
-            Some(RecordBody::Profile { .. }) => {
-                record.is_past_window(now) && self.profile_seq().is_some_and(|newest| record.header().seq < newest)
-            }
+            Some(RecordBody::Profile { .. }) => self.is_replaced(record, is_profile) && record.is_past_window(now),
+            Some(RecordBody::Leave) => self.is_replaced(record, is_leave) && record.is_past_window(now),
             Some(RecordBody::Withdraw { .. }) | None => record.is_past_window(now),
         }
+    }
+
+    /// Whether a newer record of its kind is there.
+    fn is_replaced(&self, record: &Applied, is_it: impl Fn(&Applied) -> bool) -> bool {
+        self.newest(is_it).is_some_and(|newest| record.header().seq < newest)
     }
 
     /// Takes in a record whose bytes are not there. Says whether it took the place of another one (R35).
@@ -155,10 +169,10 @@ impl AuthorLog {
             }
         }
         let replaced = self.records.insert(seq, record).is_some();
-        // R36: the ones with the highest numbers stay, so the order of arrival does not matter. The newest profile has no end, and stays.
+        // R36: the ones with the highest numbers stay, so the order of arrival does not matter. What has no end stays.
         while self.records.len() > MAX_RECORDS_PER_AUTHOR {
-            let profile = self.profile_seq();
-            let Some(lowest) = self.records.keys().copied().find(|seq| Some(*seq) != profile) else { break };
+            let endless = [self.newest(is_profile), self.newest(is_leave)];
+            let Some(lowest) = self.records.keys().copied().find(|seq| !endless.contains(&Some(*seq))) else { break };
             self.records.remove(&lowest);
             if lowest == seq {
                 return Err(RecordError::TooManyRecords);
@@ -187,4 +201,8 @@ impl AuthorLog {
 
 fn is_profile(record: &Applied) -> bool {
     matches!(record.body(), Some(RecordBody::Profile { .. }))
+}
+
+fn is_leave(record: &Applied) -> bool {
+    matches!(record.body(), Some(RecordBody::Leave))
 }

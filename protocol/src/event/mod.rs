@@ -9,6 +9,7 @@
 
 mod author_log;
 mod catch_up;
+mod membership;
 mod stored;
 
 use std::collections::BTreeMap;
@@ -28,7 +29,9 @@ use author_log::AuthorLog;
 pub enum Change {
     /// Somebody was admitted.
     MemberJoined(MemberId),
-    /// A member was removed or left; their records are gone.
+    /// R50: a member says that they have left; they count as a member no longer.
+    MemberLeft(MemberId),
+    /// The host removed a member who had not left; their records are gone.
     MemberRemoved(MemberId),
     /// A new epoch began: another topic, and perhaps another projection.
     EpochChanged(u32),
@@ -159,9 +162,11 @@ impl EventState {
 
     /// R22: what a removed member said counts no longer.
     fn forget(&mut self, member: &MemberId) -> Vec<Change> {
-        let standing = self.logs.remove(member).map(|log| log.effect().standing()).unwrap_or_default();
-        let withdrawn = standing.into_keys().map(Change::Withdrawn);
-        std::iter::once(Change::MemberRemoved(*member)).chain(withdrawn).collect()
+        let log = self.logs.remove(member).unwrap_or_default();
+        // Of one who left, that was the news; the removal only puts it down.
+        let news = if log.has_left() { Change::EventChanged } else { Change::MemberRemoved(*member) };
+        let withdrawn = log.effect().standing().into_keys().map(Change::Withdrawn);
+        std::iter::once(news).chain(withdrawn).collect()
     }
 
     /// Opens the grant that an entry seals to this member, if any, and then the records of its epoch. A box that does not open is left: its
@@ -212,7 +217,8 @@ impl EventState {
     pub fn write(&mut self, body: RecordBody, now: UnixMillis) -> Result<(Vec<u8>, Vec<Change>), RecordError> {
         let keys = self.keys.as_ref().ok_or(RecordError::NotAMember)?;
         let author = keys.member_id();
-        self.roster.member(&author).ok_or(RecordError::NotAMember)?;
+        // R50: nothing follows a leave.
+        self.member(&author).ok_or(RecordError::NotAMember)?;
         let grant = self.current_grant().ok_or(RecordError::NoGrant)?;
         let log = self.logs.get(&author);
         let last = log.and_then(AuthorLog::last).map(|record| *record.header());
@@ -272,18 +278,27 @@ struct Standing {
     find_mes: BTreeMap<FindMeId, RecordTag>,
     over_budget: bool,
     profile: Option<Profile>,
+    left: bool,
 }
 
 impl Standing {
     fn of(log: &AuthorLog) -> Self {
         let effect = log.effect();
-        Self { find_mes: effect.standing(), over_budget: effect.over_budget, profile: log.profile() }
+        Self {
+            find_mes: effect.standing(),
+            over_budget: effect.over_budget,
+            profile: log.profile(),
+            left: log.has_left(),
+        }
     }
 
     /// What is different now.
     fn changes(self, author: MemberId, log: &AuthorLog) -> Vec<Change> {
         let now = Self::of(log);
         let mut changes = Vec::new();
+        if now.left && !self.left {
+            changes.push(Change::MemberLeft(author));
+        }
         let gone = self.find_mes.keys().filter(|id| !now.find_mes.contains_key(id));
         changes.extend(gone.map(|id| Change::Withdrawn(*id)));
         let fresh = now.find_mes.iter().filter(|(id, tag)| self.find_mes.get(id) != Some(tag));

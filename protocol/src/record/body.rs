@@ -82,6 +82,8 @@ pub enum RecordBody {
         /// Multiaddresses of the author's node.
         addresses: Vec<String>,
     },
+    /// R50: the author has left the event. The last record of an author; nothing of theirs counts any more.
+    Leave,
 }
 
 impl fmt::Debug for RecordBody {
@@ -90,6 +92,7 @@ impl fmt::Debug for RecordBody {
             Self::FindMe(find_me) => find_me.fmt(f),
             Self::Withdraw { find_me } => f.debug_struct("Withdraw").field("find_me", find_me).finish(),
             Self::Profile { .. } => f.write_str("Profile(..)"),
+            Self::Leave => f.write_str("Leave"),
         }
     }
 }
@@ -105,6 +108,7 @@ impl RecordBody {
                 check_name("nickname", nickname, MAX_NICKNAME_BYTES)?;
                 Ok(check_addresses(addresses)?)
             }
+            Self::Leave => Ok(()),
         }
     }
 }

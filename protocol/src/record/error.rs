@@ -67,7 +67,7 @@ pub enum RecordError {
     /// R39: more find-mes in an hour than a member may write.
     #[error("you have announced four times within an hour: try again later")]
     TooManyInAnHour,
-    /// The keys of this node are not those of a member.
+    /// The keys of this node are not those of a member, or R50: they have left.
     #[error("this node is not a member of the event")]
     NotAMember,
     /// The grant of the current epoch is not there.

@@ -240,7 +240,7 @@ impl Applied {
         Ok(())
     }
 
-    /// R33: whether it is so old that it can have no effect, a profile excepted.
+    /// R33: whether it is so old that it can have no effect, a profile and a leave excepted.
     pub(crate) fn is_past_window(&self, now: UnixMillis) -> bool {
         self.header.at.plus(RECORD_WINDOW_MS) < now
     }

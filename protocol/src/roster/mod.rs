@@ -56,6 +56,7 @@ pub struct Roster {
     /// Removed members, with the epoch that their removal began.
     removed: BTreeMap<MemberId, u32>,
     epoch: u32,
+    epoch_at: UnixMillis,
     rotation_due: bool,
     name: String,
     starts: Option<UnixMillis>,
@@ -73,6 +74,7 @@ impl Roster {
             members: BTreeMap::new(),
             removed: BTreeMap::new(),
             epoch: 0,
+            epoch_at: UnixMillis(0),
             rotation_due: false,
             name: String::new(),
             starts: None,
@@ -184,6 +186,7 @@ impl Roster {
     fn apply(&mut self, entry: &RosterEntry) {
         match &entry.body {
             RosterBody::Created { name, host, node, nickname, starts, ends, .. } => {
+                self.epoch_at = entry.at;
                 self.describe(name, *starts, *ends);
                 self.admit(host, node, nickname, Role::Host, None, entry.at);
             }
@@ -202,6 +205,7 @@ impl Roster {
             }
             RosterBody::Epoch { number, .. } => {
                 self.epoch = *number;
+                self.epoch_at = entry.at;
                 self.rotation_due = false;
             }
             RosterBody::Changed { name, starts, ends } => self.describe(name, *starts, *ends),
@@ -295,6 +299,11 @@ impl Roster {
     /// Number of the current epoch; 0 from the creation on.
     pub fn epoch(&self) -> u32 {
         self.epoch
+    }
+
+    /// When the current epoch began, by the host's clock.
+    pub fn epoch_at(&self) -> UnixMillis {
+        self.epoch_at
     }
 
     /// Name of the event.

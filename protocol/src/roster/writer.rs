@@ -101,11 +101,43 @@ impl<'a> RosterWriter<'a> {
     /// # Errors
     /// R18: the member cannot be removed.
     pub fn remove_and_rotate(&self, member: &MemberId, now: UnixMillis) -> Result<[SignedRosterEntry; 2], RosterError> {
-        let removed = self.write(RosterBody::Removed { member: *member }, now)?;
         let mut roster = self.roster.clone();
-        roster.append(&removed)?;
+        let removed = self.remove_from(&mut roster, member, now)?;
         let epoch = RosterWriter { key: self.key, roster: &roster }.begin_epoch(&EpochGrant::generate()?, now)?;
         Ok([removed, epoch])
+    }
+
+    /// Removes several members under one new epoch with a new projection (R20), to be appended and sent in this order. Nobody to remove: no
+    /// entry.
+    ///
+    /// # Errors
+    /// R18: one of them cannot be removed.
+    pub fn remove_all_and_rotate(
+        &self,
+        members: &[MemberId],
+        now: UnixMillis,
+    ) -> Result<Vec<SignedRosterEntry>, RosterError> {
+        let mut roster = self.roster.clone();
+        let mut entries = Vec::with_capacity(members.len() + 1);
+        for member in members {
+            entries.push(self.remove_from(&mut roster, member, now)?);
+        }
+        if !entries.is_empty() {
+            entries.push(RosterWriter { key: self.key, roster: &roster }.begin_epoch(&EpochGrant::generate()?, now)?);
+        }
+        Ok(entries)
+    }
+
+    fn remove_from(
+        &self,
+        roster: &mut Roster,
+        member: &MemberId,
+        now: UnixMillis,
+    ) -> Result<SignedRosterEntry, RosterError> {
+        let removed =
+            RosterWriter { key: self.key, roster: &*roster }.write(RosterBody::Removed { member: *member }, now)?;
+        roster.append(&removed)?;
+        Ok(removed)
     }
 
     /// Begins a new epoch that keeps the projection of `current`.

@@ -114,6 +114,15 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("receipt_rejected", frame("Receipt", &receipt(ReceiptState::Rejected))),
         ("invite_link", Input::InviteLink { link: invite().to_link().unwrap(), now: START.0 }),
         (
+            "verification_words",
+            Input::Words {
+                event: EventId([7; 32]),
+                host: invite().host,
+                member: inframe_protocol::keys::MemberKeys::from_bytes([5; 64]).public(),
+                joiner: joiner(),
+            },
+        ),
+        (
             "groups",
             Input::Groups {
                 content: list.content(),
@@ -158,12 +167,14 @@ fn records() -> Vec<(&'static str, Input)> {
     let profile =
         RecordBody::Profile { nickname: "Ben".to_owned(), addresses: vec!["/ip4/10.0.0.2/tcp/7412".to_owned()] };
     let (told, _) = guest.state.write(profile, now).unwrap();
+    let (left, _) = guest.state.write(RecordBody::Leave, now).unwrap();
     let mut knows = listener.clone();
     knows.state.receive(&announced, now).unwrap();
     vec![
         ("record_find_me", record(&listener, announced)),
         ("record_withdraw", record(&knows, withdrawn)),
         ("record_profile", record(&listener, told)),
+        ("record_leave", record(&knows, left)),
     ]
 }
 

@@ -10,13 +10,14 @@ use inframe_protocol::frame::{Message, decode, encode};
 use inframe_protocol::groups::{GroupList, verify_group};
 use inframe_protocol::invite::Invite;
 use inframe_protocol::join::{JoinReply, JoinRequest};
-use inframe_protocol::keys::MemberKeys;
+use inframe_protocol::keys::{MemberKeys, MemberPublic};
 use inframe_protocol::offer::{Offer, OfferReply, Receipt};
 use inframe_protocol::push::Push;
 use inframe_protocol::roster::SignedRosterEntry;
 use inframe_protocol::sync::{SyncReply, SyncRequest};
 use inframe_protocol::template::{Projection, ProjectionKey};
-use inframe_protocol::{ContentId, NodeId, UnixMillis};
+use inframe_protocol::verification::verification_words;
+use inframe_protocol::{ContentId, EventId, NodeId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// Bytes as lowercase hex in the files.
@@ -71,6 +72,8 @@ pub enum Input {
     InviteLink { link: String, now: u64 },
     /// A join request, the invite's secret, and both ends of the connection.
     JoinProof { request: Hex, secret: Hex, host: NodeId, joiner: NodeId },
+    /// Event, host's node, joiner's two public keys and node, as two people compare them.
+    Words { event: EventId, host: NodeId, member: MemberPublic, joiner: NodeId },
     /// One group of a content.
     Group { size_bytes: u64, index: u64, hash: Hex, bytes: Hex },
     /// The hashes of all groups of a content.
@@ -127,6 +130,9 @@ impl Input {
             Self::JoinProof { request, secret, host, joiner } => {
                 let request: JoinRequest = decode(&request.0, JoinRequest::MAX_BYTES).unwrap();
                 said(request.verify_proof(&secret.array(), host, joiner))
+            }
+            Self::Words { event, host, member, joiner } => {
+                Ok(format!("{:?}", verification_words(*event, host, member, joiner)))
             }
             Self::Group { size_bytes, index, hash, bytes } => {
                 said(verify_group(&hash.array(), *size_bytes, *index, &bytes.0))

@@ -11,6 +11,7 @@ mod guardians;
 mod import;
 mod invites;
 mod keys;
+mod leaving;
 mod local_api;
 mod lock;
 mod models;

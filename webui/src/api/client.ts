@@ -219,6 +219,7 @@ export const api = {
     json<T.EventView>('POST', `/events/${id(event)}/admissions/${id(member)}`, { admit }),
   removeMember: (event: string, member: string) =>
     json<T.EventView>('DELETE', `/events/${id(event)}/members/${id(member)}`),
+  renewKeys: (event: string) => json<T.EventView>('POST', `/events/${id(event)}/keys`),
   setMemberPolicy: (event: string, member: string, policy: string) =>
     json<T.EventView>('PUT', `/events/${id(event)}/members/${id(member)}/policy`, { policy }),
   announce: (event: string, body: T.FindMeBody) => json<T.EventView>('PUT', `/events/${id(event)}/find-me`, body),

@@ -48,6 +48,8 @@ export interface AdmissionView {
   id: string
   /** Nickname. */
   nickname: string
+  /** Six words that the joiner's screen shows too, unless somebody stands between. */
+  verification: Array<string>
 }
 
 /** The host's answer to an admission. */
@@ -355,6 +357,8 @@ export interface EventView {
   ends_at?: number | null
   /** Epoch number. */
   epoch: number
+  /** When the members got their keys; none while waiting. */
+  epoch_at?: number | null
   find_me?: AnnouncementView | null
   /** Every live announcement of this node, the children's included. */
   find_mes: Array<AnnouncementView>
@@ -376,6 +380,8 @@ export interface EventView {
   scope: string
   /** Start of the event. */
   starts_at?: number | null
+  /** While waiting: six words that the host's screen shows too, unless somebody stands between. Else empty. */
+  verification: Array<string>
   /** Those who wait for admission (host only). */
   waiting: Array<AdmissionView>
 }

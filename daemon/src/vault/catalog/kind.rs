@@ -80,11 +80,13 @@ pub enum Kind {
     TrashClock = 44,
     /// An asset with files that are not as they were written.
     Damage = 47,
+    /// My last word in an event that I left, and who has not heard it.
+    Farewell = 50,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -122,6 +124,7 @@ impl Kind {
         Self::PersonApart,
         Self::TrashClock,
         Self::Damage,
+        Self::Farewell,
     ];
 
     /// The sub-key that seals records of this kind.

@@ -23,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .routes(routes!(admit_member))
         .routes(routes!(remove_member))
         .routes(routes!(set_member_policy))
+        .routes(routes!(renew_keys))
         .routes(routes!(announce, withdraw))
         .routes(routes!(take_part, take_out).layer(DefaultBodyLimit::max(ASSETS_JSON_BYTES)))
 }
@@ -137,6 +138,15 @@ async fn set_member_policy(
     Json(body): Json<MemberPolicyBody>,
 ) -> JsonAnswer<EventView> {
     Ok(Json(node.set_member_policy(id, member, body.policy).await?))
+}
+
+/// Give all members new keys now (host only); it happens by itself every week
+#[utoipa::path(
+    post, path = "/events/{id}/keys", tag = "events", params(("id" = String, Path)),
+    responses((status = 200, body = EventView))
+)]
+async fn renew_keys(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<EventView> {
+    Ok(Json(node.renew_keys(id).await?))
 }
 
 /// Announce a profile in this event, with consent

@@ -1,0 +1,81 @@
+//! Who comes, goes and stays in an event: admissions, removals, leaving, new keys.
+
+use super::events::{event_id, member_id};
+use super::{Answer, Node, NodeError};
+use crate::activity::ActivityKind;
+use crate::clock::now_ms;
+use crate::views::EventView;
+use crate::workers::{Job, events as events_worker, farewells};
+
+impl Node {
+    /// Admits or refuses somebody who waits.
+    ///
+    /// # Errors
+    /// When this node is not the host or nobody of that id waits.
+    pub async fn admit(&self, event: String, member: String, admit: bool) -> Answer<EventView> {
+        let (id, member) = (event_id(&event)?, member_id(&member)?);
+        self.blocking(move |core| {
+            let waiting = core.events.describe(&id, now_ms()).map(|event| event.waiting).unwrap_or_default();
+            let nickname = waiting.into_iter().find(|one| one.id == member).map(|one| one.nickname).unwrap_or_default();
+            core.events.decide_admission(&id, &member, admit)?;
+            let did = if admit { "admitted" } else { "did not admit" };
+            let text = format!("You {did} {nickname} to {}.", core.events.name(&id));
+            Ok(core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?)
+        })
+        .await?;
+        self.core.board.ring(Job::Events);
+        self.show(id).await
+    }
+
+    /// Removes a member and begins a new epoch.
+    ///
+    /// # Errors
+    /// When this node is not the host or there is no such member.
+    pub async fn remove_member(&self, event: String, member: String) -> Answer<EventView> {
+        let (id, member) = (event_id(&event)?, member_id(&member)?);
+        self.blocking(move |core| {
+            let text = format!("You removed {} from {}.", core.events.nickname(&id, &member), core.events.name(&id));
+            core.events.remove_member(&id, &member)?;
+            Ok(core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?)
+        })
+        .await?;
+        self.core.board.ring(Job::Events);
+        self.core.board.ring(Job::Matching);
+        self.show(id).await
+    }
+
+    /// Gives every member new keys.
+    ///
+    /// # Errors
+    /// When this node is not the host or there is no such event.
+    pub async fn renew_keys(&self, event: String) -> Answer<EventView> {
+        let id = event_id(&event)?;
+        self.blocking(move |core| {
+            core.events.renew_keys(&id)?;
+            let text = format!("You gave the members of {} new keys.", core.events.name(&id));
+            Ok(core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?)
+        })
+        .await?;
+        self.core.board.ring(Job::Events);
+        self.show(id).await
+    }
+
+    /// Leaves an event: it is forgotten here, and the others are told, those who are away as soon as they come.
+    ///
+    /// # Errors
+    /// When there is none with that id.
+    pub async fn leave_event(&self, id: String) -> Answer<()> {
+        let id = event_id(&id)?;
+        self.blocking(move |core| {
+            let name = core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?.name;
+            core.events.leave(&id)?;
+            Ok(core.activity.note(ActivityKind::Member, format!("You left {name}."), None, Some(id.to_string()))?)
+        })
+        .await?;
+        events_worker::tell_others(&self.core).await;
+        farewells::say(&self.core).await;
+        self.core.board.ring(Job::Matching);
+        self.core.board.ring(Job::Events);
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! Events, their members, those who ask to join, and invites.
+
+use serde::{Deserialize, Serialize};
+
+use super::Announcement;
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Member {
+    pub id: String,
+    pub nickname: String,
+    pub role: String,
+    pub me: bool,
+    pub online: bool,
+    pub looking: bool,
+    pub policy: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Admission {
+    pub id: String,
+    pub nickname: String,
+    pub verification: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Event {
+    pub id: String,
+    pub name: String,
+    pub role: String,
+    pub problem: Option<String>,
+    pub members: Vec<Member>,
+    pub waiting: Vec<Admission>,
+    pub policy: String,
+    pub scope: String,
+    pub eligible_count: u64,
+    pub asset_ids: Vec<String>,
+    pub received_count: u64,
+    pub find_me: Option<Announcement>,
+    pub find_mes: Vec<Announcement>,
+    pub epoch: u32,
+    pub epoch_at: Option<u64>,
+    pub verification: Vec<String>,
+}
+
+/// Changes to an event's local settings.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct EventPatch {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admit_automatically: Option<bool>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Invite {
+    pub id: String,
+    pub link: String,
+    pub qr_svg: String,
+    pub expires_at: u64,
+    pub uses_left: u32,
+}
