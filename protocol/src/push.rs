@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::Message;
 use crate::ids::EventId;
-use crate::limits::MAX_PUSH_BYTES;
+use crate::limits::{MAX_PUSH_BYTES, MAX_SMALL_MESSAGE_BYTES};
 use crate::roster::SignedRosterEntry;
 use crate::sync::{SyncPage, check_parts};
 use crate::text::FieldError;
@@ -49,5 +49,22 @@ impl Message for Push {
 
     fn check(&self) -> Result<(), FieldError> {
         check_parts(&self.roster, &self.records)
+    }
+}
+
+/// What became of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PushReply {
+    /// R52: it was judged, and what holds of it is stored.
+    Taken,
+    /// The pusher is nobody who is listened to in this event, or the event is not known here.
+    Refused,
+}
+
+impl Message for PushReply {
+    const MAX_BYTES: usize = MAX_SMALL_MESSAGE_BYTES;
+
+    fn check(&self) -> Result<(), FieldError> {
+        Ok(())
     }
 }

@@ -72,8 +72,25 @@ step('an event is made, a link invites, the invited one is admitted', async () =
   await hers.id('join-link').fill(link)
   await hers.id('join-submit').click()
   await theirs.go(`/events/${event.id}`)
+  await theirs.id('admit').first().waitFor()
+  await hers.go(`/events/${event.id}`)
+  const words = []
+  for (const screen of [theirs, hers]) {
+    await screen.id('verification-words').waitFor()
+    words.push(await screen.id('verification-words').locator('li').allInnerTexts())
+  }
+  assert.equal(words[0].length, 6)
+  assert.deepEqual(words[0], words[1], 'both screens show the same words')
+  await theirs.picture('admission')
+  await hers.picture('waiting-for-the-host')
   await theirs.id('admit').first().click()
   await waitUntil('her membership', async () => (await finder.api('GET', '/events'))[0]?.role === 'member')
+  const { epoch_at: before } = await holder.api('GET', `/events/${event.id}`)
+  await theirs.id('renew-keys').click()
+  await waitUntil('new keys at both', async () => {
+    const [{ epoch_at: mine }, { epoch_at: hers }] = await Promise.all([holder, finder].map((daemon) => daemon.api('GET', `/events/${event.id}`)))
+    return mine > before && hers === mine
+  })
 })
 
 step('a selfie is taken only after the text was agreed to', async () => {

@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,7 +17,6 @@ use tokio::process::{Child, Command};
 
 use crate::api::Api;
 use crate::disk::SmallDisk;
-use crate::wait::{Seen, wait_until};
 
 /// A daemon is ready in well under a second; a machine that links and tests at once may need far longer.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -60,11 +61,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// Loopback only and no multicast: what tests want.
+    /// Loopback only, on a port that stays the same after a restart, and no multicast: what tests want.
     pub fn local(nickname: &str) -> Self {
         Self {
             nickname: nickname.to_owned(),
-            listen: "/ip4/127.0.0.1/tcp/0".to_owned(),
+            listen: format!("/ip4/127.0.0.1/tcp/{}", free_port()),
             mdns: false,
             path: None,
             passphrase_file: None,
@@ -218,13 +219,6 @@ impl Daemon {
     /// When it does not become ready.
     pub async fn restart(&mut self) -> Result<()> {
         self.kill().await?;
-        // Others know the old port from invites and profiles, as they would know a configured one.
-        let local = self.options.listen.starts_with("/ip4/127.");
-        let mut told = self.ready.p2p.iter().filter(|_| local);
-        if let Some(address) = told.find(|address| address.starts_with("/ip4/127.")) {
-            self.options.listen = address.split("/p2p/").next().unwrap_or(address).to_owned();
-            free_port(&self.options.listen).await?;
-        }
         let (child, ready) = launch(self.folder.path(), &self.options).await?;
         self.child = Some(child);
         self.ready = ready;
@@ -244,15 +238,20 @@ impl Drop for Daemon {
     }
 }
 
-/// Waits until the port of an address is free: while the daemon was down, a connection of any other test may have been given it.
-async fn free_port(address: &str) -> Result<()> {
-    let port: u16 =
-        address.rsplit('/').next().and_then(|port| port.parse().ok()).context("an address without a port")?;
-    wait_until("a free port", START_LIMIT, async || {
-        let bound = std::net::TcpListener::bind(("127.0.0.1", port));
-        Ok(Seen::when(bound.ok().map(drop), || format!("port {port} is taken")))
-    })
-    .await
+/// A port that is free on loopback, and below those that systems give to outgoing connections: while the daemon is down, nobody takes it.
+fn free_port() -> u16 {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 12_000;
+    const COUNT: u32 = 20_000;
+    loop {
+        // Processes begin far from each other; within one, each gets the next.
+        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
+        let place = std::process::id().wrapping_mul(7_919).wrapping_add(tried) % COUNT;
+        let port = u16::try_from(FIRST + place).unwrap_or(0);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Path of the `inframe` binary: `INFRAME_BIN`, or beside this executable in the target folder.

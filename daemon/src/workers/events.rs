@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use inframe_protocol::event::Change;
 use inframe_protocol::frame::Message;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
-use inframe_protocol::push::Push;
+use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::record::RecordBody;
 use inframe_protocol::sync::{SyncReply, SyncRequest};
 use inframe_protocol::{EventId, NodeId};
@@ -203,13 +203,9 @@ pub(crate) async fn tell_others(core: &Arc<Core>) -> u64 {
             .for_each_concurrent(PUSHES_AT_ONCE, |node| {
                 let push = push.clone();
                 async move {
-                    let pushed = async {
-                        let mut stream = core.network.open(&node, Protocol::Push).await?;
-                        stream.write_message(&push).await?;
-                        anyhow::Ok(stream.close().await?)
-                    };
-                    match pushed.await {
-                        Ok(()) => core.rounds.has_it(event, node),
+                    match transfer::ask(&core.network, &node, Protocol::Push, &push).await {
+                        Ok(PushReply::Taken) => core.rounds.has_it(event, node),
+                        Ok(PushReply::Refused) => tracing::debug!("a push was refused"),
                         Err(error) => tracing::debug!("a push did not arrive: {error:#}"),
                     }
                 }
@@ -261,9 +257,11 @@ async fn sync_event(core: &Arc<Core>, node: &NodeId, event: EventId) -> anyhow::
         if let Some((mine, _)) = blocking(move || answering.events.page_for(&event, &to, &theirs)).await?
             && !(mine.roster.is_empty() && mine.records.is_empty())
         {
-            let mut stream = core.network.open(node, Protocol::Push).await?;
-            stream.write_message(&Push { event, roster: mine.roster, records: mine.records }).await?;
-            stream.close().await?;
+            let push = Push { event, roster: mine.roster, records: mine.records };
+            let reply: PushReply = transfer::ask(&core.network, node, Protocol::Push, &push).await?;
+            if reply == PushReply::Refused {
+                return Ok(());
+            }
         }
         core.rounds.has_it(event, node.clone());
         core.live.tell(What::Events, Some(event.to_string()));
@@ -272,15 +270,17 @@ async fn sync_event(core: &Arc<Core>, node: &NodeId, event: EventId) -> anyhow::
     Ok(())
 }
 
-/// Takes what a peer gave and wakes whom it concerns.
+/// Takes what a peer gave and wakes whom it concerns. Gives whether all that holds of it is stored for good.
 async fn take(
     core: &Arc<Core>,
     event: EventId,
     roster: Vec<inframe_protocol::roster::SignedRosterEntry>,
     records: Vec<Vec<u8>>,
-) {
+) -> bool {
     let worker = core.clone();
-    let Ok((changes, problem)) = blocking(move || worker.events.take(&event, &roster, &records)).await else { return };
+    let taken = blocking(move || worker.events.take(&event, &roster, &records)).await;
+    let Ok((changes, problem)) = taken else { return false };
+    let stored = !matches!(problem, Some(EventsError::Vault(_) | EventsError::Catalog(_)));
     if let Some(problem) = problem {
         tracing::info!("something of an event was refused: {problem}");
         if is_suspicious(&problem) {
@@ -292,13 +292,14 @@ async fn take(
         note_change(core, event, change).await;
     }
     if changes.is_empty() {
-        return;
+        return stored;
     }
     // At once: the streams of those who joined just now would be refused.
     core.network.set_known(core.events.known_nodes()).await;
     core.live.tell(What::Events, Some(event.to_string()));
     core.board.ring(Job::Matching);
     core.board.ring(Job::Events);
+    stored
 }
 
 async fn note_change(core: &Arc<Core>, event: EventId, change: &Change) {
@@ -369,12 +370,16 @@ pub(super) async fn answer_sync(core: Arc<Core>, mut stream: PeerStream) -> anyh
 pub(super) async fn take_push(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
     let push: Push = stream.read_message(Push::MAX_BYTES).await?;
     let peer = stream.peer().clone();
-    stream.close().await?;
     if !core.events.listens_to(&push.event, &peer) {
+        stream.write_message(&PushReply::Refused).await?;
+        stream.close().await?;
         anyhow::bail!("a push from a node that is no member was passed over");
     }
     let gap = core.events.lacks_roster(&push.event, &push.roster);
-    take(&core, push.event, push.roster, push.records).await;
+    anyhow::ensure!(take(&core, push.event, push.roster, push.records).await, "a push could not be stored");
+    stream.write_message(&PushReply::Taken).await?;
+    // What the push brought is looked after below, however the stream ends.
+    let _ = stream.close().await;
     if gap {
         // Not admitted by what I know: the host may have admitted me just now, which the answer to a join request tells.
         core.board.ring(Job::Events);

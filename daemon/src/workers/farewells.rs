@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use inframe_protocol::push::Push;
+use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::{EventId, NodeId};
 
 use super::{Core, blocking};
 use crate::clock::now_ms;
 use crate::network::Protocol;
+use crate::transfer;
 
 /// Peers told at once.
 const TOLD_AT_ONCE: usize = 16;
@@ -31,15 +32,12 @@ pub(crate) async fn say(core: &Arc<Core>) {
     }
 }
 
-/// Gives the node back if it took the push to its end.
+/// Gives the node back if it needs no further telling.
 async fn tell(core: &Arc<Core>, push: Push, node: NodeId) -> Option<NodeId> {
-    let telling = async {
-        let mut stream = core.network.open(&node, Protocol::Push).await?;
-        stream.write_message(&push).await?;
-        anyhow::Ok(stream.close().await?)
-    };
+    let telling = transfer::ask::<_, PushReply>(&core.network, &node, Protocol::Push, &push);
     match tokio::time::timeout(TELL_WITHIN, telling).await {
-        Ok(Ok(())) => return Some(node),
+        // Who refuses does not count me as a member any more, or has left as well.
+        Ok(Ok(PushReply::Taken | PushReply::Refused)) => return Some(node),
         Ok(Err(error)) => tracing::debug!("a farewell did not arrive: {error:#}"),
         Err(_) => tracing::debug!("a farewell took too long"),
     }

@@ -5,7 +5,7 @@ use inframe_protocol::groups::GroupHasher;
 use inframe_protocol::invite::Invite;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, Receipt, ReceiptState};
-use inframe_protocol::push::Push;
+use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::record::{RecordBody, Subject};
 use inframe_protocol::roster::{Role, SignedRosterEntry};
 use inframe_protocol::sync::{SyncReply, SyncRequest};
@@ -99,6 +99,8 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("sync_reply_not_found", frame("SyncReply", &SyncReply::NotFound)),
         ("push_record", frame("Push", &Push::record(event, bytes))),
         ("push_roster", frame("Push", &Push::roster(event, entries))),
+        ("push_reply_taken", frame("PushReply", &PushReply::Taken)),
+        ("push_reply_refused", frame("PushReply", &PushReply::Refused)),
         ("offer", frame("Offer", &offer())),
         ("offer_reply_accept", frame("OfferReply", &OfferReply::Accept)),
         ("offer_reply_have", frame("OfferReply", &OfferReply::Have)),

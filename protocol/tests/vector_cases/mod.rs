@@ -12,7 +12,7 @@ use inframe_protocol::invite::Invite;
 use inframe_protocol::join::{JoinReply, JoinRequest};
 use inframe_protocol::keys::{MemberKeys, MemberPublic};
 use inframe_protocol::offer::{Offer, OfferReply, Receipt};
-use inframe_protocol::push::Push;
+use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::roster::SignedRosterEntry;
 use inframe_protocol::sync::{SyncReply, SyncRequest};
 use inframe_protocol::template::{Projection, ProjectionKey};
@@ -111,6 +111,7 @@ impl Input {
                 "Push" => reread::<Push>(&frame.0),
                 "Offer" => reread::<Offer>(&frame.0),
                 "OfferReply" => reread::<OfferReply>(&frame.0),
+                "PushReply" => reread::<PushReply>(&frame.0),
                 "Receipt" => reread::<Receipt>(&frame.0),
                 "FetchRequest" => reread::<FetchRequest>(&frame.0),
                 "FetchReply" => reread::<FetchReply>(&frame.0),
