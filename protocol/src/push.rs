@@ -55,7 +55,7 @@ impl Message for Push {
 /// What became of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PushReply {
-    /// R52: it was judged, and what holds of it is stored.
+    /// It was judged, and what holds of it is stored.
     Taken,
     /// The pusher is nobody who is listened to in this event, or the event is not known here.
     Refused,
