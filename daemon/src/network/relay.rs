@@ -279,6 +279,9 @@ impl Relay {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 fn tell_of(event: relay::Event, tell: &mut impl FnMut(RelayEvent)) {
     match event {
         relay::Event::ReservationReqAccepted { src_peer_id, renewed: false } => {
