@@ -900,7 +900,7 @@ pub struct RelayBody {
 
 impl std::fmt::Debug for RelayBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RelayBody").field("address", &self.address).finish_non_exhaustive()
+        write!(f, "RelayBody {{ address: {:?}, token: hidden }}", self.address)
     }
 }
 

@@ -34,7 +34,7 @@ impl RelayProof {
 
 impl fmt::Debug for RelayProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RelayProof(..)")
+        f.write_str("RelayProof(hidden)")
     }
 }
 

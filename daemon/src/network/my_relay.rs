@@ -21,7 +21,7 @@ pub struct RelayWish {
 
 impl fmt::Debug for RelayWish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RelayWish").field("node", &self.node).field("address", &self.address).finish_non_exhaustive()
+        write!(f, "RelayWish {{ address: {:?}, token: hidden }}", self.address)
     }
 }
 

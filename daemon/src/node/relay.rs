@@ -78,10 +78,16 @@ impl Node {
     /// Takes the place that was named before the start, and tells open pages what becomes of it.
     pub(super) async fn start_relay(&self) {
         apply(&self.core.network, self.core.relay.get()).await;
-        let (mut state, live) = (self.core.network.relay(), self.core.live.clone());
-        self.core.tasks.spawn(Stage::Work, "state of the relay", async move {
-            while state.changed().await.is_ok() {
-                live.tell(What::Settings, None);
+        let (network, live) = (&self.core.network, self.core.live.clone());
+        let (mut state, mut peers) = (network.relay(), network.peers());
+        self.core.tasks.spawn(Stage::Work, "ways to peers", async move {
+            loop {
+                // Also when a connection through a relay becomes a straight one.
+                tokio::select! {
+                    Ok(()) = state.changed() => live.tell(What::Settings, None),
+                    Ok(()) = peers.changed() => live.tell(What::Status, None),
+                    else => return,
+                }
             }
         });
     }

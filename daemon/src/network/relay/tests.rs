@@ -64,11 +64,12 @@ async fn a_node_is_reached_through_its_relay_and_again_after_the_relay_was_gone_
     a.network.set_relay(Some(relay.wish(TOKEN))).await;
     becomes(&a, |state| *state == RelayState::Reserved).await;
     let circuit = a.addresses().into_iter().find(|address| address.ends_with("/p2p-circuit")).unwrap();
-    b.network.connect(&a.id(), &[circuit.clone()]).await.unwrap();
+    b.network.connect(&a.id(), &[circuit]).await.unwrap();
     let peers = b.network.peers().borrow().clone();
     assert!(peers.iter().any(|peer| peer.node == a.id() && peer.relayed && !peer.is_relay), "{peers:?}");
     assert!(peers.iter().any(|peer| peer.node == relay.node && peer.is_relay && !peer.relayed), "{peers:?}");
-    let opened = b.network.open(&a.id(), super::super::Protocol::Join);
+    let id = a.id();
+    let opened = b.network.open(&id, Protocol::Join);
     let (opened, taken) = tokio::join!(within(opened), a.inbound());
     assert_eq!((opened.unwrap().peer(), taken.peer()), (&a.id(), &b.id()), "proven from end to end");
 
