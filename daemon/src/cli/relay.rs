@@ -25,6 +25,8 @@ const TOKEN_BYTES: usize = 16;
 
 /// Lines of the log that may wait to be written.
 const LINES_WAITING: usize = 256;
+/// Nothing new for this long: all addresses of the machine are known.
+const ALL_ADDRESSES: Duration = Duration::from_millis(500);
 /// Pause before a relay that broke off begins again.
 const BEGIN_AGAIN: Duration = Duration::from_secs(1);
 
@@ -114,13 +116,20 @@ impl RelayRun {
             // When lines cannot be written as fast as things happen, some are left out.
             let tell = move |event| drop(events.try_send(event));
             let running = tokio::spawn(relay.run(stop.clone().cancelled_owned(), tell));
-            while let Some(event) = happened.recv().await {
-                match event {
-                    RelayEvent::Listening(addresses) if !said && !addresses.is_empty() => {
+            let mut addresses = Vec::new();
+            loop {
+                // They come one by one; the line that is said once names all.
+                let all_there = sleep(ALL_ADDRESSES);
+                tokio::select! {
+                    event = happened.recv() => match event {
+                        Some(RelayEvent::Listening(all)) if !said => addresses = all,
+                        Some(event) => log(&event),
+                        None => break,
+                    },
+                    () = all_there, if !said && !addresses.is_empty() => {
                         said = true;
                         announce(&addresses, &token, self.flags.ready_json);
                     }
-                    event => log(&event),
                 }
             }
             match running.await {

@@ -15,7 +15,8 @@ use inframe_tests::wait::{Seen, wait_until};
 
 use super::meet::{BACK, sees};
 
-const LISTEN: &str = "/ip4/0.0.0.0/tcp/7413";
+/// The wire, and not the whole machine: the relay prints this address alone.
+const LISTEN: &str = "/ip4/203.0.113.1/tcp/7413";
 /// Pixels of the long side of a photo of about 20 MB.
 const LARGE: u32 = 3_000;
 /// A photo of that size has at least this many bytes, and so has what is passed on of it.
