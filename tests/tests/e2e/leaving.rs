@@ -122,7 +122,8 @@ async fn host_and_joiner_see_the_same_six_words_while_the_request_waits() -> Res
     })
     .await?;
     let mut seen: Vec<Vec<String>> = waiting.iter().map(|one| one.verification.clone()).collect();
-    (seen.sort(), shown.sort());
+    seen.sort();
+    shown.sort();
     assert_eq!(seen, shown, "namesakes are told apart");
     ensure!(shown[0] != shown[1], "{shown:?}");
     let typed = cli::answer(&host, &["event", "show", "Picnic"])?;
