@@ -22,13 +22,21 @@ fn main() -> ExitCode {
     match cli::main() {
         Start::Finished(code) => code,
         Start::Run(config, dir, secret) => {
-            // No libp2p lines by default: they name addresses and peers.
-            let filter = tracing_subscriber::EnvFilter::try_from_env("INFRAME_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("inframe=info,error"));
-            tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+            log_to_stderr();
             run::run(&config, *dir, secret)
         }
+        Start::Relay(relay) => {
+            log_to_stderr();
+            run::run_relay(*relay)
+        }
     }
+}
+
+/// No libp2p lines by default: they name addresses and peers.
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("INFRAME_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("inframe=info,error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
 /// Begins again as the same process with one heap for all threads where the C library is glibc, which reads this from the environment alone. It gives

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::Ready;
+use crate::cli::{Ready, RelayRun};
 use crate::config::RunConfig;
 use crate::data_dir::DataDir;
 use crate::door::{Door, DoorError, Secret};
@@ -29,6 +29,40 @@ pub fn run(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> ExitCode
         }
     };
     let outcome = runtime.block_on(live(config, dir, secret));
+    runtime.shutdown_timeout(RUNTIME_PATIENCE);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("inframe: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a relay until it is told to stop.
+#[must_use]
+pub fn run_relay(relay: RelayRun) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("inframe-relay").build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("inframe: cannot start threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+        let stop = CancellationToken::new();
+        let told = stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            told.cancel();
+        });
+        relay.live(stop).await
+    });
     runtime.shutdown_timeout(RUNTIME_PATIENCE);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

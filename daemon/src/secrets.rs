@@ -7,6 +7,7 @@ use inframe_models::{Embedding, Face, Pose, Quality, Rect};
 use inframe_protocol::invite::Invite;
 use inframe_protocol::keys::{EpochGrant, EventKey, MemberKeys, Signature};
 use inframe_protocol::record::{FindMe, RecordBody, Subject};
+use inframe_protocol::relay::RelayProof;
 use inframe_protocol::template::{Projection, ProjectionKey, Template};
 use inframe_protocol::{EventId, FindMeId, InviteId, NodeId, UnixMillis};
 
@@ -15,11 +16,11 @@ use crate::door::{NewWay, Secret, SlotChange};
 use crate::events::{IssuedInvite, IssuedLink, Joining};
 use crate::faces::challenge::Frame;
 use crate::faces::{Likable, ProfileId, StoredFace, StoredFaces, StoredProfile, StoredSelfie};
-use crate::network::NetworkConfig;
+use crate::network::{NetworkConfig, RelayWish};
 use crate::people::StoredPerson;
 use crate::sandbox::EnrolledFace;
 use crate::vault::{Batch, KeyFile, Keys, Kind, Passphrase, RecoveryPhrase, Secret32, Unlock};
-use crate::views::{InviteView, JoinBody};
+use crate::views::{InviteView, JoinBody, RelayBody};
 use crate::web::guard::secret::WebSecret;
 use crate::web::{LaunchLinkView, RecoveryWordsView, StoredSession};
 
@@ -155,6 +156,9 @@ fn doors() -> Vec<Box<dyn Debug>> {
         Box::new(Joining { link: link.clone(), problem: None, at: 7 }),
         Box::new(InviteView { id: "03".into(), link: link.clone(), qr_svg: link.clone(), expires_at: 7, uses_left: 1 }),
         Box::new(JoinBody { link }),
+        Box::new(RelayProof([BYTE; 32])),
+        Box::new(RelayWish { node: NodeId::new([2; 38]).unwrap(), address: "/a".into(), token: CANARY.into() }),
+        Box::new(RelayBody { address: "/a".into(), token: CANARY.into() }),
     ]
 }
 

@@ -863,6 +863,8 @@ pub struct PeerView {
     pub nickname: Option<String>,
     /// Whether connected.
     pub connected: bool,
+    /// Whether every connection to it leads through a relay.
+    pub relayed: bool,
     /// Addresses in use or known.
     pub addresses: Vec<String>,
     /// Names of common events.
@@ -874,6 +876,32 @@ pub struct PeerView {
 pub struct NewPeerBody {
     /// An address that ends in the node's id: `/ip4/192.168.1.20/tcp/7412/p2p/12D3KooW...`.
     pub address: String,
+}
+
+/// The relay through which others may reach this node.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RelayView {
+    /// Where it is, as the owner named it; `null` for none.
+    pub address: Option<String>,
+    /// `none`, `connecting`, `reachable`, `failed`.
+    pub state: String,
+    /// Why this node cannot be reached through it now, in words; it is tried again by itself.
+    pub problem: Option<String>,
+}
+
+/// A relay that somebody runs.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct RelayBody {
+    /// What `inframe relay` prints: `/ip4/203.0.113.7/tcp/7413/p2p/12D3KooW...`.
+    pub address: String,
+    /// The token that it prints.
+    pub token: String,
+}
+
+impl std::fmt::Debug for RelayBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RelayBody {{ address: {:?}, token: hidden }}", self.address)
+    }
 }
 
 /// One entry of the activity log.

@@ -64,6 +64,7 @@ pub mod limits;
 pub mod offer;
 pub mod push;
 pub mod record;
+pub mod relay;
 pub mod roster;
 pub mod sync;
 pub mod template;

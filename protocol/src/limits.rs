@@ -110,7 +110,9 @@ pub const GROUP_BYTES: u64 = 256 * 1024;
 pub const MAX_GROUPS: usize = (MAX_RENDITION_BYTES / GROUP_BYTES) as usize;
 /// Bytes of an offer: the hashes of 256 groups and the rest. Offers of more than 64 MiB carry no hashes; the reply to the fetch does.
 pub const MAX_OFFER_BYTES: usize = 256 * 32 + 1_024;
-/// Bytes of an offer's reply, a receipt or a fetch request: a few ids.
+/// Bytes of a punch: eight addresses and their lengths.
+pub const MAX_PUNCH_BYTES: usize = 8 * 130 + 8;
+/// Bytes of an offer's reply, a receipt, a fetch request, or what is said to a relay and back: a few ids or an address.
 pub const MAX_SMALL_MESSAGE_BYTES: usize = 256;
 /// Bytes of a fetch reply: its group hashes and the rest.
 pub const MAX_FETCH_REPLY_BYTES: usize = MAX_GROUPS * 32 + 64;

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::views::{
     Activity, Approval, Asset, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Models,
-    Peer, People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Transfer,
-    Trash, TrashDone, Trashed, Upload,
+    MyRelay, Peer, People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock,
+    Transfer, Trash, TrashDone, Trashed, Upload,
 };
 
 /// A request that hangs is a bug; the slowest honest one (an upload on a loaded machine) stays far below.
@@ -167,6 +167,14 @@ impl Api {
 
     pub async fn add_peer(&self, address: &str) -> Result<Vec<Peer>> {
         self.with(Method::POST, "/peers", &json!({ "address": address })).await
+    }
+
+    pub async fn relay(&self) -> Result<MyRelay> {
+        self.get("/relay").await
+    }
+
+    pub async fn set_relay(&self, address: &str, token: &str) -> Result<MyRelay> {
+        self.with(Method::PUT, "/relay", &json!({ "address": address, "token": token })).await
     }
 
     pub async fn activity(&self) -> Result<Vec<Activity>> {

@@ -49,7 +49,7 @@ impl Lan {
     /// When this user may not make namespaces, or the system lacks something.
     pub fn subnets(hosts: &[u8]) -> Result<Self> {
         static MADE: AtomicU32 = AtomicU32::new(0);
-        sweep()?;
+        sweep(PREFIX)?;
         let name = format!("{PREFIX}{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         let mut lan = Self { name, hosts: Vec::new() };
         ip(&["netns", "add", &lan.switch()])?;
@@ -72,17 +72,7 @@ impl Lan {
     /// # Errors
     /// In continuous integration (`CI=true`), where nothing may be skipped: why it is not possible.
     pub fn is_possible(test: &str) -> Result<bool> {
-        let tried = Self::bridge(1);
-        match tried {
-            Ok(_) => Ok(true),
-            Err(why) if std::env::var_os("CI").is_some_and(|value| value == "true") => {
-                Err(why.context(format!("{test} may not be skipped")))
-            }
-            Err(why) => {
-                eprintln!("skipped: {test}: {why:#}");
-                Ok(false)
-            }
-        }
+        or_skipped(test, Self::bridge(1))
     }
 
     /// How to start a daemon on a host: it listens on all its addresses and looks for others by multicast.
@@ -209,16 +199,30 @@ impl Drop for Lan {
     }
 }
 
+/// Whether what a test needs could be made; see [`Lan::is_possible`].
+pub(crate) fn or_skipped<T>(test: &str, tried: Result<T>) -> Result<bool> {
+    match tried {
+        Ok(_) => Ok(true),
+        Err(why) if std::env::var_os("CI").is_some_and(|value| value == "true") => {
+            Err(why.context(format!("{test} may not be skipped")))
+        }
+        Err(why) => {
+            eprintln!("skipped: {test}: {why:#}");
+            Ok(false)
+        }
+    }
+}
+
 fn address(subnet: u8, number: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 78, subnet, number)
 }
 
 /// Takes down what tests left behind that were killed: networks of processes that are no more.
-fn sweep() -> Result<()> {
+pub(crate) fn sweep(prefix: &str) -> Result<()> {
     let listed = Command::new("ip").args(["netns", "list"]).output().context("cannot run `ip`")?;
     for line in String::from_utf8_lossy(&listed.stdout).lines() {
         let Some(name) = line.split_whitespace().next() else { continue };
-        let maker = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        let maker = name.strip_prefix(prefix).and_then(|rest| rest.split('-').next());
         let gone = maker.is_some_and(|pid| !Path::new("/proc").join(pid).exists());
         if gone {
             // Another test may sweep at the same moment.
@@ -228,7 +232,7 @@ fn sweep() -> Result<()> {
     Ok(())
 }
 
-fn ip(arguments: &[&str]) -> Result<()> {
+pub(crate) fn ip(arguments: &[&str]) -> Result<()> {
     let done = Command::new("ip").args(arguments).output().context("cannot run `ip`")?;
     let said = String::from_utf8_lossy(&done.stderr);
     ensure!(done.status.success(), "`ip {}` failed: {}", arguments.join(" "), said.trim());

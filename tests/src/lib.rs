@@ -11,6 +11,8 @@
 //! | [`vault_api`] | those of the vault: lock, ways to unlock, backup |
 //! | [`views`] | the answers, as far as a client of ours reads them |
 //! | [`wait`] | wait for a condition and say what was seen last |
+//! | [`nat`] | two homes behind routers, and a relay between them |
+//! | [`relay`] | one real `inframe relay` |
 //! | [`photos`] | the sample photos, the selfie, varied copies, planted metadata |
 //! | [`heads`] | one head turned each way, for the pose challenge |
 //! | [`films`] | videos made of the sample photos, with the real `ffmpeg` |
@@ -31,7 +33,9 @@ pub mod heads;
 pub mod jpeg;
 pub mod kill;
 pub mod lan;
+pub mod nat;
 pub mod photos;
+pub mod relay;
 pub mod scan;
 pub mod scene;
 pub mod vault_api;

@@ -124,6 +124,22 @@ pub fn pattern(width: u32, height: u32, seed: u32) -> DynamicImage {
     .into()
 }
 
+/// [`hers`] with so much noise in the light that its PNG has about as many megabytes as megapixels times three: 20 for a side of 3,000 pixels.
+///
+/// # Errors
+/// As for [`varied`].
+pub fn hers_large(side: u32) -> Result<Vec<u8>> {
+    let mut pixels = decoded(1)?.resize(side, side, image::imageops::FilterType::CatmullRom).to_rgb8();
+    let mut state = 0x9e37_79b9_u32;
+    for value in pixels.iter_mut() {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        *value = value.saturating_sub(16).saturating_add((state >> 27) as u8);
+    }
+    to_format(&pixels.into(), ImageFormat::Png)
+}
+
 /// Metadata to plant in a JPEG.
 #[derive(Clone, Debug, Default)]
 pub struct Exif {

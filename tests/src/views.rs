@@ -298,6 +298,14 @@ pub struct Transfer {
 pub struct Peer {
     pub node_id: String,
     pub connected: bool,
+    pub relayed: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct MyRelay {
+    pub address: Option<String>,
+    pub state: String,
+    pub problem: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

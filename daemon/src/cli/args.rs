@@ -8,6 +8,7 @@ use super::backup::{BackupArgs, RestoreArgs};
 use super::export::ExportArgs;
 use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
+use super::relay::RelayFlags;
 use super::trash::TrashCommand;
 use super::verify::VerifyArgs;
 use super::when::{end, start};
@@ -81,6 +82,13 @@ pub(super) enum Command {
         #[arg(long, value_name = "ADDRESS")]
         add: Option<String>,
     },
+    /// Be reached across the internet: the relay that this node uses, and whether it does
+    MyRelay {
+        #[command(subcommand)]
+        wish: Option<MyRelayCommand>,
+    },
+    /// Run a relay: a small server through which nodes behind routers reach each other. Needs no vault
+    Relay(RelayFlags),
     /// The node at a glance
     Status,
     /// Photos on their way
@@ -110,6 +118,21 @@ pub(super) enum Command {
     /// Print the OpenAPI document
     #[command(hide = true)]
     Openapi,
+}
+
+/// What to do about the relay that this node uses.
+#[derive(Subcommand)]
+pub(super) enum MyRelayCommand {
+    /// Be reached through this one
+    Set {
+        /// What `inframe relay` prints: /ip4/203.0.113.7/tcp/7413/p2p/12D3KooW...
+        address: String,
+        /// The token that it prints
+        #[arg(env = "INFRAME_RELAY_TOKEN", hide_env_values = true)]
+        token: String,
+    },
+    /// Use none
+    Off,
 }
 
 /// How a policy reads.

@@ -13,6 +13,7 @@ mod models;
 mod people;
 mod profile;
 mod ready;
+mod relay;
 mod sharing;
 mod text;
 mod trash;
@@ -27,6 +28,7 @@ use clap::Parser;
 pub use self::args::Cli;
 pub use self::client::CliError;
 pub use self::ready::Ready;
+pub use self::relay::RelayRun;
 
 use self::args::Command;
 use self::client::Client;
@@ -41,6 +43,8 @@ use crate::door::Secret;
 pub enum Start {
     /// A daemon on a data folder, and what unlocks its vault; nothing where it begins locked.
     Run(Box<RunConfig>, Box<DataDir>, Option<Secret>),
+    /// A relay, which has no vault.
+    Relay(Box<RelayRun>),
     /// A command that has ended.
     Finished(ExitCode),
 }
@@ -71,6 +75,10 @@ fn start(cli: Cli) -> Start {
                 Err(error) => failure(&error),
             })
         }
+        Command::Relay(flags) => match flags.resolve(|name| std::env::var_os(name)) {
+            Ok(config) => Start::Relay(Box::new(config)),
+            Err(error) => Start::Finished(failure(&error)),
+        },
         Command::Openapi => Start::Finished(print_openapi()),
         Command::Models(ModelsCommand::Eval(args)) => {
             Start::Finished(match eval::run(args, &Screen { json: cli.json }) {
@@ -129,6 +137,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         | Command::Unlock(_)
         | Command::Restore(_)
         | Command::Erase(_)
+        | Command::Relay(_)
         | Command::Openapi => {}
         Command::Verify(args) => return verify::run(client, args, screen).await,
         Command::Backup(args) => backup::run(client, args, screen).await?,
@@ -142,6 +151,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::Approvals(command) => sharing::approvals(client, screen, command).await?,
         Command::Models(command) => models::run(client, screen, command).await?,
         Command::Peers { add } => sharing::peers(client, screen, add).await?,
+        Command::MyRelay { wish } => sharing::my_relay(client, screen, wish).await?,
         Command::Status => sharing::status(client, screen).await?,
         Command::Transfers { retry } => sharing::transfers(client, screen, retry).await?,
         Command::Activity { limit } => sharing::activity(client, screen, limit).await?,

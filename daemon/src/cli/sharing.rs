@@ -1,12 +1,15 @@
 //! What goes between nodes, on the terminal: approvals, transfers, peers, the log, and the node at a glance.
 
-use super::args::ApprovalCommand;
+use reqwest::Method;
+
+use super::args::{ApprovalCommand, MyRelayCommand};
 use super::client::{CliError, Client, segment};
 use super::event::choose;
 use super::text::{Screen, bytes, one_line, short, table};
 use super::when::shown;
 use crate::views::{
-    ActivityView, ApprovalView, DecisionBody, DiskView, NewPeerBody, PeerView, StatusView, TransferView,
+    ActivityView, ApprovalView, DecisionBody, DiskView, NewPeerBody, PeerView, RelayBody, RelayView, StatusView,
+    TransferView,
 };
 use crate::web::LaunchLinkView;
 
@@ -52,11 +55,38 @@ pub(super) async fn peers(client: &Client, screen: &Screen, add: Option<String>)
     screen.show(&answer, || {
         let peers: Vec<PeerView> = client.view(&answer)?;
         let row = |peer: &PeerView| {
-            let state = if peer.connected { "connected" } else { "away" };
+            let state = match (peer.connected, peer.relayed) {
+                (true, false) => "connected",
+                (true, true) => "connected through a relay",
+                (false, _) => "away",
+            };
             let nickname = peer.nickname.clone().unwrap_or_default();
             vec![peer.node_id.clone(), nickname, state.into(), peer.events.join(", "), peer.addresses.join(" ")]
         };
         Ok(table(&["NODE", "NAME", "STATE", "EVENTS", "ADDRESSES"], &peers.iter().map(row).collect::<Vec<_>>()))
+    })
+}
+
+pub(super) async fn my_relay(client: &Client, screen: &Screen, wish: Option<MyRelayCommand>) -> Result<(), CliError> {
+    let answer = match wish {
+        Some(MyRelayCommand::Set { address, token }) => {
+            client.json(Method::PUT, "/relay", Some(&RelayBody { address, token })).await?
+        }
+        Some(MyRelayCommand::Off) => client.json(Method::DELETE, "/relay", None::<&()>).await?,
+        None => client.get("/relay").await?,
+    };
+    screen.show(&answer, || {
+        let relay: RelayView = client.view(&answer)?;
+        let state = match relay.state.as_str() {
+            "none" => "no relay is named".to_owned(),
+            "connecting" => "connecting".to_owned(),
+            "reachable" => "others can reach this node through it".to_owned(),
+            _ => format!("others cannot reach this node through it: {}", relay.problem.unwrap_or_default()),
+        };
+        let mut lines: Vec<String> =
+            relay.address.iter().map(|address| format!("Relay: {}", one_line(address))).collect();
+        lines.push(format!("State: {}", one_line(&state)));
+        Ok(lines)
     })
 }
 

@@ -13,12 +13,21 @@ use super::{AddressError, limits};
 enum Reach {
     Private,
     Public,
+    Relayed,
     LinkLocal,
     Loopback,
 }
 
+/// An address, taken apart: `/ip4|ip6/A/tcp/P`, perhaps `/p2p/RELAY/p2p-circuit`, perhaps `/p2p/OWNER`.
+struct Way {
+    ip: IpAddr,
+    port: u16,
+    relay: Option<PeerId>,
+    owner: Option<PeerId>,
+}
+
 /// Reads addresses that somebody gave for `peer`, dropping every one that cannot be dialled: no IP and TCP address,
-/// the id of another peer, an address that names no single machine, too long. The result is bounded and has no
+/// straight or of a relay, the id of another peer, an address that names no single machine, too long. The result is bounded and has no
 /// double (D7, D8).
 pub(super) fn parse_all(peer: &PeerId, texts: &[String]) -> Vec<Multiaddr> {
     let mut addresses = Vec::new();
@@ -42,10 +51,20 @@ pub fn parse_typed(text: &str) -> Result<(NodeId, String), AddressError> {
     if address.is_empty() {
         return Err(AddressError::Unreadable);
     }
-    let (.., owner) = split(&address).ok_or(AddressError::Unsupported)?;
-    let owner = owner.ok_or(AddressError::NoNode)?;
+    let way = split(&address).ok_or(AddressError::Unsupported)?;
+    let owner = way.owner.ok_or(AddressError::NoNode)?;
     let plain = dialable(&owner, &address).ok_or(AddressError::Nowhere)?;
     Ok((node_id(&owner).ok_or(AddressError::NoNode)?, plain.to_string()))
+}
+
+/// Reads the address of a relay that somebody typed: its node, and where it is.
+///
+/// # Errors
+/// [`AddressError`] says what is wrong with it.
+pub fn parse_relay(text: &str) -> Result<(NodeId, String), AddressError> {
+    let (node, address) = parse_typed(text)?;
+    let straight = address.parse().is_ok_and(|address| is_straight(&address));
+    if straight { Ok((node, address)) } else { Err(AddressError::Unsupported) }
 }
 
 /// Adds `address` to `addresses` if it can be dialled, is not there yet, and there is room.
@@ -58,39 +77,85 @@ pub(super) fn add(addresses: &mut Vec<Multiaddr>, peer: &PeerId, address: &Multi
     }
 }
 
-/// `/ip4|ip6/A/tcp/P` of an address, if it is exactly that, perhaps with `/p2p/` and this peer.
+/// `/ip4|ip6/A/tcp/P` of an address, or that of a relay and the circuit through it, if it is exactly that, perhaps with
+/// `/p2p/` and this peer.
 pub(super) fn dialable(peer: &PeerId, address: &Multiaddr) -> Option<Multiaddr> {
-    let (ip, port, owner) = split(address)?;
-    if port == 0 || owner.is_some_and(|owner| owner != *peer) || reach(ip).is_none() {
+    let way = split(address)?;
+    let other = way.owner.is_some_and(|owner| owner != *peer) || way.relay == Some(*peer);
+    if way.port == 0 || other || reach(way.ip).is_none() {
         return None;
     }
-    Some(Multiaddr::from(ip).with(Part::Tcp(port)))
+    let plain = Multiaddr::from(way.ip).with(Part::Tcp(way.port));
+    Some(match way.relay {
+        Some(relay) => plain.with(Part::P2p(relay)).with(Part::P2pCircuit),
+        None => plain,
+    })
 }
 
-/// The texts that others can reach `node` by: local network first, this machine last, unspecified ones left out.
-pub(super) fn tell_all<'a>(node: PeerId, listeners: impl Iterator<Item = &'a Multiaddr>) -> Vec<String> {
+/// Whether an address leads through no relay.
+pub(super) fn is_straight(address: &Multiaddr) -> bool {
+    !address.iter().any(|part| matches!(part, Part::P2pCircuit))
+}
+
+/// The relay that an address leads through, and where it is.
+pub(super) fn relay_of(address: &Multiaddr) -> Option<(PeerId, Multiaddr)> {
+    let way = split(address)?;
+    Some((way.relay?, Multiaddr::from(way.ip).with(Part::Tcp(way.port))))
+}
+
+/// The address that leads through a relay to whoever is dialled at it. The id of that node is left out: with it the
+/// address would be longer than the protocol allows.
+pub(super) fn through(relay: PeerId, at: &Multiaddr) -> Multiaddr {
+    at.clone().with(Part::P2p(relay)).with(Part::P2pCircuit)
+}
+
+/// `/ip4|ip6/A/tcp/P` of the other end of a connection, as a relay tells it.
+pub(super) fn seen_at(remote: &Multiaddr) -> Option<Multiaddr> {
+    let way = split(remote).filter(|way| way.relay.is_none())?;
+    Some(Multiaddr::from(way.ip).with(Part::Tcp(way.port)))
+}
+
+/// The texts that others can reach `node` by: local network first, this machine last, unspecified ones left out. A
+/// `circuit` has a place among those that members are told, however many there are.
+pub(super) fn tell_all<'a>(
+    node: PeerId,
+    listeners: impl Iterator<Item = &'a Multiaddr>,
+    circuit: Option<Multiaddr>,
+) -> Vec<String> {
     let mut found: Vec<(Reach, Multiaddr)> = Vec::new();
     for address in listeners {
-        let Some((ip, port, _)) = split(address) else { continue };
-        let (Some(reach), true) = (reach(ip), port != 0) else { continue };
-        let plain = Multiaddr::from(ip).with(Part::Tcp(port));
+        let Some(way) = split(address).filter(|way| way.relay.is_none()) else { continue };
+        let (Some(reach), true) = (reach(way.ip), way.port != 0) else { continue };
+        let plain = Multiaddr::from(way.ip).with(Part::Tcp(way.port));
         if !found.iter().any(|(_, known)| *known == plain) {
             found.push((reach, plain));
         }
     }
     found.sort();
+    if let Some(circuit) = circuit {
+        let near = found.iter().filter(|(reach, _)| *reach < Reach::Relayed).count();
+        found.insert(near.min(limits::STRAIGHT_FIRST), (Reach::Relayed, circuit));
+    }
     found.truncate(limits::ADDRESSES_PER_PEER);
-    found.into_iter().map(|(_, address)| address.with(Part::P2p(node)).to_string()).collect()
+    let text = |(reach, address): (Reach, Multiaddr)| match reach {
+        Reach::Relayed => address.to_string(),
+        _ => address.with(Part::P2p(node)).to_string(),
+    };
+    found.into_iter().map(text).collect()
 }
 
 /// The address without the peer id that libp2p appends to it.
 pub(super) fn without_peer(address: &Multiaddr) -> Multiaddr {
-    address.iter().filter(|part| !matches!(part, Part::P2p(_))).collect()
+    let mut address = address.clone();
+    if matches!(address.iter().last(), Some(Part::P2p(_))) {
+        address.pop();
+    }
+    address
 }
 
 /// Whether two addresses have the same IP address, whatever their ports.
 pub(super) fn same_machine(one: &Multiaddr, other: &Multiaddr) -> bool {
-    split(one).zip(split(other)).is_some_and(|((one, ..), (other, ..))| one == other)
+    split(one).zip(split(other)).is_some_and(|(one, other)| one.ip == other.ip)
 }
 
 /// The id of a peer as the protocol crate writes it.
@@ -103,7 +168,7 @@ pub(super) fn peer_id(node: &NodeId) -> Option<PeerId> {
     PeerId::from_bytes(node.as_bytes()).ok()
 }
 
-fn split(address: &Multiaddr) -> Option<(IpAddr, u16, Option<PeerId>)> {
+fn split(address: &Multiaddr) -> Option<Way> {
     let mut parts = address.iter();
     let ip = match parts.next()? {
         Part::Ip4(ip) => IpAddr::V4(ip),
@@ -111,12 +176,15 @@ fn split(address: &Multiaddr) -> Option<(IpAddr, u16, Option<PeerId>)> {
         _ => return None,
     };
     let Part::Tcp(port) = parts.next()? else { return None };
-    let owner = match parts.next() {
-        None => None,
-        Some(Part::P2p(owner)) => Some(owner),
-        Some(_) => return None,
+    let rest: Vec<Part<'_>> = parts.collect();
+    let (relay, owner) = match rest.as_slice() {
+        [] => (None, None),
+        [Part::P2p(owner)] => (None, Some(*owner)),
+        [Part::P2p(relay), Part::P2pCircuit] => (Some(*relay), None),
+        [Part::P2p(relay), Part::P2pCircuit, Part::P2p(owner)] => (Some(*relay), Some(*owner)),
+        _ => return None,
     };
-    parts.next().is_none().then_some((ip, port, owner))
+    Some(Way { ip, port, relay, owner })
 }
 
 /// `None` for addresses that name no single machine, or only with an interface (IPv6 link-local).
@@ -147,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn d8_only_plain_tcp_addresses_of_that_peer_are_taken() {
+    fn d8_only_tcp_addresses_of_that_peer_straight_or_through_a_relay_are_taken() {
         let (peer, other) = (PeerId::random(), PeerId::random());
         let given = texts(&[
             "/ip4/192.168.1.4/tcp/7412",
@@ -163,11 +231,21 @@ mod tests {
             "/ip6/fe80::1/tcp/7412",
             "/ip6/::ffff:10.0.0.1/tcp/7412",
             "/ip6/fd00::1/tcp/7412",
+            &format!("/ip4/203.0.113.7/tcp/7413/p2p/{other}/p2p-circuit"),
+            &format!("/ip4/203.0.113.8/tcp/7413/p2p/{other}/p2p-circuit/p2p/{peer}"),
+            &format!("/ip4/203.0.113.9/tcp/7413/p2p/{other}/p2p-circuit/p2p/{other}"),
+            &format!("/ip4/203.0.113.9/tcp/7413/p2p/{peer}/p2p-circuit"),
+            "/ip4/203.0.113.9/tcp/7413/p2p-circuit",
             "not an address",
             "",
         ]);
         let found: Vec<String> = parse_all(&peer, &given).iter().map(Multiaddr::to_string).collect();
-        assert_eq!(found, ["/ip4/192.168.1.4/tcp/7412", "/ip6/fd00::1/tcp/7412"]);
+        let through = |ip: &str| format!("/ip4/{ip}/tcp/7413/p2p/{other}/p2p-circuit");
+        let (first, second) = (through("203.0.113.7"), through("203.0.113.8"));
+        assert_eq!(found, ["/ip4/192.168.1.4/tcp/7412", "/ip6/fd00::1/tcp/7412", &first, &second]);
+        let (relay, at) = relay_of(&first.parse().unwrap()).unwrap();
+        assert_eq!((relay, at.to_string().as_str()), (other, "/ip4/203.0.113.7/tcp/7413"));
+        assert_eq!(through("203.0.113.7"), super::through(relay, &at).to_string());
     }
 
     #[test]
@@ -212,10 +290,20 @@ mod tests {
         .iter()
         .map(|text| text.parse().unwrap())
         .collect();
-        let told = tell_all(peer, listeners.iter());
+        let told = tell_all(peer, listeners.iter(), None);
         let expected = ["192.168.1.4", "93.184.216.34", "169.254.3.3", "127.0.0.1"]
             .map(|ip| format!("/ip4/{ip}/tcp/7412/p2p/{peer}"));
         assert_eq!(told, expected);
         assert_eq!(parse_all(&peer, &told).len(), 4);
+
+        let relay = PeerId::random();
+        let circuit = through(relay, &"/ip6/2001:db8:1111:2222:3333:4444:5555:6666/tcp/65535".parse().unwrap());
+        let told = tell_all(peer, listeners.iter(), Some(circuit.clone()));
+        assert_eq!((told.len(), &told[2]), (5, &circuit.to_string()), "behind those that reach farther");
+        assert!(told[2].len() <= inframe_protocol::limits::MAX_ADDRESS_BYTES, "the longest that there is");
+        let many: Vec<Multiaddr> = (1..20).map(|n| format!("/ip4/10.0.0.{n}/tcp/1").parse().unwrap()).collect();
+        let told = tell_all(peer, many.iter(), Some(circuit.clone()));
+        let at = told.iter().position(|address| *address == circuit.to_string()).unwrap();
+        assert!(at < inframe_protocol::limits::MAX_ADDRESSES, "members are told the first ones");
     }
 }

@@ -21,7 +21,9 @@ impl Announced {
     pub(super) fn add(&mut self, peer: &PeerId, address: &Multiaddr, known: bool) {
         self.held = self.held.saturating_add(1);
         let room = known || self.peers.len() < limits::FOUND_PEERS || self.peers.contains_key(peer);
-        if room && let Some(address) = address::dialable(peer, address) {
+        // Through a relay nobody is near.
+        let address = address::dialable(peer, address).filter(address::is_straight);
+        if room && let Some(address) = address {
             address::add(self.peers.entry(*peer).or_default(), peer, &address);
         }
     }

@@ -5,7 +5,7 @@ use libp2p::{
     connection_limits::{self, ConnectionLimits},
     core::transport::ListenerId,
     identity::Keypair,
-    mdns, memory_connection_limits, noise, ping,
+    mdns, memory_connection_limits, noise, ping, relay,
     swarm::{
         FromSwarm, NetworkBehaviour,
         behaviour::{NewListenAddr, toggle::Toggle},
@@ -13,7 +13,7 @@ use libp2p::{
     tcp, yamux,
 };
 
-use super::{NetworkConfig, StartError, gossip, limits, pulse, substreams};
+use super::{NetworkConfig, Protocol, StartError, gossip, limits, pulse, substreams};
 use crate::vault::wipe_stack;
 
 /// Everything that runs on our connections. The first three only refuse connections, so they come first.
@@ -26,11 +26,13 @@ pub(super) struct Behaviour {
     pub(super) pulse: pulse::Behaviour,
     pub(super) gossip: gossip::Gossip,
     mdns: Toggle<mdns::tokio::Behaviour>,
+    /// Reaching others, and being reached, through a relay.
+    circuits: relay::client::Behaviour,
     pub(super) substreams: substreams::Behaviour,
 }
 
 impl Behaviour {
-    fn new(node: PeerId, mdns: bool) -> Result<Self, StartError> {
+    fn new(node: PeerId, mdns: bool, circuits: relay::client::Behaviour) -> Result<Self, StartError> {
         let counts = ConnectionLimits::default()
             .with_max_pending_incoming(Some(limits::CONNECTIONS_PENDING))
             .with_max_pending_outgoing(Some(limits::CONNECTIONS_PENDING))
@@ -45,7 +47,8 @@ impl Behaviour {
             pulse: pulse::Behaviour::default(),
             gossip: gossip::new()?,
             mdns: if mdns { local_discovery(node) } else { None }.into(),
-            substreams: substreams::Behaviour::default(),
+            circuits,
+            substreams: substreams::Behaviour::new(&Protocol::OF_A_NODE),
         })
     }
 
@@ -86,12 +89,14 @@ pub(super) fn swarm(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartErr
 fn build(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartError> {
     let mut seed = zeroize::Zeroizing::new(*config.seed.expose());
     let identity = Keypair::ed25519_from_bytes(seed.as_mut_slice()).map_err(|_| StartError::Seed)?;
-    let behaviour = Behaviour::new(identity.public().to_peer_id(), config.mdns)?;
+    let node = identity.public().to_peer_id();
     let mut swarm = SwarmBuilder::with_existing_identity(identity)
         .with_tokio()
         .with_tcp(tcp::Config::default(), noise::Config::new, multiplexer)
         .map_err(|error| StartError::Stack(error.to_string()))?
-        .with_behaviour(|_| behaviour)
+        .with_relay_client(noise::Config::new, multiplexer)
+        .map_err(|error| StartError::Stack(error.to_string()))?
+        .with_behaviour(|_, circuits| Ok(Behaviour::new(node, config.mdns, circuits)?))
         .map_err(|error| StartError::Stack(error.to_string()))?
         .with_swarm_config(|swarm| swarm.with_idle_connection_timeout(limits::IDLE_CONNECTION))
         .with_connection_timeout(limits::HANDSHAKE_WITHIN)
@@ -105,7 +110,7 @@ fn build(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartError> {
     Ok(swarm)
 }
 
-fn multiplexer() -> yamux::Config {
+pub(super) fn multiplexer() -> yamux::Config {
     let mut config = yamux::Config::default();
     config.set_max_num_streams(limits::STREAMS_PER_CONNECTION);
     config

@@ -10,10 +10,10 @@ use tokio::{
 };
 
 use super::{
-    ConnectError, ConnectedPeer, GossipError, NetworkConfig, NetworkEvent, OpenError, PeerStream, Protocol, StartError,
-    StreamError, address, behaviour,
+    ConnectError, ConnectedPeer, GossipError, NetworkConfig, NetworkEvent, OpenError, PeerStream, Protocol, RelayState,
+    RelayWish, StartError, StreamError, address, behaviour,
     dials::ConnectAnswer,
-    driver::Driver,
+    driver::{Driver, Shown},
     limits,
     peer_stream::Answer,
     substreams::{NotOpened, OpenAnswer},
@@ -32,6 +32,7 @@ pub(super) enum Command {
     Unblock(PeerId),
     LookAround,
     Disconnect(PeerId),
+    SetRelay(Option<RelayWish>),
 }
 
 /// A cheap handle on the network; clones share one swarm, which stops when the last is dropped.
@@ -42,6 +43,7 @@ pub struct Network {
     commands: mpsc::Sender<Command>,
     peers: watch::Receiver<Vec<ConnectedPeer>>,
     addresses: watch::Receiver<Vec<String>>,
+    relay: watch::Receiver<RelayState>,
 }
 
 impl Network {
@@ -60,8 +62,10 @@ impl Network {
         let (events, received) = mpsc::channel(limits::EVENTS_WAITING);
         let (peers_now, peers) = watch::channel(Vec::new());
         let (addresses_now, addresses) = watch::channel(Vec::new());
-        let driver = Driver::new(swarm, commanded, events, peers_now, addresses_now);
-        Ok((Self { node, peer, commands, peers, addresses }, received, driver.run()))
+        let (relay_now, relay) = watch::channel(RelayState::None);
+        let shown = Shown { peers: peers_now, addresses: addresses_now, relay: relay_now };
+        let driver = Driver::new(swarm, commanded, events, shown);
+        Ok((Self { node, peer, commands, peers, addresses, relay }, received, driver.run()))
     }
 
     /// This node.
@@ -74,7 +78,8 @@ impl Network {
         self.peer.to_string()
     }
 
-    /// Where others can reach this node: local network first, this machine itself last, each ending in `/p2p/ID`.
+    /// Where others can reach this node: local network first, this machine itself last, each ending in `/p2p/ID`; one
+    /// through a relay ends in `/p2p-circuit`.
     pub fn addresses(&self) -> Vec<String> {
         self.addresses.borrow().clone()
     }
@@ -233,6 +238,17 @@ impl Network {
     /// this.
     pub async fn look_around(&self) {
         self.tell(Command::LookAround).await;
+    }
+
+    /// Names the relay through which others may reach this node, instead of the one named before, or none. A place there
+    /// is asked for now, kept, and asked for again when it is lost.
+    pub async fn set_relay(&self, relay: Option<RelayWish>) {
+        self.tell(Command::SetRelay(relay)).await;
+    }
+
+    /// What has become of [`Network::set_relay`], now and at every change.
+    pub fn relay(&self) -> watch::Receiver<RelayState> {
+        self.relay.clone()
     }
 
     /// Closes all connections to a node. If it is known it will be dialled again.

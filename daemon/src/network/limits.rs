@@ -87,6 +87,58 @@ pub const REDIAL_FOUND: Duration = Duration::from_secs(15);
 /// A connection that lived this long was a good one: the pauses start over after it.
 pub const GOOD_CONNECTION: Duration = Duration::from_secs(60);
 
+/// Straight addresses that are told before the one through a relay: two less than members are told, so that it is
+/// among them.
+pub const STRAIGHT_FIRST: usize = 6;
+/// Addresses of a peer that lead straight have this long alone; then those through a relay are tried beside them. On a
+/// local network an answer takes milliseconds, around the world a third of a second.
+pub const CIRCUIT_AFTER: Duration = Duration::from_secs(2);
+/// Circuits that wait until a relay is connected.
+pub const CIRCUITS_PARKED: usize = 128;
+/// First pause before a straight connection to a peer behind a relay is tried again.
+pub const STRAIGHT_FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// Longest such pause: networks of laptops change without notice.
+pub const STRAIGHT_LAST_PAUSE: Duration = Duration::from_secs(900);
+/// A straight connection is trusted when it has lived this long; then the one through a relay is closed.
+pub const STRAIGHT_PROVEN: Duration = Duration::from_secs(10);
+/// Longest wait before dialling at the same moment as the other side.
+pub const PUNCH_WAIT: Duration = Duration::from_secs(2);
+/// Hellos to relays and agreements about straight connections under way.
+pub const TALKS: usize = 64;
+
+/// Peers for whom a relay keeps a place: homes, not people; each holds one connection.
+pub const RELAY_RESERVATIONS: usize = 512;
+/// Places of one peer: one, and one that is made while the last is not yet known to be lost.
+pub const RELAY_RESERVATIONS_PER_PEER: usize = 2;
+/// A place must be asked for again within this time.
+pub const RELAY_RESERVATION: Duration = Duration::from_secs(3600);
+/// Circuits at one time. Each copies through two buffers of 8 KiB and may have two windows of the multiplexer filled.
+pub const RELAY_CIRCUITS: usize = 512;
+/// Circuits that one peer has opened: members behind relays that it wants to be connected to.
+pub const RELAY_CIRCUITS_PER_PEER: usize = 160;
+/// A circuit is cut after this time, and opened again by its ends: so nothing is held for ever.
+pub const RELAY_CIRCUIT: Duration = Duration::from_secs(12 * 3600);
+/// Bytes of a circuit, both directions together: a large event with videos.
+pub const RELAY_CIRCUIT_BYTES: u64 = 64 << 30;
+/// Circuits that one address may ask for at once: a home that comes back, with all members of its events.
+pub const RELAY_CIRCUITS_BURST: u32 = 512;
+/// After that another one each: redials of absent members ask again and again.
+pub const RELAY_CIRCUIT_EVERY: Duration = Duration::from_millis(500);
+/// Places that one address may ask for at once, and after that each: devices of a home.
+pub const RELAY_RESERVATIONS_BURST: u32 = 32;
+/// See above.
+pub const RELAY_RESERVATION_EVERY: Duration = Duration::from_secs(10);
+/// Connections to a relay: those with a place, and as many that only dial.
+pub const RELAY_CONNECTIONS: u32 = 1024;
+/// Connections of one address to a relay: a home, or a company, behind one router.
+pub const RELAY_CONNECTIONS_PER_IP: usize = 64;
+/// Bytes of memory of a relay above which no connection is accepted.
+pub const RELAY_MEMORY_BYTES: usize = 512 << 20;
+/// Hellos being answered by a relay at one time.
+pub const RELAY_HELLOS: usize = 256;
+/// A relay that is told to stop closes its connections within this time.
+pub const RELAY_STOP_WITHIN: Duration = Duration::from_secs(3);
+
 /// Bytes of one gossip message: a sealed record (4 KiB) and its envelope.
 pub const GOSSIP_BYTES: usize = 8 * 1024;
 /// Bytes of gossip bookkeeping in one message of a neighbour.

@@ -7,8 +7,12 @@
 //! for**, since the transport has proven the peer's id and nothing else. Known nodes are kept connected, are exempt
 //! from the limits that hold strangers down, and alone take part in gossip.
 //!
+//! Where no straight connection comes about, one through a relay does: a program that some user runs ([`relay`]). A node
+//! takes a place at the one that its owner named, and reaches members through theirs. From there on both ends try to
+//! connect straight (`driver/straight.rs`), and a straight connection is preferred as soon as there is one.
+//!
 //! Absent on purpose: no identify protocol (it tells every stranger all our addresses), no bootstrap node, no DHT, no
-//! relay, no name lookup (D6).
+//! relay that no user named, no name lookup (D6).
 
 mod address;
 mod announced;
@@ -18,11 +22,14 @@ mod driver;
 mod error;
 mod gossip;
 mod handle;
+mod introduction;
 pub mod limits;
+mod my_relay;
 mod peer_stream;
 mod protocol;
 mod pulse;
 mod redial;
+pub mod relay;
 mod substreams;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -38,9 +45,10 @@ use libp2p::Multiaddr;
 use crate::vault::Secret32;
 
 pub use self::{
-    address::parse_typed,
+    address::{parse_relay, parse_typed},
     error::{AddressError, ConnectError, GossipError, OpenError, StartError, StreamError},
     handle::Network,
+    my_relay::{RelayState, RelayWish},
     peer_stream::PeerStream,
     protocol::Protocol,
 };
@@ -99,4 +107,8 @@ pub struct ConnectedPeer {
     pub addresses: Vec<String>,
     /// When the first of the connections was made.
     pub since: SystemTime,
+    /// Whether every connection to it leads through a relay.
+    pub relayed: bool,
+    /// Whether it is a relay that this node uses.
+    pub is_relay: bool,
 }

@@ -13,11 +13,19 @@ pub enum Protocol {
     Offer,
     /// Fetching a photo that was offered.
     Fetch,
+    /// Connecting straight where a connection leads through a relay.
+    Punch,
+    /// What a relay is told and says; no node takes this.
+    Relay,
 }
 
 impl Protocol {
     /// All protocols.
-    pub const ALL: [Self; 5] = [Self::Join, Self::Sync, Self::Push, Self::Offer, Self::Fetch];
+    pub const ALL: [Self; 7] = [Self::Join, Self::Sync, Self::Push, Self::Offer, Self::Fetch, Self::Punch, Self::Relay];
+    /// Those that a node takes streams of.
+    pub const OF_A_NODE: [Self; 6] = [Self::Join, Self::Sync, Self::Push, Self::Offer, Self::Fetch, Self::Punch];
+    /// Those that a relay takes streams of.
+    pub const OF_A_RELAY: [Self; 1] = [Self::Relay];
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
@@ -27,6 +35,8 @@ impl Protocol {
             Self::Push => "/inframe/push/1",
             Self::Offer => "/inframe/offer/1",
             Self::Fetch => "/inframe/fetch/1",
+            Self::Punch => "/inframe/punch/1",
+            Self::Relay => "/inframe/relay/1",
         }
     }
 
@@ -42,6 +52,8 @@ impl Protocol {
             Self::Push => &[Self::Push],
             Self::Offer => &[Self::Offer],
             Self::Fetch => &[Self::Fetch],
+            Self::Punch => &[Self::Punch],
+            Self::Relay => &[Self::Relay],
         }
     }
 }

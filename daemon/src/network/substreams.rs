@@ -46,23 +46,29 @@ pub(super) enum NotOpened {
 #[derive(Debug)]
 pub(super) struct Inbound {
     pub(super) peer: PeerId,
+    pub(super) connection: ConnectionId,
     pub(super) protocol: Protocol,
     pub(super) stream: Stream,
 }
 
 /// Opens and receives streams on all connections.
-#[derive(Default)]
 pub(super) struct Behaviour {
+    taken: &'static [Protocol],
     connections: HashMap<PeerId, Vec<ConnectionId>>,
     kept: HashSet<PeerId>,
     events: VecDeque<ToSwarm<Inbound, ToHandler>>,
 }
 
 impl Behaviour {
-    /// Opens a stream on a connection to `peer`; without one the answer channel is dropped.
-    pub(super) fn open(&mut self, peer: PeerId, protocol: Protocol, answer: OpenAnswer) {
-        let event = ToHandler::Open(protocol, answer);
-        self.events.push_back(ToSwarm::NotifyHandler { peer_id: peer, handler: NotifyHandler::Any, event });
+    /// Takes streams of these protocols.
+    pub(super) fn new(taken: &'static [Protocol]) -> Self {
+        Self { taken, connections: HashMap::new(), kept: HashSet::new(), events: VecDeque::new() }
+    }
+
+    /// Opens a stream on this connection to `peer`; if it is gone the answer channel is dropped.
+    pub(super) fn open(&mut self, peer: PeerId, connection: ConnectionId, protocol: Protocol, answer: OpenAnswer) {
+        let (handler, event) = (NotifyHandler::One(connection), ToHandler::Open(protocol, answer));
+        self.events.push_back(ToSwarm::NotifyHandler { peer_id: peer, handler, event });
     }
 
     /// Holds connections to `peer` open even when idle, or no longer.
@@ -80,7 +86,7 @@ impl Behaviour {
     }
 
     fn handler(&self, peer: &PeerId) -> Handler {
-        Handler { keep: self.kept.contains(peer), events: VecDeque::new() }
+        Handler { taken: self.taken, keep: self.kept.contains(peer), events: VecDeque::new() }
     }
 }
 
@@ -126,9 +132,9 @@ impl NetworkBehaviour for Behaviour {
         }
     }
 
-    fn on_connection_handler_event(&mut self, peer: PeerId, _: ConnectionId, event: THandlerOutEvent<Self>) {
+    fn on_connection_handler_event(&mut self, peer: PeerId, connection: ConnectionId, event: THandlerOutEvent<Self>) {
         let Negotiated { protocol, stream } = event;
-        self.events.push_back(ToSwarm::GenerateEvent(Inbound { peer, protocol, stream }));
+        self.events.push_back(ToSwarm::GenerateEvent(Inbound { peer, connection, protocol, stream }));
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
@@ -155,6 +161,7 @@ type HandlerEvent = ConnectionHandlerEvent<Upgrade, OpenAnswer, Negotiated>;
 
 /// The streams of one connection.
 pub(super) struct Handler {
+    taken: &'static [Protocol],
     keep: bool,
     events: VecDeque<HandlerEvent>,
 }
@@ -168,7 +175,7 @@ impl ConnectionHandler for Handler {
     type OutboundOpenInfo = OpenAnswer;
 
     fn listen_protocol(&self) -> SubstreamProtocol<Upgrade, ()> {
-        SubstreamProtocol::new(Upgrade(&Protocol::ALL), ()).with_timeout(limits::NEGOTIATE_WITHIN)
+        SubstreamProtocol::new(Upgrade(self.taken), ()).with_timeout(limits::NEGOTIATE_WITHIN)
     }
 
     fn connection_keep_alive(&self) -> bool {

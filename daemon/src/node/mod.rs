@@ -16,6 +16,7 @@
 //! | `verify` | reading every file, and mending what is damaged |
 //! | `trash` | moving into the trash, restoring, deleting for good |
 //! | `peers` | other nodes and their addresses |
+//! | `relay` | the relay through which others may reach this node |
 //! | `sharing` | approvals, transfers, activity |
 
 mod backup;
@@ -33,6 +34,7 @@ mod people;
 mod profile;
 mod protection;
 mod quarantine;
+mod relay;
 mod sharing;
 mod start;
 mod trash;

@@ -20,6 +20,7 @@ impl Node {
             node_id: crate::network::peer_id_text(node).unwrap_or_else(|| node.to_string()),
             nickname: None,
             connected: false,
+            relayed: false,
             addresses: Vec::new(),
             events: Vec::new(),
         };
@@ -33,8 +34,11 @@ impl Node {
             }
         }
         for connected in core.network.peers().borrow().iter() {
+            if connected.is_relay && !peers.contains_key(&connected.node) {
+                continue;
+            }
             let peer = peers.entry(connected.node.clone()).or_insert_with(|| blank(&connected.node));
-            peer.connected = true;
+            (peer.connected, peer.relayed) = (true, connected.relayed);
             for address in &connected.addresses {
                 if !peer.addresses.contains(address) {
                     peer.addresses.push(address.clone());

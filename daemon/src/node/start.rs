@@ -22,8 +22,8 @@ use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{
-    BackgroundRow, BackupRow, ExportRow, Settings, SettingsRow, VerifiedRow, clean_nickname, generated_nickname,
-    host_name,
+    BackgroundRow, BackupRow, ExportRow, RelayRow, Settings, SettingsRow, VerifiedRow, clean_nickname,
+    generated_nickname, host_name,
 };
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
@@ -125,6 +125,7 @@ impl Node {
             damage,
             unnamed,
             export,
+            relay,
             activity,
             packs,
             model,
@@ -162,6 +163,7 @@ impl Node {
             damage,
             unnamed: Mutex::new(unnamed),
             export,
+            relay,
             export_state: Default::default(),
             activity,
             sandbox,
@@ -192,7 +194,9 @@ impl Node {
             warming.live.tell(What::Status, None);
         });
         workers::start(&core, incoming);
-        Ok(Self { core, place: Arc::new(place) })
+        let node = Self { core, place: Arc::new(place) };
+        node.start_relay().await;
+        Ok(node)
     }
 
     /// Addresses at which other nodes reach this one.
@@ -281,6 +285,7 @@ struct Stored {
     /// Blobs that no row names, if rows may be lost.
     unnamed: Option<Vec<BlobId>>,
     export: ExportRow,
+    relay: RelayRow,
     activity: Activity,
     packs: Packs,
     /// The pack to begin with.
@@ -339,6 +344,7 @@ impl Stored {
             damage: Ledger::open(vault.clone(), Kind::Damage)?,
             unnamed: None,
             export: ExportRow::open(vault.clone())?,
+            relay: RelayRow::open(vault.clone())?,
             seen_files: Ledger::open(vault.clone(), Kind::ImportedFile)?,
             approvals: Ledger::open_versioned(vault.clone(), Kind::Approval)?,
             deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,

@@ -27,7 +27,7 @@ use crate::network::Network;
 use crate::packs::Packs;
 use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
-use crate::settings::{Background, BackgroundRow, BackupRow, ExportRow, SettingsRow, VerifiedRow};
+use crate::settings::{Background, BackgroundRow, BackupRow, ExportRow, RelayRow, SettingsRow, VerifiedRow};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::tasks::Tasks;
 use crate::vault::{BlobId, Vault};
@@ -102,6 +102,8 @@ pub struct Core {
     pub unnamed: Mutex<Option<Vec<BlobId>>>,
     /// The export that was wished for last.
     pub export: ExportRow,
+    /// The relay through which others may reach this node.
+    pub relay: RelayRow,
     /// The export that runs.
     pub export_state: ExportState,
     /// Activity log.

@@ -55,6 +55,8 @@ async fn handle(core: Arc<Core>, protocol: Protocol, stream: PeerStream) {
         Protocol::Push => events::take_push(core, stream).await,
         Protocol::Offer => receiving::answer(core, stream).await,
         Protocol::Fetch => sending::serve(core, stream).await,
+        // The network part keeps these for itself.
+        Protocol::Punch | Protocol::Relay => Ok(()),
     };
     if let Err(error) = outcome {
         // No name, address or id of others in the log.

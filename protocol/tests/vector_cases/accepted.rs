@@ -1,12 +1,14 @@
 //! One accepted sample of each message, roster entry and record.
 
 use inframe_protocol::fetch::{FetchReply, FetchRequest};
+use inframe_protocol::frame::{Message, encode};
 use inframe_protocol::groups::GroupHasher;
 use inframe_protocol::invite::Invite;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, Receipt, ReceiptState};
 use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::record::{RecordBody, Subject};
+use inframe_protocol::relay::{Punch, PunchNow, RelayHello, RelayProof, RelayWelcome};
 use inframe_protocol::roster::{Role, SignedRosterEntry};
 use inframe_protocol::sync::{SyncReply, SyncRequest};
 use inframe_protocol::{ContentId, EventId, FindMeId, InviteId, NodeId, OfferId};
@@ -32,6 +34,18 @@ pub(super) fn invite() -> Invite {
         secret: [4; 32],
         expires: START.plus(HOUR),
     }
+}
+
+/// Where somebody is seen.
+pub(super) const SEEN: &str = "/ip4/203.0.113.7/tcp/7412";
+
+pub(super) fn relay_hello() -> RelayHello {
+    RelayHello { proof: Some(RelayProof::new("a token", &host(), &joiner())) }
+}
+
+pub(super) fn relay_proof(hello: RelayHello, token: &str) -> Input {
+    let hello = Hex(encode(&hello, RelayHello::MAX_BYTES).unwrap());
+    Input::RelayProof { hello, token: token.to_owned(), relay: host(), node: joiner() }
 }
 
 pub(super) fn join_request() -> JoinRequest {
@@ -114,6 +128,11 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("fetch_reply_not_found", frame("FetchReply", &FetchReply::NotFound)),
         ("receipt_delivered", frame("Receipt", &receipt(ReceiptState::Delivered))),
         ("receipt_rejected", frame("Receipt", &receipt(ReceiptState::Rejected))),
+        ("relay_hello", frame("RelayHello", &relay_hello())),
+        ("relay_welcome", frame("RelayWelcome", &RelayWelcome { seen: SEEN.to_owned(), admitted: true })),
+        ("relay_proof", relay_proof(relay_hello(), "a token")),
+        ("punch", frame("Punch", &Punch { seen: vec![SEEN.to_owned()] })),
+        ("punch_now", frame("PunchNow", &PunchNow { round_trip_ms: 80 })),
         ("invite_link", Input::InviteLink { link: invite().to_link().unwrap(), now: START.0 }),
         (
             "verification_words",

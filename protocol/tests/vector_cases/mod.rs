@@ -13,6 +13,7 @@ use inframe_protocol::join::{JoinReply, JoinRequest};
 use inframe_protocol::keys::{MemberKeys, MemberPublic};
 use inframe_protocol::offer::{Offer, OfferReply, Receipt};
 use inframe_protocol::push::{Push, PushReply};
+use inframe_protocol::relay::{Punch, PunchNow, RelayHello, RelayWelcome};
 use inframe_protocol::roster::SignedRosterEntry;
 use inframe_protocol::sync::{SyncReply, SyncRequest};
 use inframe_protocol::template::{Projection, ProjectionKey};
@@ -72,6 +73,8 @@ pub enum Input {
     InviteLink { link: String, now: u64 },
     /// A join request, the invite's secret, and both ends of the connection.
     JoinProof { request: Hex, secret: Hex, host: NodeId, joiner: NodeId },
+    /// A hello to a relay, the relay's token, and both ends of the connection.
+    RelayProof { hello: Hex, token: String, relay: NodeId, node: NodeId },
     /// Event, host's node, joiner's two public keys and node, as two people compare them.
     Words { event: EventId, host: NodeId, member: MemberPublic, joiner: NodeId },
     /// One group of a content.
@@ -115,6 +118,10 @@ impl Input {
                 "Receipt" => reread::<Receipt>(&frame.0),
                 "FetchRequest" => reread::<FetchRequest>(&frame.0),
                 "FetchReply" => reread::<FetchReply>(&frame.0),
+                "RelayHello" => reread::<RelayHello>(&frame.0),
+                "RelayWelcome" => reread::<RelayWelcome>(&frame.0),
+                "Punch" => reread::<Punch>(&frame.0),
+                "PunchNow" => reread::<PunchNow>(&frame.0),
                 other => panic!("there is no message {other}"),
             },
             Self::RosterEntry { state, keys, entry } => {
@@ -131,6 +138,10 @@ impl Input {
             Self::JoinProof { request, secret, host, joiner } => {
                 let request: JoinRequest = decode(&request.0, JoinRequest::MAX_BYTES).unwrap();
                 said(request.verify_proof(&secret.array(), host, joiner))
+            }
+            Self::RelayProof { hello, token, relay, node } => {
+                let hello: RelayHello = decode(&hello.0, RelayHello::MAX_BYTES).unwrap();
+                said(hello.verify_proof(token, relay, node))
             }
             Self::Words { event, host, member, joiner } => {
                 Ok(format!("{:?}", verification_words(*event, host, member, joiner)))

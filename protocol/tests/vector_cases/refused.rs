@@ -7,13 +7,14 @@ use inframe_protocol::keys::{EventKey, MemberPublic, seal_to};
 use inframe_protocol::limits::{GROUP_BYTES, MAX_RENDITION_BYTES, MAX_ROSTER_ENTRY_BYTES};
 use inframe_protocol::offer::Offer;
 use inframe_protocol::record::{FindMe, Header, RecordBody, Subject};
+use inframe_protocol::relay::RelayHello;
 use inframe_protocol::roster::{Role, RosterBody, SignedRosterEntry};
 use inframe_protocol::sync::{Held, StateVector, SyncRequest};
 use inframe_protocol::template::Template;
 use inframe_protocol::{ContentId, EventId, MemberId, NodeId};
 use serde::Serialize;
 
-use super::accepted::{entry, host, invite, join_request, joiner, offer, record};
+use super::accepted::{SEEN, entry, host, invite, join_request, joiner, offer, record, relay_hello, relay_proof};
 use super::{Case, Hex, Input, case, embedding, face};
 use crate::party::{Guest, HOUR, MINUTE, Party, START, seal_unchecked, sign_entry, sign_unchecked};
 
@@ -55,6 +56,10 @@ fn frames() -> Vec<Refused> {
             "the header announces more than a join request may have",
             Input::Frame { message: "JoinRequest".to_owned(), frame: Hex(announced) },
         ),
+        (52, "no_proof", "a hello without a proof", relay_proof(RelayHello { proof: None }, "a token")),
+        (52, "other_token", "a proof with another token", relay_proof(relay_hello(), "another token")),
+        (53, "no_address", "a host and a port in other words", raw_frame("RelayWelcome", &("203.0.113.7:7412", true))),
+        (53, "nine_addresses", "one address too many", raw_frame("Punch", &[vec![SEEN; 9]])),
         (2, "trailing_byte", "a byte after the end", raw_body("JoinRequest", &[body.as_slice(), &[0]].concat())),
         (2, "cut_off", "the last byte is missing", raw_body("JoinRequest", &body[..body.len() - 1])),
         (2, "not_canonical", "a number in two bytes that fits one", raw_body("JoinRequest", &overlong)),

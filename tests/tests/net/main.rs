@@ -3,4 +3,5 @@
 mod flood;
 mod lan;
 mod meet;
+mod nat;
 mod typed;

@@ -237,6 +237,9 @@ export const api = {
 
   peers: () => json<T.PeerView[]>('GET', '/peers'),
   addPeer: (address: string) => json<T.PeerView[]>('POST', '/peers', { address }),
+  relay: () => json<T.RelayView>('GET', '/relay'),
+  setRelay: (address: string, token: string) => json<T.RelayView>('PUT', '/relay', { address, token }),
+  forgetRelay: () => json<T.RelayView>('DELETE', '/relay'),
   activity: (before: number | null, limit: number) =>
     json<T.ActivityView[]>('GET', `/activity?limit=${limit}${before === null ? '' : `&before=${before}`}`),
 }

@@ -722,6 +722,8 @@ export interface PeerView {
   nickname?: string | null
   /** Peer id in base58. */
   node_id: string
+  /** Whether every connection to it leads through a relay. */
+  relayed: boolean
 }
 
 /** An answer to a question. */
@@ -895,6 +897,24 @@ export interface ReceiptView {
 export interface RecoveryWordsView {
   /** 24 of them, in order. */
   words: Array<string>
+}
+
+/** A relay that somebody runs. */
+export interface RelayBody {
+  /** What `inframe relay` prints: `/ip4/203.0.113.7/tcp/7413/p2p/12D3KooW...`. */
+  address: string
+  /** The token that it prints. */
+  token: string
+}
+
+/** The relay through which others may reach this node. */
+export interface RelayView {
+  /** Where it is, as the owner named it; `null` for none. */
+  address?: string | null
+  /** Why this node cannot be reached through it now, in words; it is tried again by itself. */
+  problem?: string | null
+  /** `none`, `connecting`, `reachable`, `failed`. */
+  state: string
 }
 
 /** A wish to bring a backup back. */

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::{
     super::{
         address,
-        dials::{ConnectAnswer, Next},
+        dials::{Attempt, ConnectAnswer, Next},
         gossip, limits,
     },
     Driver, jitter,
@@ -61,37 +61,51 @@ impl Driver {
         }
     }
 
-    pub(super) fn connect(&mut self, peer: PeerId, mut addresses: Vec<Multiaddr>, answer: Option<ConnectAnswer>) {
+    pub(super) fn connect(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, answer: Option<ConnectAnswer>) {
         if self.peers.contains_key(&peer) {
             self.redial.connected(&peer, Instant::now());
             answer.into_iter().for_each(|answer| drop(answer.send(Ok(()))));
             return;
         }
         let Some(node) = address::node_id(&peer) else { return };
-        let named = self.named.get(&peer).into_iter().flatten();
-        let more = named.chain(self.announced.addresses(&peer)).chain(self.redial.addresses(&peer));
+        let addresses = self.addresses_of(&peer, addresses);
+        let next = self.dials.want((peer, node), addresses, answer);
+        self.go_on(peer, next);
+    }
+
+    /// All addresses that are known for `peer`, these first.
+    pub(super) fn addresses_of(&self, peer: &PeerId, mut addresses: Vec<Multiaddr>) -> Vec<Multiaddr> {
+        let named = self.named.get(peer).into_iter().flatten();
+        let more = named.chain(self.announced.addresses(peer)).chain(self.redial.addresses(peer));
         for address in more {
-            address::add(&mut addresses, &peer, address);
+            address::add(&mut addresses, peer, address);
         }
         // What we listen on ourselves cannot be the peer's.
         addresses.retain(|address| !self.swarm.listeners().any(|ours| ours == address));
-        let next = self.dials.want((peer, node), addresses, answer);
-        self.go_on(peer, next);
+        addresses
     }
 
     pub(super) fn go_on(&mut self, peer: PeerId, mut next: Next) {
         loop {
             match next {
                 Next::Wait => return,
-                Next::GivenUp => return self.redial.failed(&peer, Instant::now(), self.longest_pause(&peer), jitter()),
+                Next::Through(circuit) => return self.dial_through(peer, circuit),
+                Next::GivenUp => {
+                    self.redial.failed(&peer, Instant::now(), self.longest_pause(&peer), jitter());
+                    if self.relays.contains_key(&peer) {
+                        self.on_relay_failed(Some(peer));
+                    }
+                    return;
+                }
                 Next::Dial(addresses) => {
-                    // Not "only when disconnected": a connection that was given up may take the system minutes to close.
-                    let dial = DialOpts::peer_id(peer).condition(PeerCondition::NotDialing);
+                    // There is one such dial of a peer, in `dials`; one through a relay may be under way beside it, and a
+                    // connection that was given up may take the system minutes to close.
+                    let dial = DialOpts::peer_id(peer).condition(PeerCondition::Always);
                     let dial = dial.addresses(addresses).build();
                     self.dials.started(&peer, dial.connection_id());
                     match self.swarm.dial(dial) {
                         Ok(()) => return,
-                        Err(error) => next = self.dials.failed(&peer, &error),
+                        Err(error) => next = self.dials.failed(&peer, Attempt::Straight, &error),
                     }
                 }
             }
@@ -99,9 +113,9 @@ impl Driver {
     }
 
     pub(super) fn on_dial_failed(&mut self, connection: ConnectionId, error: &DialError) {
-        let Some(peer) = self.dials.peer_of(connection) else { return };
+        let Some((peer, attempt)) = self.dials.peer_of(connection) else { return };
         tracing::debug!(%peer, %error, "a dial has failed");
-        let next = self.dials.failed(&peer, error);
+        let next = self.dials.failed(&peer, attempt, error);
         self.go_on(peer, next);
     }
 
@@ -110,6 +124,10 @@ impl Driver {
         for (peer, address) in found {
             self.announced.add(&peer, &address, self.redial.knows(&peer));
             self.redial.found(&peer, now);
+            if let Some(connected) = self.peers.get_mut(&peer) {
+                // If it is connected through a relay: it is nearer than that.
+                connected.try_straight_at = now;
+            }
         }
         if self.announced.overflows(now) {
             tracing::warn!(

@@ -14,7 +14,7 @@ use super::{
 
 impl Driver {
     /// Takes an inbound stream only if its peer may use the protocol (D8) and may have another, and a handler has room for it (D7).
-    pub(super) fn on_inbound(&mut self, Inbound { peer, protocol, stream }: Inbound) {
+    pub(super) fn on_inbound(&mut self, Inbound { peer, connection, protocol, stream }: Inbound) {
         let (Some(connected), Some(node)) = (self.peers.get(&peer), address::node_id(&peer)) else { return };
         let known = self.redial.knows(&peer);
         if !known && protocol != Protocol::Join {
@@ -29,6 +29,9 @@ impl Driver {
             return;
         };
         let mut stream = PeerStream::new(node, protocol, stream, Some(place));
+        if protocol == Protocol::Punch {
+            return self.on_punch(peer, connection, stream);
+        }
         let answer = match self.events.clone().try_reserve_owned() {
             Ok(room) => async move {
                 if stream.answer(Answer::Taken).await.is_ok() {

@@ -3,6 +3,8 @@
 
 mod dialling;
 mod inbound;
+mod relaying;
+mod straight;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -11,6 +13,7 @@ use std::{
 };
 
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use inframe_protocol::relay::RelayWelcome;
 use libp2p::{
     Multiaddr, PeerId, Swarm,
     core::ConnectedPoint,
@@ -29,7 +32,9 @@ use super::{
     dials::Dials,
     gossip,
     handle::Command,
+    introduction::TalkError,
     limits,
+    my_relay::{MyRelay, RelayState},
     pulse::Silent,
     redial::Redial,
     wake::Wake,
@@ -53,8 +58,37 @@ pub(super) struct Driver {
     announced: Announced,
     /// Addresses that the owner has typed, the last one first.
     named: HashMap<PeerId, Vec<Multiaddr>>,
-    peers_now: watch::Sender<Vec<ConnectedPeer>>,
-    addresses_now: watch::Sender<Vec<String>>,
+    /// The relay that the owner named.
+    my_relay: Option<MyRelay>,
+    /// Relays in use, and where each sees this node.
+    relays: HashMap<PeerId, Option<Multiaddr>>,
+    parked: Vec<relaying::Parked>,
+    /// Short talks with relays and peers, at most `limits::TALKS`, each with time limits.
+    talks: FuturesUnordered<BoxFuture<'static, Talk>>,
+    shown: Shown,
+}
+
+/// What callers see, as it is now.
+pub(super) struct Shown {
+    pub(super) peers: watch::Sender<Vec<ConnectedPeer>>,
+    pub(super) addresses: watch::Sender<Vec<String>>,
+    pub(super) relay: watch::Sender<RelayState>,
+}
+
+/// How a talk has ended.
+enum Talk {
+    Greeted {
+        relay: PeerId,
+        /// Whether a place was asked for.
+        asks: bool,
+        said: Result<RelayWelcome, TalkError>,
+    },
+    Punch {
+        peer: PeerId,
+        /// Whether this side began.
+        began: bool,
+        theirs: Vec<String>,
+    },
 }
 
 /// A connected peer.
@@ -62,6 +96,15 @@ struct Peer {
     links: Vec<Link>,
     since: SystemTime,
     inbound: Arc<AtomicUsize>,
+    /// When to try to reach it straight, while it is connected through a relay only.
+    try_straight_at: Instant,
+    straight_tries: u32,
+}
+
+impl Peer {
+    fn is_relayed(&self) -> bool {
+        self.links.iter().all(|link| link.relayed)
+    }
 }
 
 /// One of its connections.
@@ -71,6 +114,11 @@ struct Link {
     /// Our end of it, where the peer dialled us; of those that we dialled the system does not say.
     local: Option<Multiaddr>,
     pings_lost: u32,
+    /// Whether it leads through a relay.
+    relayed: bool,
+    /// Whether the peer made it.
+    inbound: bool,
+    since: Instant,
 }
 
 impl Driver {
@@ -78,8 +126,7 @@ impl Driver {
         swarm: Swarm<Behaviour>,
         commands: mpsc::Receiver<Command>,
         events: mpsc::Sender<NetworkEvent>,
-        peers_now: watch::Sender<Vec<ConnectedPeer>>,
-        addresses_now: watch::Sender<Vec<String>>,
+        shown: Shown,
     ) -> Self {
         Self {
             swarm,
@@ -94,8 +141,11 @@ impl Driver {
             redial: Redial::default(),
             announced: Announced::default(),
             named: HashMap::new(),
-            peers_now,
-            addresses_now,
+            my_relay: None,
+            relays: HashMap::new(),
+            parked: Vec::new(),
+            talks: FuturesUnordered::new(),
+            shown,
         }
     }
 
@@ -106,7 +156,9 @@ impl Driver {
         let mut looks = interval(limits::WAKE_LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let due = self.redial.next_due().filter(|_| self.dials.len() < limits::DIALS);
+            let relay_due = self.my_relay.as_ref().and_then(MyRelay::next_due);
+            let due = self.redial.next_due().into_iter().chain(relay_due).min();
+            let due = due.filter(|_| self.dials.len() < limits::DIALS);
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_swarm_event(event),
                 command = self.commands.recv() => match command {
@@ -114,14 +166,22 @@ impl Driver {
                     None => return,
                 },
                 Some(()) = self.answering.next(), if !self.answering.is_empty() => {}
+                Some(talk) = self.talks.next(), if !self.talks.is_empty() => match talk {
+                    Talk::Greeted { relay, asks, said } => self.on_greeted(relay, asks, said),
+                    Talk::Punch { peer, began, theirs } => self.punch(peer, began, &theirs),
+                },
                 _ = looks.tick() => {
                     if wake.look(SystemTime::now(), Instant::now()) {
                         tracing::info!("this machine has slept: connections are checked and lost peers dialled");
                         self.look_around();
                     }
                     self.look_again();
+                    self.straighten();
                 }
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.dial_due(),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    self.dial_due();
+                    self.relay_due();
+                }
                 room = events.reserve(), if !self.late.is_empty() => {
                     let Ok(room) = room else { return };
                     if let Some(event) = self.late.pop_front() {
@@ -138,8 +198,12 @@ impl Driver {
             Command::Connect(peer, addresses, answer) => self.connect(peer, addresses, Some(answer)),
             Command::Name(peer, addresses) => self.name(peer, addresses),
             Command::Open(peer, protocol, answer) => {
-                self.swarm.behaviour_mut().substreams.open(peer, protocol, answer);
+                // Without a connection the answer channel is dropped.
+                if let Some(link) = self.best_link(&peer) {
+                    self.swarm.behaviour_mut().substreams.open(peer, link, protocol, answer);
+                }
             }
+            Command::SetRelay(wish) => self.set_relay(wish),
             Command::SetKnown(known) => self.set_known(known),
             Command::Subscribe(topic, answer) => {
                 // Whoever asked may have stopped waiting; so may those below.
@@ -182,16 +246,25 @@ impl Driver {
             SwarmEvent::IncomingConnectionError { error, .. } => {
                 tracing::debug!(%error, "a connection from outside was not made");
             }
+            SwarmEvent::NewListenAddr { listener_id, address } if !address::is_straight(&address) => {
+                self.on_reserved(listener_id);
+                self.on_addresses();
+            }
             SwarmEvent::NewListenAddr { .. } => {
                 // Another network: whoever could not be reached from the old one may be near.
-                self.redial.hurry_all(Instant::now());
+                self.hurry_all();
                 self.on_addresses();
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => {
-                self.on_address_gone(&address);
+                if address::is_straight(&address) {
+                    self.on_address_gone(&address);
+                }
                 self.on_addresses();
             }
-            SwarmEvent::ListenerClosed { .. } => self.on_addresses(),
+            SwarmEvent::ListenerClosed { listener_id, .. } => {
+                self.on_listener_closed(listener_id);
+                self.on_addresses();
+            }
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "listening for peers has failed"),
             _ => {}
         }
@@ -219,7 +292,17 @@ impl Driver {
             ConnectedPoint::Listener { local_addr, .. } => Some(local_addr.clone()),
             ConnectedPoint::Dialer { .. } => None,
         };
-        let link = Link { id, address: address::without_peer(ends.get_remote_address()), local, pings_lost: 0 };
+        // Of whoever comes through a relay, the relay alone is known.
+        let other = local.as_ref().filter(|_| ends.is_relayed()).unwrap_or_else(|| ends.get_remote_address());
+        let link = Link {
+            id,
+            address: address::without_peer(other),
+            pings_lost: 0,
+            relayed: ends.is_relayed(),
+            inbound: local.is_some(),
+            since: Instant::now(),
+            local,
+        };
         let known = self.redial.knows(&peer);
         if let Some(connected) = self.peers.get_mut(&peer) {
             // Known peers are exempt from the swarm's own count, but not from this bound.
@@ -232,7 +315,15 @@ impl Driver {
             }
             connected.links.push(link);
         } else {
-            self.peers.insert(peer, Peer { links: vec![link], since: SystemTime::now(), inbound: Arc::default() });
+            let new = Peer {
+                links: vec![link],
+                since: SystemTime::now(),
+                inbound: Arc::default(),
+                try_straight_at: Instant::now(),
+                straight_tries: 0,
+            };
+            self.peers.insert(peer, new);
+            self.on_relay_connected(peer);
             let score = if known { gossip::KNOWN } else { gossip::STRANGER };
             self.swarm.behaviour_mut().gossip.set_application_score(&peer, score);
             self.redial.connected(&peer, Instant::now());
@@ -255,6 +346,7 @@ impl Driver {
             self.peers.remove(&peer);
             self.redial.disconnected(&peer, Instant::now(), self.longest_pause(&peer), jitter());
             self.tell(address::node_id(&peer).map(NetworkEvent::Disconnected));
+            self.on_relay_gone(&peer);
         }
         self.show_peers();
     }
@@ -292,8 +384,27 @@ impl Driver {
     /// Something has happened to this machine that connections may not have survived: they must show a sign of life
     /// now, and peers that are away are dialled now.
     fn look_around(&mut self) {
-        self.redial.hurry_all(Instant::now());
+        self.hurry_all();
         self.swarm.behaviour_mut().pulse.ask_all();
+    }
+
+    /// Whoever is away is dialled now, and whoever is connected through a relay is tried straight.
+    fn hurry_all(&mut self) {
+        let now = Instant::now();
+        self.redial.hurry_all(now);
+        if let Some(relay) = &mut self.my_relay {
+            relay.hurry(now);
+        }
+        for peer in self.peers.values_mut() {
+            (peer.straight_tries, peer.try_straight_at) = (0, now);
+        }
+    }
+
+    /// The connection on which to open a stream: a straight one if there is one, the newest.
+    fn best_link(&self, peer: &PeerId) -> Option<ConnectionId> {
+        let links = &self.peers.get(peer)?.links;
+        let straight = links.iter().rev().find(|link| !link.relayed);
+        straight.or(links.last()).map(|link| link.id)
     }
 
     /// Nothing comes to an address that this machine no longer has. Connections there are over; those that we dialled
@@ -316,8 +427,15 @@ impl Driver {
     }
 
     fn on_addresses(&mut self) {
-        let addresses = address::tell_all(*self.swarm.local_peer_id(), self.swarm.listeners());
-        let changed = self.addresses_now.send_if_modified(|shown| {
+        let circuit = self.my_relay.as_ref().and_then(MyRelay::circuit);
+        let addresses = address::tell_all(*self.swarm.local_peer_id(), self.swarm.listeners(), circuit);
+        let state = self.my_relay.as_ref().map(|relay| relay.state.clone()).unwrap_or_default();
+        self.shown.relay.send_if_modified(|shown| {
+            let changed = *shown != state;
+            *shown = state;
+            changed
+        });
+        let changed = self.shown.addresses.send_if_modified(|shown| {
             let changed = *shown != addresses;
             *shown = addresses;
             changed
@@ -333,11 +451,17 @@ impl Driver {
             .iter()
             .filter_map(|(peer, connected)| {
                 let addresses = connected.links.iter().map(|link| link.address.to_string()).collect();
-                Some(ConnectedPeer { node: address::node_id(peer)?, addresses, since: connected.since })
+                Some(ConnectedPeer {
+                    node: address::node_id(peer)?,
+                    addresses,
+                    since: connected.since,
+                    relayed: connected.is_relayed(),
+                    is_relay: self.relays.contains_key(peer),
+                })
             })
             .collect();
         peers.sort_by(|a, b| a.node.cmp(&b.node));
-        self.peers_now.send_replace(peers);
+        self.shown.peers.send_replace(peers);
     }
 
     /// Sends an event that must not be lost, behind those that wait already.

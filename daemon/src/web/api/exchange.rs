@@ -10,7 +10,9 @@ use utoipa_axum::routes;
 
 use super::super::limits::{ACTIVITY_DEFAULT, ACTIVITY_PER_PAGE};
 use super::{Answer, JsonAnswer, Node, picture};
-use crate::views::{ActivityView, ApprovalView, DecisionBody, NewPeerBody, PeerView, TransferView};
+use crate::views::{
+    ActivityView, ApprovalView, DecisionBody, NewPeerBody, PeerView, RelayBody, RelayView, TransferView,
+};
 
 pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
@@ -21,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .routes(routes!(list_transfers))
         .routes(routes!(retry_transfer))
         .routes(routes!(list_peers, add_peer))
+        .routes(routes!(get_relay, set_relay, forget_relay))
         .routes(routes!(list_activity))
 }
 
@@ -103,6 +106,24 @@ async fn list_peers(State(node): State<Node>) -> JsonAnswer<Vec<PeerView>> {
 #[utoipa::path(post, path = "/peers", tag = "sharing", request_body = NewPeerBody, responses((status = 200, body = [PeerView])))]
 async fn add_peer(State(node): State<Node>, Json(body): Json<NewPeerBody>) -> JsonAnswer<Vec<PeerView>> {
     Ok(Json(node.add_peer(body.address).await?))
+}
+
+/// The relay through which others may reach this node
+#[utoipa::path(get, path = "/relay", tag = "sharing", responses((status = 200, body = RelayView)))]
+async fn get_relay(State(node): State<Node>) -> JsonAnswer<RelayView> {
+    Ok(Json(node.relay().await?))
+}
+
+/// Name it
+#[utoipa::path(put, path = "/relay", tag = "sharing", request_body = RelayBody, responses((status = 200, body = RelayView)))]
+async fn set_relay(State(node): State<Node>, Json(body): Json<RelayBody>) -> JsonAnswer<RelayView> {
+    Ok(Json(node.set_relay(body).await?))
+}
+
+/// Use none any more
+#[utoipa::path(delete, path = "/relay", tag = "sharing", responses((status = 200, body = RelayView)))]
+async fn forget_relay(State(node): State<Node>) -> JsonAnswer<RelayView> {
+    Ok(Json(node.forget_relay().await?))
 }
 
 #[derive(Deserialize, IntoParams)]
