@@ -65,6 +65,10 @@ pub const MAX_FIND_MES_PER_HOUR: usize = 4;
 pub const FIND_ME_BUDGET_MS: u64 = 60 * 60 * 1_000;
 /// Records that a state keeps of one author: the find-me budget of a day, as many withdrawals, and profiles.
 pub const MAX_RECORDS_PER_AUTHOR: usize = 256;
+/// Bytes of a record that is not a large one: one padded to 1,024 bytes with what surrounds it (at most 195) fits.
+pub const MAX_SMALL_RECORD_BYTES: usize = 1_280;
+/// Large records that a state keeps of one author: a find-me every 45 minutes all day. With the others an author fills 405 KiB at most.
+pub const MAX_LARGE_RECORDS_PER_AUTHOR: usize = 32;
 
 // ---- sync and push ----
 

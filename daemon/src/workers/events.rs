@@ -17,7 +17,7 @@ use super::board::Step;
 use super::{Core, Job, blocking, farewells};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::events::{EventsError, Outgoing, Portrait};
+use crate::events::{Alarm, EventsError, Outgoing, Portrait, Taken};
 use crate::faces::ProfileId;
 use crate::live::What;
 use crate::network::{PeerStream, Protocol};
@@ -280,7 +280,11 @@ async fn take(
     records: Vec<Vec<u8>>,
 ) {
     let worker = core.clone();
-    let Ok((changes, problem)) = blocking(move || worker.events.take(&event, &roster, &records)).await else { return };
+    let Ok(taken) = blocking(move || worker.events.take(&event, &roster, &records)).await else { return };
+    let Taken { changes, alarms, problem } = taken;
+    for alarm in &alarms {
+        sound(core, event, alarm).await;
+    }
     if let Some(problem) = problem {
         tracing::info!("something of an event was refused: {problem}");
         if is_suspicious(&problem) {
@@ -310,6 +314,29 @@ async fn note_change(core: &Arc<Core>, event: EventId, change: &Change) {
         _ => return,
     };
     core.note(ActivityKind::Member, text, None, Some(event)).await;
+}
+
+/// Notes an alarm; that it is news was judged before.
+async fn sound(core: &Arc<Core>, event: EventId, alarm: &Alarm) {
+    let name = core.events.name(&event);
+    let who = |member| core.events.nickname(&event, member);
+    let text = match alarm {
+        Alarm::Forked { .. } => format!(
+            "The host of {name} has told different members different things about who is in it, and signed both. Ask the others whom they see \
+             as members; until that is clear, do not trust the list of members."
+        ),
+        Alarm::Equivocated(member) => {
+            format!("{} signed two different things in {name} as if they were one; one of them counts.", who(member))
+        }
+        Alarm::OverBudget(member) => {
+            format!("{} announced more in {name} than is allowed; what was too much does not count.", who(member))
+        }
+        Alarm::WentBack(member) => format!(
+            "The device of {} knows less of {name} than it did before: it may have been restored from a backup.",
+            who(member)
+        ),
+    };
+    core.note(ActivityKind::Suspicious, text, None, Some(event)).await;
 }
 
 fn is_suspicious(problem: &EventsError) -> bool {
