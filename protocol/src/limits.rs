@@ -118,3 +118,16 @@ pub const MAX_OFFER_BYTES: usize = 256 * 32 + 1_024;
 pub const MAX_SMALL_MESSAGE_BYTES: usize = 256;
 /// Bytes of a fetch reply: its group hashes and the rest.
 pub const MAX_FETCH_REPLY_BYTES: usize = MAX_GROUPS * 32 + 64;
+
+// ---- how often ----
+
+/// Join requests of one node in a minute: an honest one asks every 5 seconds.
+pub const MAX_JOINS_A_MINUTE: u32 = 60;
+/// Sync requests of one node in a minute: the pages of some full events at once, and one for each event and minute.
+pub const MAX_SYNCS_A_MINUTE: u32 = 600;
+/// Pushes of one node in a minute: what a member of many events renews at once.
+pub const MAX_PUSHES_A_MINUTE: u32 = 600;
+/// Gossiped records that one neighbour passes on in a minute: a full event whose members all write anew.
+pub const MAX_GOSSIP_A_MINUTE: u32 = 1_200;
+/// Fetch requests of one node in a minute: small photos over a fast line.
+pub const MAX_FETCHES_A_MINUTE: u32 = 6_000;

@@ -388,7 +388,12 @@ fn r52_large_records_of_an_author_fill_little() {
     listener.state.take_unsaved();
     assert!(listener.state.receive(&large(99, 1), START).is_err() && !listener.state.is_unsaved());
     party.guests[0] = listener;
-    assert!(party.guests[0].state.receive(&party.guests[1].forge(party.guests[1].header(2_000, START), &profile("Ann")), START).is_ok());
+    assert!(
+        party.guests[0]
+            .state
+            .receive(&party.guests[1].forge(party.guests[1].header(2_000, START), &profile("Ann")), START)
+            .is_ok()
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What was found to be wrong in an event: members who say two things, a roster that was told in two ways, a node that went back in time. Each is
-//! kept, so that it is noted once and shown on the event's page.
+//! kept, so that it is noted once.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,6 @@ use crate::vault::Batch;
 
 /// The same of the same member is noted again after this long, milliseconds.
 const AGAIN_MS: u64 = 24 * 3_600_000;
-/// An alarm about a member is shown for this long, milliseconds.
-const SHOWN_MS: u64 = 7 * 24 * 3_600_000;
 /// A vector says that a node went back in time only when it comes so long after the one that said more, milliseconds: answers that cross on their way
 /// come in any order.
 const CROSSING_MS: u64 = 2 * 60_000;
@@ -93,20 +91,6 @@ impl StoredAlarms {
         self.fork.get_or_insert(fork);
         first
     }
-
-    /// What is shown about a member, in words.
-    pub(super) fn about(&self, member: &MemberId, now: u64) -> Vec<&'static str> {
-        let Some(of) = self.members.get(member) else { return Vec::new() };
-        let recent = |at: Option<u64>| at.is_some_and(|at| now.abs_diff(at) < SHOWN_MS);
-        [
-            (of.equivocated, "said two different things under one number"),
-            (of.over_budget, "announced more than is allowed; what was too much does not count"),
-            (of.went_back, "their device went back to an older state, perhaps from a backup"),
-        ]
-        .into_iter()
-        .filter_map(|(at, words)| recent(at).then_some(words))
-        .collect()
-    }
 }
 
 /// What a node has shown of a roster.
@@ -134,7 +118,7 @@ impl Events {
             return Ok(None);
         };
         let shown = entry.shown.entry(member).or_insert(Shown { entries: 0, at: now });
-        if vector.roster >= shown.entries {
+        if !vector.is_behind(shown.entries) {
             *shown = Shown { entries: vector.roster, at: now };
             return Ok(None);
         }

@@ -32,9 +32,9 @@ pub use description::{Description, MemberDescription, WaitingDescription};
 pub use entry::MyRole;
 pub use joining::IssuedLink;
 pub use stored::{Announcing, LocalSettings, Takes, WaitingAdmission};
-pub use taking::Taken;
 #[cfg(test)]
 pub(crate) use stored::{IssuedInvite, Joining};
+pub use taking::Taken;
 
 use crate::clock::now_ms;
 use crate::library::AssetId;

@@ -10,7 +10,7 @@ use inframe_protocol::frame::Message;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
 use inframe_protocol::push::Push;
 use inframe_protocol::record::RecordBody;
-use inframe_protocol::sync::{SyncReply, SyncRequest};
+use inframe_protocol::sync::{StateVector, SyncReply, SyncRequest};
 use inframe_protocol::{EventId, NodeId};
 
 use super::board::Step;
@@ -111,6 +111,9 @@ fn keep_up(core: &Core) {
                 tracing::warn!("my addresses could not be told to an event: {error}");
             }
         }
+    }
+    if let Err(error) = core.activity.sum_up(now_ms()) {
+        tracing::warn!("what was passed over in the activity log could not be told: {error}");
     }
     if let Err(error) = core.events.prune(now_ms()) {
         tracing::warn!("expired records could not be dropped: {error}");
@@ -250,6 +253,7 @@ async fn sync_event(core: &Arc<Core>, node: &NodeId, event: EventId) -> anyhow::
         let request = SyncRequest { event, vector };
         let reply: SyncReply = transfer::ask(&core.network, node, Protocol::Sync, &request).await?;
         let SyncReply::Page { page, vector: theirs } = reply else { return Ok(()) };
+        look_at(core, event, node, &theirs).await;
         let more = page.more;
         take(core, event, page.roster, page.records).await;
         if more {
@@ -316,6 +320,26 @@ async fn note_change(core: &Arc<Core>, event: EventId, change: &Change) {
     core.note(ActivityKind::Member, text, None, Some(event)).await;
 }
 
+/// Notes what one peer asked or did wrong; a flood of it is counted (D7).
+pub(super) async fn note_of(core: &Arc<Core>, peer: NodeId, kind: ActivityKind, text: String, event: Option<EventId>) {
+    let writer = core.clone();
+    let event = event.map(|event| event.to_string());
+    if !matches!(blocking(move || writer.activity.note_of(&peer, kind, text, event)).await, Ok(Ok(()))) {
+        tracing::error!("an activity entry could not be written");
+    }
+}
+
+/// Looks whether a node went back in time.
+async fn look_at(core: &Arc<Core>, event: EventId, node: &NodeId, vector: &StateVector) {
+    let (worker, node, vector) = (core.clone(), node.clone(), vector.clone());
+    match blocking(move || worker.events.look_at_vector(&event, &node, &vector, now_ms())).await {
+        Ok(Ok(Some(alarm))) => sound(core, event, &alarm).await,
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => tracing::warn!("an alarm could not be kept: {error}"),
+        Err(error) => tracing::warn!("an alarm could not be kept: {error:#}"),
+    }
+}
+
 /// Notes an alarm; that it is news was judged before.
 async fn sound(core: &Arc<Core>, event: EventId, alarm: &Alarm) {
     let name = core.events.name(&event);
@@ -351,6 +375,7 @@ fn is_suspicious(problem: &EventsError) -> bool {
 pub(super) async fn answer_join(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
     let request: JoinRequest = stream.read_message(JoinRequest::MAX_BYTES).await?;
     let (answerer, from, event) = (core.clone(), stream.peer().clone(), request.event);
+    let peer = from.clone();
     let nickname = request.nickname.clone();
     let before = core.events.waiting_count(&event);
     let reply = blocking(move || answerer.events.answer_join(&from, request)).await??;
@@ -366,13 +391,8 @@ pub(super) async fn answer_join(core: Arc<Core>, mut stream: PeerStream) -> anyh
         }
         JoinReply::Waiting => {}
         JoinReply::Refused(why) => {
-            core.note(
-                ActivityKind::Refused,
-                format!("A request to join {name} was refused: {why}."),
-                None,
-                Some(event),
-            )
-            .await;
+            let text = format!("A request to join {name} was refused: {why}.");
+            note_of(&core, peer, ActivityKind::Refused, text, Some(event)).await;
         }
     }
     Ok(())
@@ -382,6 +402,7 @@ pub(super) async fn answer_join(core: Arc<Core>, mut stream: PeerStream) -> anyh
 pub(super) async fn answer_sync(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
     let request: SyncRequest = stream.read_message(SyncRequest::MAX_BYTES).await?;
     let (answerer, node) = (core.clone(), stream.peer().clone());
+    look_at(&core, request.event, &node, &request.vector).await;
     let page = blocking(move || answerer.events.page_for(&request.event, &node, &request.vector)).await?;
     let reply = match page {
         Some((page, vector)) => SyncReply::Page { page, vector },

@@ -189,7 +189,11 @@ impl AuthorLog {
         let replaced = self.records.contains_key(&seq);
         self.keep(record)?;
         let dropped = self.trim();
-        if dropped.contains(&seq) && !replaced { Err(RecordError::TooManyRecords) } else { Ok(Taken { replaced, dropped }) }
+        if dropped.contains(&seq) && !replaced {
+            Err(RecordError::TooManyRecords)
+        } else {
+            Ok(Taken { replaced, dropped })
+        }
     }
 
     /// As [`AuthorLog::insert`], however many there are: what this node has kept, whose bodies are not open yet.
