@@ -1,5 +1,6 @@
 //! Host and members in one process, with bytes passed by hand and a clock that can be moved.
 
+mod alarms;
 mod rows;
 
 use std::collections::BTreeSet;
