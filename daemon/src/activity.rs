@@ -1,20 +1,29 @@
 //! The activity log: a hash-chained local record of everything that left, arrived, was asked, refused or looked suspicious (D4).
+//!
+//! It is bounded (D7): what one peer does wrong, and what is said again and again, is written a few times an hour and then counted (`floods`), and of more
+//! entries than are kept the oldest go, with the place of the cut in the row that tells the end of the chain (`chain`).
 
-use std::cmp::Ordering;
-use std::fmt;
+mod chain;
+mod floods;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use inframe_protocol::NodeId;
 use serde::{Deserialize, Serialize};
+
+pub use chain::ChainFault;
+use chain::{Chain, entry_at, fingerprint, number};
+use floods::{Floods, Source};
 
 use crate::clock::now_ms;
 use crate::live::{Live, What};
-use crate::vault::{Batch, CatalogError, Kind, Vault, VaultError};
+use crate::vault::{Batch, CatalogError, Kind, Vault, VaultError, Versioned};
 use crate::views::ActivityView;
 
 /// Where the end of the chain is kept.
 const HEAD_KEY: &[u8] = b"activity-head";
-/// Entries in memory at a time while the chain is verified.
-const ENTRIES_PER_PAGE: usize = 1000;
+/// How many entries are kept: 35 MB with long sentences, years of a busy node.
+const KEPT: Bounds = Bounds { most: 100_000, at_once: 1_000 };
 /// Faults that the note about them names.
 const FAULTS_SHOWN: usize = 3;
 
@@ -79,8 +88,17 @@ impl Entry {
     }
 }
 
-/// Where the chain ends, in a row of its own that changes together with each entry: without it, entries cut off at the end would not be missed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Bounds of the log, in entries.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Kept at least, once there were so many.
+    most: u64,
+    /// Cut off at once, when there are so many more than that.
+    at_once: usize,
+}
+
+/// Where the chain begins and ends, in a row of its own that changes together with each entry: without it, entries cut off at an end would not be missed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Head {
     /// Number of the last entry.
     seq: u64,
@@ -88,38 +106,30 @@ struct Head {
     hash: [u8; 32],
     /// Hash of the faults that the owner has been told of, so that each start does not tell them again.
     told: [u8; 32],
+    /// Number of the last entry that was cut off because there were too many; 0 if none was.
+    cut: u64,
+    /// Its hash, which the first entry that is kept holds.
+    cut_hash: [u8; 32],
 }
 
-/// What is wrong with the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChainFault {
-    /// Entries were removed.
-    Missing {
-        /// The first of them.
-        first: u64,
-        /// The last of them.
-        last: u64,
-    },
-    /// The entry does not follow the one before it: one of the two was changed, or put in this place.
-    Broken {
-        /// Its number.
-        seq: u64,
-    },
-    /// The last entry is not the one that was written last: it was changed, or put there.
-    End {
-        /// Its number.
-        seq: u64,
-    },
+impl Versioned for Head {
+    const VERSION: u8 = 2;
+    type Before = FirstHead;
 }
 
-impl fmt::Display for ChainFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { first, last } if first == last => write!(f, "entry {first} is missing"),
-            Self::Missing { first, last } => write!(f, "entries {first} to {last} are missing"),
-            Self::Broken { seq } => write!(f, "entry {seq} does not follow the one before it"),
-            Self::End { seq } => write!(f, "entry {seq} is not the one that was written last"),
-        }
+/// The form of the first version, which cut nothing off.
+#[derive(Serialize, Deserialize)]
+struct FirstHead {
+    seq: u64,
+    hash: [u8; 32],
+    told: [u8; 32],
+}
+
+crate::first_version!(FirstHead);
+
+impl From<FirstHead> for Head {
+    fn from(FirstHead { seq, hash, told }: FirstHead) -> Self {
+        Self { seq, hash, told, ..Self::default() }
     }
 }
 
@@ -129,6 +139,8 @@ pub struct Activity {
     vault: Vault,
     live: Live,
     head: Arc<Mutex<Head>>,
+    floods: Arc<Mutex<Floods>>,
+    bounds: Bounds,
 }
 
 impl Activity {
@@ -137,15 +149,19 @@ impl Activity {
     /// # Errors
     /// When the vault cannot be read or written.
     pub fn open(vault: Vault, live: Live) -> Result<Self, VaultError> {
-        let stored = vault.catalog().get_as::<Head>(Kind::Settings, HEAD_KEY)?;
-        let found = Chain::walk(&vault)?;
+        Self::open_within(vault, live, KEPT)
+    }
+
+    fn open_within(vault: Vault, live: Live, bounds: Bounds) -> Result<Self, VaultError> {
+        let stored = vault.catalog().get_versioned::<Head>(Kind::Settings, HEAD_KEY)?;
+        let found = Chain::walk(&vault, stored.as_ref())?;
         // The row is right about the hash of an entry that was changed or removed, so that what follows keeps pointing at the fault.
-        let mut head = stored.clone().unwrap_or(Head { seq: 0, hash: [0; 32], told: [0; 32] });
+        let mut head = stored.clone().unwrap_or_default();
         if found.last > head.seq {
             (head.seq, head.hash) = (found.last, found.hash);
         }
         let faults = found.faults(stored.as_ref());
-        let activity = Self { vault, live, head: Arc::new(Mutex::new(head)) };
+        let activity = Self { vault, live, head: Arc::new(Mutex::new(head)), floods: Arc::default(), bounds };
         activity.tell_of(&faults)?;
         Ok(activity)
     }
@@ -161,13 +177,13 @@ impl Activity {
         };
         let text = format!("This log was damaged or changed by somebody: {shown}{more}.");
         tracing::warn!(faults = faults.len(), "the chain of the activity log is broken");
-        self.note(ActivityKind::Suspicious, text, None, None)?;
+        self.append(ActivityKind::Suspicious, text, None, None)?;
         // Looked at again, because a fault at the end is one in the middle now.
         let told = fingerprint(&self.verify()?);
         let mut head = self.locked();
         let next = Head { told, ..head.clone() };
         let mut batch = Batch::default();
-        batch.put_as(Kind::Settings, HEAD_KEY, &next)?;
+        batch.put_versioned(Kind::Settings, HEAD_KEY, &next)?;
         self.vault.catalog().commit(batch)?;
         *head = next;
         Ok(())
@@ -180,11 +196,12 @@ impl Activity {
     pub fn verify(&self) -> Result<Vec<ChainFault>, VaultError> {
         // Held over the walk: an entry appended meanwhile would look like one that was put there.
         let _head = self.locked();
-        let stored = self.vault.catalog().get_as::<Head>(Kind::Settings, HEAD_KEY)?;
-        Ok(Chain::walk(&self.vault)?.faults(stored.as_ref()))
+        let stored = self.vault.catalog().get_versioned::<Head>(Kind::Settings, HEAD_KEY)?;
+        Ok(Chain::walk(&self.vault, stored.as_ref())?.faults(stored.as_ref()))
     }
 
-    /// Appends an entry; durable when it returns. Blocking.
+    /// Appends an entry; durable when it returns. What others asked, did wrong or were refused, said in the same words again and again, is counted
+    /// instead and told once an hour. Blocking.
     ///
     /// # Errors
     /// When the vault fails; then nothing may leave.
@@ -195,16 +212,93 @@ impl Activity {
         asset: Option<String>,
         event: Option<String>,
     ) -> Result<(), VaultError> {
+        self.sum_up(now_ms())?;
+        let of_others = matches!(kind, ActivityKind::Asked | ActivityKind::Refused | ActivityKind::Suspicious);
+        if of_others && asset.is_none() {
+            let source = Source::sentence(&text, event.as_deref());
+            if !self.floods().admit(&[source], kind, &text, event.as_deref(), now_ms()) {
+                return Ok(());
+            }
+        }
+        self.append(kind, text, asset, event)
+    }
+
+    /// As [`Activity::note`], for what one peer asked or did wrong: a few entries an hour, and a few more of all peers together; the rest is counted.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn note_of(
+        &self,
+        peer: &NodeId,
+        kind: ActivityKind,
+        text: String,
+        event: Option<String>,
+    ) -> Result<(), VaultError> {
+        self.sum_up(now_ms())?;
+        let sources = [Source::peer(peer), Source::all()];
+        if !self.floods().admit(&sources, kind, &text, event.as_deref(), now_ms()) {
+            return Ok(());
+        }
+        self.append(kind, text, None, event)
+    }
+
+    /// Tells how many entries were passed over in hours that have ended. Blocking.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn sum_up(&self, now: u64) -> Result<(), VaultError> {
+        let ended = self.floods().take_ended(now);
+        ended.into_iter().try_for_each(|sum| self.append(sum.kind, sum.text, None, sum.event))
+    }
+
+    fn floods(&self) -> MutexGuard<'_, Floods> {
+        self.floods.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn append(
+        &self,
+        kind: ActivityKind,
+        text: String,
+        asset: Option<String>,
+        event: Option<String>,
+    ) -> Result<(), VaultError> {
         let mut head = self.locked();
         let entry = Entry { at: now_ms(), kind, text, asset, event, previous: head.hash };
-        let next = Head { seq: head.seq + 1, hash: entry.hash()?, told: head.told };
+        let mut next = Head { seq: head.seq + 1, hash: entry.hash()?, ..head.clone() };
         let mut batch = Batch::default();
         batch.put_as(Kind::Activity, next.seq.to_be_bytes(), &entry)?;
-        batch.put_as(Kind::Settings, HEAD_KEY, &next)?;
+        let cuts = next.seq - next.cut >= self.bounds.most + self.bounds.at_once as u64;
+        if cuts {
+            self.cut(&mut batch, &mut next)?;
+        }
+        batch.put_versioned(Kind::Settings, HEAD_KEY, &next)?;
         self.vault.catalog().commit(batch)?;
         *head = next;
+        if cuts && head.told != [0; 32] {
+            // What was wrong with the entries that went is wrong no longer, and what stays is not to be told again.
+            head.told = fingerprint(&Chain::walk(&self.vault, Some(&head))?.faults(Some(&head)));
+            let mut batch = Batch::default();
+            batch.put_versioned(Kind::Settings, HEAD_KEY, &*head)?;
+            self.vault.catalog().commit(batch)?;
+        }
         drop(head);
         self.live.tell(What::Activity, None);
+        Ok(())
+    }
+
+    /// Has the oldest entries go with the batch. The hash of the last of them stays in the head, so that the rest is still a chain from there on.
+    fn cut(&self, batch: &mut Batch, head: &mut Head) -> Result<(), VaultError> {
+        let mut going = Vec::new();
+        for (key, _) in self.vault.catalog().page_after(Kind::Activity, None, self.bounds.at_once)? {
+            going.push(key.clone());
+            // What cannot be read has no hash, so the cut is never there.
+            if let (Some(seq), Some(entry)) = (number(&key), entry_at(&self.vault, &key)?) {
+                (head.cut, head.cut_hash) = (seq, entry.hash()?);
+                for key in going.drain(..) {
+                    batch.remove(Kind::Activity, key);
+                }
+            }
+        }
         Ok(())
     }
 
@@ -233,72 +327,6 @@ impl Activity {
 
     fn locked(&self) -> MutexGuard<'_, Head> {
         self.head.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn number(key: &[u8]) -> Option<u64> {
-    <[u8; 8]>::try_from(key).ok().map(u64::from_be_bytes)
-}
-
-/// The entry at `key`; `None` if what is there is none.
-fn entry_at(vault: &Vault, key: &[u8]) -> Result<Option<Entry>, CatalogError> {
-    match vault.catalog().get_as(Kind::Activity, key) {
-        Err(CatalogError::Decode { .. }) => Ok(None),
-        other => other,
-    }
-}
-
-fn fingerprint(faults: &[ChainFault]) -> [u8; 32] {
-    let words: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    blake3::derive_key("inframe activity chain v1: faults", words.join("\n").as_bytes())
-}
-
-/// A walk along the entries.
-struct Chain {
-    /// Number of the last entry; 0 if there is none.
-    last: u64,
-    /// Hash of the last entry.
-    hash: [u8; 32],
-    faults: Vec<ChainFault>,
-}
-
-impl Chain {
-    fn walk(vault: &Vault) -> Result<Self, CatalogError> {
-        let mut chain = Self { last: 0, hash: [0; 32], faults: Vec::new() };
-        // Whether the hash of the entry before is known.
-        let mut linked = true;
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = vault.catalog().page_after(Kind::Activity, after.as_deref(), ENTRIES_PER_PAGE)?;
-            let Some((last_key, _)) = page.last() else { return Ok(chain) };
-            after = Some(last_key.clone());
-            for (key, _) in page {
-                let (Some(seq), Some(entry)) = (number(&key), entry_at(vault, &key)?) else {
-                    let seq = number(&key).unwrap_or(chain.last + 1);
-                    chain.faults.push(ChainFault::Broken { seq });
-                    chain.last = chain.last.max(seq);
-                    linked = false;
-                    continue;
-                };
-                if seq > chain.last + 1 {
-                    chain.faults.push(ChainFault::Missing { first: chain.last + 1, last: seq - 1 });
-                } else if linked && entry.previous != chain.hash {
-                    chain.faults.push(ChainFault::Broken { seq });
-                }
-                (chain.last, chain.hash, linked) = (seq, entry.hash()?, true);
-            }
-        }
-    }
-
-    /// The faults along the way, and those at the end that `head` tells.
-    fn faults(mut self, head: Option<&Head>) -> Vec<ChainFault> {
-        let (seq, hash) = head.map_or((0, [0; 32]), |head| (head.seq, head.hash));
-        match self.last.cmp(&seq) {
-            Ordering::Less => self.faults.push(ChainFault::Missing { first: self.last + 1, last: seq }),
-            Ordering::Equal if hash == self.hash => {}
-            Ordering::Equal | Ordering::Greater => self.faults.push(ChainFault::End { seq: self.last }),
-        }
-        self.faults
     }
 }
 

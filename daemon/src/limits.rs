@@ -28,7 +28,7 @@ pub const MAX_BLOBS_PER_BATCH: usize = 256;
 /// Longest key of a record, in bytes: ids of 32 bytes, or two of them and a number.
 pub const MAX_CATALOG_KEY_BYTES: usize = 128;
 
-/// Largest value of a record, in bytes: the whole state of an event with some hundred members fits.
+/// Largest value of a record, in bytes: one has a few kilobytes, a list of a thousand ids some ten; the whole state of an event, as older versions kept it, fits.
 pub const MAX_CATALOG_VALUE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Largest sum of keys and values in one batch, in bytes: it is held in memory three times while it is committed.

@@ -52,6 +52,7 @@
 pub mod aead;
 mod fixed_bytes;
 
+pub mod allowance;
 pub mod event;
 pub mod fetch;
 pub mod frame;

@@ -65,6 +65,10 @@ pub const MAX_FIND_MES_PER_HOUR: usize = 4;
 pub const FIND_ME_BUDGET_MS: u64 = 60 * 60 * 1_000;
 /// Records that a state keeps of one author: the find-me budget of a day, as many withdrawals, and profiles.
 pub const MAX_RECORDS_PER_AUTHOR: usize = 256;
+/// Bytes of a record that is not a large one: one padded to 1,024 bytes with what surrounds it (at most 195) fits.
+pub const MAX_SMALL_RECORD_BYTES: usize = 1_280;
+/// Large records that a state keeps of one author: a find-me every 45 minutes all day. With the others an author fills 405 KiB at most.
+pub const MAX_LARGE_RECORDS_PER_AUTHOR: usize = 32;
 
 // ---- sync and push ----
 
@@ -116,3 +120,16 @@ pub const MAX_PUNCH_BYTES: usize = 8 * 130 + 8;
 pub const MAX_SMALL_MESSAGE_BYTES: usize = 256;
 /// Bytes of a fetch reply: its group hashes and the rest.
 pub const MAX_FETCH_REPLY_BYTES: usize = MAX_GROUPS * 32 + 64;
+
+// ---- how often ----
+
+/// Join requests of one node in a minute: an honest one asks every 5 seconds.
+pub const MAX_JOINS_A_MINUTE: u32 = 60;
+/// Sync requests of one node in a minute: the pages of some full events at once, and one for each event and minute.
+pub const MAX_SYNCS_A_MINUTE: u32 = 600;
+/// Pushes of one node in a minute: what a member of many events renews at once.
+pub const MAX_PUSHES_A_MINUTE: u32 = 600;
+/// Gossiped records that one neighbour passes on in a minute: a full event whose members all write anew.
+pub const MAX_GOSSIP_A_MINUTE: u32 = 1_200;
+/// Fetch requests of one node in a minute: small photos over a fast line.
+pub const MAX_FETCHES_A_MINUTE: u32 = 6_000;

@@ -26,7 +26,7 @@ pub struct WrongToken;
 pub struct RelayProof(#[serde(with = "fixed_bytes")] pub [u8; 32]);
 
 impl RelayProof {
-    /// R52: what `node` shows to `relay`. It is of use to nobody else, and does not give the token away to whoever answers in the relay's place.
+    /// R55: what `node` shows to `relay`. It is of use to nobody else, and does not give the token away to whoever answers in the relay's place.
     pub fn new(token: &str, relay: &NodeId, node: &NodeId) -> Self {
         Self(*prove(token, relay, node).as_bytes())
     }
@@ -52,7 +52,7 @@ pub struct RelayHello {
 }
 
 impl RelayHello {
-    /// R52: checks that the sender has the relay's token. `relay` and `node` are the two ends of the connection, as the transport knows them.
+    /// R55: checks that the sender has the relay's token. `relay` and `node` are the two ends of the connection, as the transport knows them.
     ///
     /// # Errors
     /// There is no proof, or it was made with another token, for another relay, by another node.
@@ -84,7 +84,7 @@ impl Message for RelayWelcome {
     const MAX_BYTES: usize = MAX_SMALL_MESSAGE_BYTES;
 
     fn check(&self) -> Result<(), FieldError> {
-        // R53
+        // R56
         check_addresses(slice::from_ref(&self.seen))
     }
 }
@@ -100,7 +100,7 @@ impl Message for Punch {
     const MAX_BYTES: usize = MAX_PUNCH_BYTES;
 
     fn check(&self) -> Result<(), FieldError> {
-        // R53
+        // R56
         check_addresses(&self.seen)
     }
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn r52_a_proof_is_good_for_one_token_one_relay_and_one_node() {
+    fn r55_a_proof_is_good_for_one_token_one_relay_and_one_node() {
         let hello = RelayHello { proof: Some(RelayProof::new("token", &node(1), &node(2))) };
         assert_eq!(hello.verify_proof("token", &node(1), &node(2)), Ok(()));
         for (token, relay, from) in [("other", 1, 2), ("token", 3, 2), ("token", 1, 3), ("token", 2, 1)] {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn r53_only_addresses_are_told_and_not_too_many() {
+    fn r56_only_addresses_are_told_and_not_too_many() {
         let seen = "/ip4/203.0.113.7/tcp/7412".to_owned();
         for (told, good) in [(seen.as_str(), true), ("", false), ("203.0.113.7", false), ("/ip4/1 2", false)] {
             let welcome = RelayWelcome { seen: told.to_owned(), admitted: true };

@@ -43,6 +43,11 @@ impl StateVector {
         held.map_or(&[], |(_, held)| held)
     }
 
+    /// R54: whether this node has gone back in time, when it has shown so many entries of the roster before.
+    pub fn is_behind(&self, shown: u32) -> bool {
+        self.roster < shown
+    }
+
     /// R45: bounded, and in order.
     pub(crate) fn check(&self) -> Result<(), FieldError> {
         check_count("authors", self.authors.len() as u64, MAX_MEMBERS as u64)?;
@@ -143,6 +148,12 @@ mod tests {
     fn request(authors: Vec<(MemberId, Vec<Held>)>) -> SyncRequest {
         let vector = StateVector { roster: u32::MAX, head: [9; 32], oldest_epoch: u32::MAX, authors };
         SyncRequest { event: EventId([1; 32]), vector }
+    }
+
+    #[test]
+    fn r54_a_node_that_shows_fewer_entries_than_before_has_gone_back() {
+        let vector = StateVector { roster: 5, head: [9; 32], oldest_epoch: 0, authors: Vec::new() };
+        assert_eq!([4, 5, 6].map(|shown| vector.is_behind(shown)), [false, false, true]);
     }
 
     fn member(number: u8) -> MemberId {

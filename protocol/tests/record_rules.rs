@@ -8,8 +8,8 @@ use inframe_protocol::event::Change;
 use inframe_protocol::frame::FrameError;
 use inframe_protocol::keys::EpochGrant;
 use inframe_protocol::limits::{
-    MAX_CLOCK_SKEW_MS, MAX_FIND_ME_LIFETIME_MS, MAX_RECORD_BYTES, MAX_RECORDS_PER_AUTHOR, MAX_STILL_BYTES,
-    RECORD_WINDOW_MS,
+    MAX_CLOCK_SKEW_MS, MAX_FIND_ME_LIFETIME_MS, MAX_LARGE_RECORDS_PER_AUTHOR, MAX_RECORD_BYTES, MAX_RECORDS_PER_AUTHOR,
+    MAX_SMALL_RECORD_BYTES, MAX_STILL_BYTES, RECORD_WINDOW_MS,
 };
 use inframe_protocol::record::{FindMe, Header, RecordBody, RecordError, SealedRecord, Subject};
 use inframe_protocol::template::{Template, TemplateError};
@@ -335,4 +335,88 @@ fn r36_an_author_fills_no_memory() {
     let mut fewer = party.guests[0].clone();
     fewer.state.receive(&many[0], START).unwrap();
     assert_eq!(older.state.missing_for(&fewer.state.vector()).records.len(), 1);
+}
+
+/// A profile of at most, or more than, the bytes of a small record.
+fn profile_of(large: bool) -> RecordBody {
+    let address = |number: u8| format!("/dns4/{}{number}", "a".repeat(110));
+    let addresses = (0..if large { 8 } else { 1 }).map(address).collect();
+    RecordBody::Profile { nickname: "Ann".to_owned(), addresses }
+}
+
+#[test]
+fn r52_large_records_of_an_author_fill_little() {
+    let party = Party::of(2);
+    let guest = &party.guests[1];
+    let large = |seq: u64, face: u8| {
+        let find_me = FindMe {
+            still: [&[0xff, 0xd8, 0xff][..], &[7; 2_900]].concat(),
+            ..guest.find_me(guest.fresh_id(), face, Subject::Child, START.plus(HOUR))
+        };
+        guest.forge(guest.header(seq, START), &RecordBody::FindMe(find_me))
+    };
+    let told = |seq, large| guest.forge(guest.header(seq, START), &profile_of(large));
+    let small = |seq| guest.forge(guest.header(seq, START), &RecordBody::Withdraw { find_me: guest.fresh_id() });
+    let most = MAX_LARGE_RECORDS_PER_AUTHOR as u64;
+    // Profiles at both ends and between, of both sizes; find-mes, more than are kept; withdrawals among them.
+    let mut records = vec![told(1, true), told(5, false), told(1_000, true)];
+    records.extend((0..most + 9).map(|number| large(100 + 2 * number, number as u8)));
+    records.extend((0..20).map(|number| small(101 + 2 * number)));
+    assert!(records.iter().filter(|bytes| bytes.len() > MAX_SMALL_RECORD_BYTES).count() > most as usize + 9);
+    let held = |order: &[&Vec<u8>]| {
+        let mut listener = party.guests[0].clone();
+        order.iter().for_each(|record| drop(listener.state.receive(record, START)));
+        listener.restart();
+        listener.state.vector()
+    };
+    let rising: Vec<&Vec<u8>> = records.iter().collect();
+    let expected = held(&rising);
+    let numbers: Vec<u64> = expected.authors[0].1.iter().map(|held| held.seq).collect();
+    assert_eq!(numbers.len() as u64, most + 1 + 1 + 20, "and the newest profile, and the small ones: {numbers:?}");
+    assert!(numbers.contains(&1_000) && numbers.contains(&5) && !numbers.contains(&1) && !numbers.contains(&100));
+    let mut order = rising.clone();
+    order.reverse();
+    assert_eq!(held(&order), expected);
+    for round in 0..20_u32 {
+        order.sort_by_key(|record| *blake3::hash(&[round.to_le_bytes().as_slice(), record].concat()).as_bytes());
+        assert_eq!(held(&order), expected, "round {round}");
+    }
+    // Those that are too old to be kept are refused, and change nothing.
+    let mut listener = party.guests[0].clone();
+    rising.iter().for_each(|record| drop(listener.state.receive(record, START)));
+    assert_eq!(refusal(&listener, &large(99, 1), START), RecordError::TooManyRecords);
+    listener.state.take_unsaved();
+    assert!(listener.state.receive(&large(99, 1), START).is_err() && !listener.state.is_unsaved());
+    let next = guest.forge(guest.header(2_000, START), &profile("Ann"));
+    assert!(listener.state.receive(&next, START).is_ok(), "what is newer is taken");
+}
+
+#[test]
+fn d2_what_is_unsaved_is_what_has_changed() {
+    let mut party = Party::of(3);
+    let id = party.guests[1].fresh_id();
+    let host = party.host();
+    let all = host.state.take_unsaved();
+    assert_eq!((all.first_entry, all.records.len()), (0, 0));
+    assert!(!host.state.is_unsaved());
+    let (announced, _) = party.guests[1].announce(id, START, HOUR).unwrap();
+    let author = party.guests[1].id();
+    let host = party.host();
+    host.state.receive(&announced, START).unwrap();
+    let shared = host.state.clone();
+    let unsaved = host.state.take_unsaved();
+    let place = *unsaved.records.first().unwrap();
+    assert_eq!((unsaved.first_entry, unsaved.records.len(), place.0), (3, 1, author));
+    assert_eq!(host.state.record(&author, place.1), Some(announced.as_slice()));
+    host.state.receive(&announced, START).unwrap();
+    assert!(!host.state.is_unsaved(), "what is known changes nothing");
+    // What goes is told as well: expired, or with its author.
+    let mut pruned = shared.clone();
+    pruned.take_unsaved();
+    assert_eq!(pruned.prune(START.plus(9 * HOUR)), 1);
+    assert_eq!((pruned.take_unsaved().records, pruned.record(&author, place.1)), ([place].into(), None));
+    assert_eq!(shared.record(&author, place.1), Some(announced.as_slice()), "a clone is not changed");
+    party.remove(&author);
+    let removed = party.host().state.take_unsaved();
+    assert_eq!((removed.first_entry, removed.records), (3, [place].into()));
 }

@@ -200,7 +200,7 @@ fn writers_at_the_same_time_make_one_chain() {
         for _ in 0..6 {
             scope.spawn(|| {
                 for _ in 0..10 {
-                    activity.note(ActivityKind::Asked, "Somebody asked.".into(), None, None).unwrap();
+                    activity.note(ActivityKind::Left, "A photo left.".into(), None, None).unwrap();
                     assert_eq!(activity.verify().unwrap(), []);
                 }
             });
@@ -219,5 +219,86 @@ fn an_entry_that_cannot_be_written_does_not_move_the_chain() {
     assert!(activity.note(ActivityKind::Left, too_long, None, None).is_err());
     activity.note(ActivityKind::Left, "A photo left.".into(), None, None).unwrap();
     assert_eq!(activity.read(None, 9).unwrap().len(), 1);
+    assert_eq!(activity.verify().unwrap(), []);
+}
+
+fn within(place: &Place, most: u64, at_once: usize) -> Activity {
+    Activity::open_within(place.vault(), Live::default(), Bounds { most, at_once }).unwrap()
+}
+
+#[test]
+fn d7_of_too_many_entries_the_oldest_go_and_the_rest_is_a_chain() {
+    let place = Place::new();
+    let activity = within(&place, 20, 5);
+    for number in 1..=33 {
+        activity.note(ActivityKind::Left, format!("Photo {number} left."), None, None).unwrap();
+        assert_eq!(activity.verify().unwrap(), [], "after {number}");
+        assert!(activity.read(None, 100).unwrap().len() < 25);
+    }
+    let kept: Vec<u64> = activity.read(None, 100).unwrap().iter().map(|view| view.seq).collect();
+    assert_eq!((kept[0], *kept.last().unwrap()), (33, 11));
+    drop(activity);
+    // A start finds the cut, and no fault; what goes from there on is noticed.
+    let vault = place.vault();
+    assert_eq!(place.activity().read(None, 1).unwrap()[0].kind, "left");
+    remove(&vault, &[11]);
+    noted_once(&place, vault, &[ChainFault::Missing { first: 11, last: 11 }]);
+}
+
+#[test]
+fn d7_a_fault_that_is_cut_off_is_not_told_again() {
+    let place = Place::new();
+    let vault = place.filled(6);
+    remove(&vault, &[2, 5]);
+    drop(vault);
+    let faults = |seqs: &[u64]| -> Vec<ChainFault> {
+        seqs.iter().map(|seq| ChainFault::Missing { first: *seq, last: *seq }).collect()
+    };
+    let activity = within(&place, 4, 3);
+    assert_eq!(activity.read(None, 1).unwrap()[0].kind, "suspicious");
+    assert_eq!(activity.verify().unwrap(), faults(&[5]), "the second is among those that went");
+    drop(activity);
+    let activity = within(&place, 40, 3);
+    assert_eq!(activity.read(None, 1).unwrap()[0].seq, 7, "it was told");
+}
+
+#[test]
+fn the_head_of_the_first_version_is_read() {
+    let place = Place::new();
+    let vault = place.filled(3);
+    let head = vault.catalog().get_versioned::<Head>(Kind::Settings, HEAD_KEY).unwrap().unwrap();
+    let mut batch = Batch::default();
+    let first = FirstHead { seq: head.seq, hash: head.hash, told: head.told };
+    batch.put_as(Kind::Settings, HEAD_KEY, &first).unwrap();
+    vault.catalog().commit(batch).unwrap();
+    drop(vault);
+    let activity = place.activity();
+    assert_eq!((activity.verify().unwrap(), activity.read(None, 9).unwrap().len()), (vec![], 3));
+}
+
+#[test]
+fn d7_a_flood_of_one_peer_is_twenty_entries_and_a_count() {
+    let place = Place::new();
+    let activity = place.activity();
+    let peer = NodeId::new([1; 38]).unwrap();
+    for number in 0..300 {
+        let text = format!("Request {number} was refused.");
+        activity.note_of(&peer, ActivityKind::Refused, text, None).unwrap();
+        activity.note(ActivityKind::Suspicious, "A node asked for what it may not have.".into(), None, None).unwrap();
+    }
+    assert_eq!(activity.read(None, 200).unwrap().len(), 40);
+    // What the owner did is never counted away.
+    for _ in 0..30 {
+        activity.note(ActivityKind::Left, "A photo left.".into(), None, None).unwrap();
+        activity.note(ActivityKind::Refused, "You kept a photo.".into(), Some("a".into()), None).unwrap();
+    }
+    assert_eq!(activity.read(None, 200).unwrap().len(), 100);
+    activity.sum_up(now_ms() + 3_600_000).unwrap();
+    let texts: Vec<String> = activity.read(None, 2).unwrap().into_iter().map(|view| view.text).collect();
+    assert!(
+        texts.iter().any(|text| text == "And 280 more within an hour, such as: Request 20 was refused."),
+        "{texts:?}"
+    );
+    assert!(texts.iter().all(|text| text.starts_with("And 280 more")), "{texts:?}");
     assert_eq!(activity.verify().unwrap(), []);
 }

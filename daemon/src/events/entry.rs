@@ -7,11 +7,11 @@ use inframe_protocol::keys::{EventKey, MemberKeys};
 use inframe_protocol::record::Subject;
 use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
 
-use super::stored::{Announcing, IssuedInvite, Joining, LocalSettings, StoredEvent, Takes, WaitingAdmission};
-use super::{EventsError, Search, Wanted};
+use super::alarms::{Shown, StoredAlarms};
+use super::stored::{Announcing, IssuedInvite, Joining, LocalSettings, Takes, WaitingAdmission};
+use super::{Search, Wanted};
 use crate::faces::ProfileId;
 use crate::sharing::policy::Policy;
-use crate::vault::{Batch, Kind, Vault};
 
 /// What this node is in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +54,9 @@ pub(super) struct Entry {
     pub(super) waiting: Vec<WaitingAdmission>,
     pub(super) declined: BTreeSet<MemberId>,
     pub(super) removed_nodes: BTreeSet<NodeId>,
+    pub(super) alarms: StoredAlarms,
+    /// How much of the roster each member's node has shown since the start.
+    pub(super) shown: BTreeMap<MemberId, Shown>,
 }
 
 impl Entry {
@@ -80,66 +83,9 @@ impl Entry {
             waiting: Vec::new(),
             declined: BTreeSet::new(),
             removed_nodes: BTreeSet::new(),
+            alarms: StoredAlarms::default(),
+            shown: BTreeMap::new(),
         }
-    }
-
-    pub(super) fn read_all(vault: &Vault) -> Result<Vec<Self>, EventsError> {
-        let mut entries = Vec::new();
-        for (key, row) in vault.catalog().scan_versioned::<StoredEvent>(Kind::Event)? {
-            match Self::from_row(&key, row) {
-                Ok(entry) => entries.push(entry),
-                Err(error) => tracing::error!("an event could not be read and is left out: {error}"),
-            }
-        }
-        Ok(entries)
-    }
-
-    fn from_row(key: &[u8], row: StoredEvent) -> Result<Self, EventsError> {
-        let damaged = |what: &str| EventsError::Damaged(what.to_owned());
-        let id = EventId(key.try_into().map_err(|_| damaged("its id"))?);
-        let keys = row.member_keys.as_slice().try_into().map_err(|_| damaged("its keys"))?;
-        let keys = MemberKeys::from_bytes(keys);
-        let mut state = EventState::from_bytes(&row.state).map_err(|error| EventsError::Damaged(error.to_string()))?;
-        state.set_keys(keys.clone());
-        Ok(Self {
-            id,
-            state,
-            keys,
-            event_key: row.event_key.map(EventKey::from_seed),
-            invited_name: row.invited_name,
-            settings: row.settings,
-            announcing: row.announcing,
-            joining: row.joining,
-            invites: row.invites,
-            waiting: row.waiting,
-            declined: row.declined,
-            removed_nodes: row.removed_nodes,
-        })
-    }
-
-    /// Writes the row durably.
-    pub(super) fn write(&self, vault: &Vault) -> Result<(), EventsError> {
-        let row = StoredEvent {
-            state: self.state.to_bytes(),
-            invited_name: self.invited_name.clone(),
-            member_keys: self.keys.to_bytes().to_vec(),
-            event_key: self.event_key.as_ref().map(|key| *key.seed()),
-            settings: self.settings.clone(),
-            announcing: self.announcing.clone(),
-            joining: self.joining.clone(),
-            invites: self.invites.clone(),
-            waiting: self.waiting.clone(),
-            declined: self.declined.clone(),
-            removed_nodes: self.removed_nodes.clone(),
-        };
-        let mut batch = Batch::default();
-        batch.put_versioned(Kind::Event, self.id.0, &row)?;
-        Ok(vault.catalog().commit(batch)?)
-    }
-
-    /// Has the row go with the batch.
-    pub(super) fn erase(&self, batch: &mut Batch) {
-        batch.remove(Kind::Event, self.id.0);
     }
 
     pub(super) fn my_id(&self) -> MemberId {

@@ -3,6 +3,7 @@
 //! Every change is durable before it is seen or sent (D1). All calls may block on the disk; call them on a blocking thread. Nothing here
 //! opens a socket: what has to be told to others is handed out as [`Outgoing`] by [`Events::take_outgoing`].
 
+mod alarms;
 mod announcing;
 mod asking;
 mod description;
@@ -10,7 +11,9 @@ mod entry;
 mod epochs;
 mod joining;
 mod leaving;
+mod rows;
 mod stored;
+mod taking;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -18,12 +21,12 @@ mod words;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use inframe_protocol::event::Change;
 use inframe_protocol::record::RecordBody;
 use inframe_protocol::roster::{NewEvent, RosterError, RosterWriter, SignedRosterEntry};
 use inframe_protocol::template::{ProjectionKey, Template};
 use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis};
 
+pub use alarms::{Alarm, Fork};
 pub use announcing::Portrait;
 pub use description::{Description, MemberDescription, WaitingDescription};
 pub use entry::MyRole;
@@ -31,6 +34,7 @@ pub use joining::IssuedLink;
 pub use stored::{Announcing, LocalSettings, Takes, WaitingAdmission};
 #[cfg(test)]
 pub(crate) use stored::{IssuedInvite, Joining};
+pub use taking::Taken;
 
 use crate::clock::now_ms;
 use crate::library::AssetId;
@@ -42,8 +46,6 @@ use leaving::Farewell;
 
 /// Events that one node may be in.
 pub const MAX_EVENTS: usize = 200;
-/// An invite is remembered for this long after its expiry, milliseconds.
-const KEEP_INVITES_MS: u64 = 7 * 24 * 3_600_000;
 /// Things to tell others that may wait; what does not fit is healed by the next sync.
 const MAX_OUTGOING: usize = 1_024;
 
@@ -191,6 +193,7 @@ impl Events {
     ) -> Result<T, EventsError> {
         let mut entries = self.entries();
         let entry = entries.get_mut(event).ok_or(EventsError::NotFound)?;
+        // Cheap: the roster and the records are shared with the copy.
         let before = entry.clone();
         let outcome = change(entry).and_then(|value| entry.write(&self.vault).map(|()| value));
         if outcome.is_err() {
@@ -281,88 +284,6 @@ impl Events {
             Ok(bytes)
         })?;
         self.tell_others(*event, vec![bytes], Vec::new());
-        Ok(())
-    }
-
-    /// Takes roster entries and records from another node; what is known or not right is passed over, and the first error is given back
-    /// with what changed.
-    pub fn take(
-        &self,
-        event: &EventId,
-        roster: &[SignedRosterEntry],
-        records: &[Vec<u8>],
-    ) -> (Vec<Change>, Option<EventsError>) {
-        let now = UnixMillis(now_ms());
-        let mut problem = None;
-        let taken = self.change_if(event, |entry| {
-            let mut changes = Vec::new();
-            let known = entry.state.roster().next_index();
-            for signed in roster {
-                match entry.state.apply_roster(signed) {
-                    Ok(more) => changes.extend(more),
-                    Err(error) => {
-                        // Entries from before what is known come with every first sync; only what would go on counts.
-                        if entry.state.roster().next_index() == known {
-                            problem.get_or_insert(EventsError::from(error));
-                        }
-                    }
-                }
-            }
-            for record in records {
-                match entry.state.receive(record, now) {
-                    Ok(more) => changes.extend(more),
-                    Err(error) => {
-                        problem.get_or_insert(EventsError::from(error));
-                    }
-                }
-            }
-            if entry.is_admitted() && entry.joining.is_some() {
-                entry.joining = None;
-            }
-            changes
-        });
-        match taken {
-            Ok(changes) => (changes, problem),
-            Err(error) => (Vec::new(), Some(error)),
-        }
-    }
-
-    /// Like [`Events::change`], but writes only when something changed.
-    fn change_if(
-        &self,
-        event: &EventId,
-        change: impl FnOnce(&mut Entry) -> Vec<Change>,
-    ) -> Result<Vec<Change>, EventsError> {
-        let mut entries = self.entries();
-        let entry = entries.get_mut(event).ok_or(EventsError::NotFound)?;
-        let before = entry.clone();
-        let held = entry.state.vector();
-        let changes = change(entry);
-        if changes.is_empty() && entry.state.vector() == held {
-            return Ok(changes);
-        }
-        if let Err(error) = entry.write(&self.vault) {
-            *entry = before;
-            return Err(error);
-        }
-        drop(entries);
-        self.live.tell(What::Events, Some(event.to_string()));
-        Ok(changes)
-    }
-
-    /// Drops what has expired.
-    ///
-    /// # Errors
-    /// When the vault fails.
-    pub fn prune(&self, now: u64) -> Result<(), EventsError> {
-        for event in self.ids() {
-            self.change_if(&event, |entry| {
-                entry.state.prune(UnixMillis(now));
-                // Used and expired ones stay for a while, so that whoever comes late hears why.
-                entry.invites.retain(|invite| invite.expires.saturating_add(KEEP_INVITES_MS) > now);
-                Vec::new()
-            })?;
-        }
         Ok(())
     }
 }

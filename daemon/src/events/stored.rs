@@ -12,6 +12,8 @@ use crate::library::AssetId;
 use crate::sharing::policy::Policy;
 use crate::vault::Versioned;
 
+mod older;
+
 /// Which of my photos take part in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Takes {
@@ -125,11 +127,11 @@ impl std::fmt::Debug for Joining {
     }
 }
 
-/// The row of the catalog.
+/// The head row of an event: everything but the roster entries, the records and the alarms, which have rows of their own.
 #[derive(Serialize, Deserialize)]
 pub struct StoredEvent {
-    /// The shared state, in the protocol's own versioned form; empty before the first roster entry arrived.
-    pub state: Vec<u8>,
+    /// Number of roster entries, each in a row of its own.
+    pub entries: u32,
     /// Name as the invite gave it, until the roster tells.
     pub invited_name: String,
     /// My member keys.
@@ -150,107 +152,31 @@ pub struct StoredEvent {
     pub declined: BTreeSet<MemberId>,
     /// Nodes that I removed; they never come back without my yes.
     pub removed_nodes: BTreeSet<NodeId>,
+    /// Roster and records in one, as older versions kept them in this row; moved into rows of their own when the event is read.
+    #[serde(skip)]
+    pub in_one: Option<Vec<u8>>,
 }
 
 impl Versioned for StoredEvent {
-    const VERSION: u8 = 2;
-    type Before = first::StoredEvent;
+    const VERSION: u8 = 3;
+    type Before = older::SecondEvent;
 }
 
-/// The form of the first version: only the owner could be announced.
-mod first {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use inframe_protocol::{FindMeId, MemberId, NodeId};
-    use serde::{Deserialize, Serialize};
-
-    use super::{IssuedInvite, Joining, LocalSettings, ProfileId, WaitingAdmission};
-
-    #[derive(Clone, Copy, Serialize, Deserialize)]
-    pub struct Announcing {
-        pub(super) find_me: FindMeId,
-        pub(super) since: u64,
-        pub(super) until: u64,
-        pub(super) record_expires: u64,
-        pub(super) epoch: u32,
-    }
-
-    #[derive(Serialize, Deserialize)]
-    pub struct StoredEvent {
-        pub(super) state: Vec<u8>,
-        pub(super) invited_name: String,
-        pub(super) member_keys: Vec<u8>,
-        pub(super) event_key: Option<[u8; 32]>,
-        pub(super) settings: LocalSettings,
-        pub(super) announcing: Option<Announcing>,
-        pub(super) joining: Option<Joining>,
-        pub(super) invites: Vec<IssuedInvite>,
-        pub(super) waiting: Vec<WaitingAdmission>,
-        pub(super) declined: BTreeSet<MemberId>,
-        pub(super) removed_nodes: BTreeSet<NodeId>,
-    }
-
-    crate::first_version!(StoredEvent);
-
-    impl From<Announcing> for super::Announcing {
-        fn from(Announcing { find_me, since, until, record_expires, epoch }: Announcing) -> Self {
-            Self { find_me, since, until, record_expires, epoch, live: false }
-        }
-    }
-
-    impl From<StoredEvent> for super::StoredEvent {
-        fn from(old: StoredEvent) -> Self {
-            let announcing: BTreeMap<_, _> =
-                old.announcing.map(|mine| (ProfileId::ME, mine.into())).into_iter().collect();
-            Self {
-                state: old.state,
-                invited_name: old.invited_name,
-                member_keys: old.member_keys,
-                event_key: old.event_key,
-                settings: old.settings,
-                announcing,
-                joining: old.joining,
-                invites: old.invites,
-                waiting: old.waiting,
-                declined: old.declined,
-                removed_nodes: old.removed_nodes,
-            }
-        }
-    }
-}
-
+/// The row of an event in the form of the second version.
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vault::Older;
-
-    #[test]
-    fn an_announcement_of_the_first_version_is_the_owners() {
-        let announcing =
-            first::Announcing { find_me: FindMeId([3; 16]), since: 1, until: 9, record_expires: 5, epoch: 2 };
-        let old = first::StoredEvent {
-            state: vec![1],
-            invited_name: "Party".into(),
-            member_keys: vec![2],
-            event_key: None,
-            settings: LocalSettings {
-                policy: Policy::Ask,
-                persons: BTreeMap::new(),
-                takes: Takes::All,
-                chosen: BTreeSet::new(),
-                taken_out: BTreeSet::new(),
-                admit_automatically: true,
-            },
-            announcing: Some(announcing),
-            joining: None,
-            invites: Vec::new(),
-            waiting: Vec::new(),
-            declined: BTreeSet::new(),
-            removed_nodes: BTreeSet::new(),
-        };
-        let event = StoredEvent::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
-        let mine = event.announcing[&ProfileId::ME];
-        assert_eq!((mine.find_me, mine.until, mine.live), (FindMeId([3; 16]), 9, false));
-        assert!(event.settings.admit_automatically && event.announcing.len() == 1);
-    }
+pub(super) fn older_row(entry: &super::entry::Entry) -> Vec<u8> {
+    let old = older::SecondEvent {
+        state: entry.state.to_bytes(),
+        invited_name: entry.invited_name.clone(),
+        member_keys: entry.keys.to_bytes().to_vec(),
+        event_key: entry.event_key.as_ref().map(|key| *key.seed()),
+        settings: entry.settings.clone(),
+        announcing: entry.announcing.clone(),
+        joining: entry.joining.clone(),
+        invites: entry.invites.clone(),
+        waiting: entry.waiting.clone(),
+        declined: entry.declined.clone(),
+        removed_nodes: entry.removed_nodes.clone(),
+    };
+    postcard::to_extend(&old, vec![2]).unwrap_or_default()
 }

@@ -1,5 +1,8 @@
 //! Host and members in one process, with bytes passed by hand and a clock that can be moved.
 
+mod alarms;
+mod rows;
+
 use std::collections::BTreeSet;
 
 use inframe_protocol::join::{JoinReply, JoinRequest};
@@ -44,7 +47,7 @@ fn join(host: &Place, event: &EventId, number: u8) -> Place {
     assert_eq!(host.events.answer_join(&node(number), asked.clone()).unwrap(), JoinReply::Waiting);
     host.events.decide_admission(event, &asked.member.member_id(), true).unwrap();
     let JoinReply::Admitted(roster) = host.events.answer_join(&node(number), asked).unwrap() else { panic!() };
-    assert!(guest.events.take(event, &roster, &[]).1.is_none());
+    assert!(guest.events.take(event, &roster, &[]).problem.is_none());
     guest
 }
 
@@ -52,7 +55,7 @@ fn join(host: &Place, event: &EventId, number: u8) -> Place {
 fn pass(from: &Place, to: &[&Place]) {
     for outgoing in from.events.take_outgoing() {
         for one in to {
-            assert!(one.events.take(&outgoing.event, &outgoing.roster, &outgoing.records).1.is_none());
+            assert!(one.events.take(&outgoing.event, &outgoing.roster, &outgoing.records).problem.is_none());
         }
     }
 }
@@ -156,7 +159,7 @@ fn d1_a_farewell_outlives_a_restart_and_goes_once_it_is_said() {
     again.farewell_said(&event, &[node(2)], now_ms()).unwrap();
     let third = Events::open(leaver.vault.clone(), Live::default(), node(1)).unwrap();
     assert_eq!(third.farewells_to_say()[0].2, [node(0)]);
-    assert!(host.events.take(&event, &[], &[record]).1.is_none());
+    assert!(host.events.take(&event, &[], &[record]).problem.is_none());
     third.farewell_said(&event, &[node(0)], now_ms()).unwrap();
     assert!(third.farewells_to_say().is_empty() && third.known_nodes().is_empty());
     assert!(Events::open(leaver.vault.clone(), Live::default(), node(1)).unwrap().farewells_to_say().is_empty());

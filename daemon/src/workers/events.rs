@@ -10,14 +10,14 @@ use inframe_protocol::frame::Message;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
 use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::record::RecordBody;
-use inframe_protocol::sync::{SyncReply, SyncRequest};
+use inframe_protocol::sync::{StateVector, SyncReply, SyncRequest};
 use inframe_protocol::{EventId, NodeId};
 
 use super::board::Step;
 use super::{Core, Job, blocking, farewells};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::events::{EventsError, Outgoing, Portrait};
+use crate::events::{Alarm, EventsError, Outgoing, Portrait, Taken};
 use crate::faces::ProfileId;
 use crate::live::What;
 use crate::network::{PeerStream, Protocol};
@@ -111,6 +111,9 @@ fn keep_up(core: &Core) {
                 tracing::warn!("my addresses could not be told to an event: {error}");
             }
         }
+    }
+    if let Err(error) = core.activity.sum_up(now_ms()) {
+        tracing::warn!("what was passed over in the activity log could not be told: {error}");
     }
     if let Err(error) = core.events.prune(now_ms()) {
         tracing::warn!("expired records could not be dropped: {error}");
@@ -246,6 +249,7 @@ async fn sync_event(core: &Arc<Core>, node: &NodeId, event: EventId) -> anyhow::
         let request = SyncRequest { event, vector };
         let reply: SyncReply = transfer::ask(&core.network, node, Protocol::Sync, &request).await?;
         let SyncReply::Page { page, vector: theirs } = reply else { return Ok(()) };
+        look_at(core, event, node, &theirs).await;
         let more = page.more;
         take(core, event, page.roster, page.records).await;
         if more {
@@ -279,8 +283,11 @@ async fn take(
 ) -> bool {
     let worker = core.clone();
     let taken = blocking(move || worker.events.take(&event, &roster, &records)).await;
-    let Ok((changes, problem)) = taken else { return false };
+    let Ok(Taken { changes, alarms, problem }) = taken else { return false };
     let stored = !matches!(problem, Some(EventsError::Vault(_) | EventsError::Catalog(_)));
+    for alarm in &alarms {
+        sound(core, event, alarm).await;
+    }
     if let Some(problem) = problem {
         tracing::info!("something of an event was refused: {problem}");
         if is_suspicious(&problem) {
@@ -313,6 +320,49 @@ async fn note_change(core: &Arc<Core>, event: EventId, change: &Change) {
     core.note(ActivityKind::Member, text, None, Some(event)).await;
 }
 
+/// Notes what one peer asked or did wrong; a flood of it is counted (D7).
+pub(super) async fn note_of(core: &Arc<Core>, peer: NodeId, kind: ActivityKind, text: String, event: Option<EventId>) {
+    let writer = core.clone();
+    let event = event.map(|event| event.to_string());
+    if !matches!(blocking(move || writer.activity.note_of(&peer, kind, text, event)).await, Ok(Ok(()))) {
+        tracing::error!("an activity entry could not be written");
+    }
+}
+
+/// Looks whether a node went back in time.
+async fn look_at(core: &Arc<Core>, event: EventId, node: &NodeId, vector: &StateVector) {
+    let (worker, node, vector) = (core.clone(), node.clone(), vector.clone());
+    match blocking(move || worker.events.look_at_vector(&event, &node, &vector, now_ms())).await {
+        Ok(Ok(Some(alarm))) => sound(core, event, &alarm).await,
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => tracing::warn!("an alarm could not be kept: {error}"),
+        Err(error) => tracing::warn!("an alarm could not be kept: {error:#}"),
+    }
+}
+
+/// Notes an alarm; that it is news was judged before.
+async fn sound(core: &Arc<Core>, event: EventId, alarm: &Alarm) {
+    let name = core.events.name(&event);
+    let who = |member| core.events.nickname(&event, member);
+    let text = match alarm {
+        Alarm::Forked { .. } => format!(
+            "The host of {name} has told different members different things about who is in it, and signed both. Ask the others whom they see \
+             as members; until that is clear, do not trust the list of members."
+        ),
+        Alarm::Equivocated(member) => {
+            format!("{} signed two different things in {name} as if they were one; one of them counts.", who(member))
+        }
+        Alarm::OverBudget(member) => {
+            format!("{} announced more in {name} than is allowed; what was too much does not count.", who(member))
+        }
+        Alarm::WentBack(member) => format!(
+            "The device of {} knows less of {name} than it did before: it may have been restored from a backup.",
+            who(member)
+        ),
+    };
+    core.note(ActivityKind::Suspicious, text, None, Some(event)).await;
+}
+
 fn is_suspicious(problem: &EventsError) -> bool {
     match problem {
         EventsError::Record(error) => error.is_hostile(),
@@ -325,6 +375,7 @@ fn is_suspicious(problem: &EventsError) -> bool {
 pub(super) async fn answer_join(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
     let request: JoinRequest = stream.read_message(JoinRequest::MAX_BYTES).await?;
     let (answerer, from, event) = (core.clone(), stream.peer().clone(), request.event);
+    let peer = from.clone();
     let nickname = request.nickname.clone();
     let before = core.events.waiting_count(&event);
     let reply = blocking(move || answerer.events.answer_join(&from, request)).await??;
@@ -340,13 +391,8 @@ pub(super) async fn answer_join(core: Arc<Core>, mut stream: PeerStream) -> anyh
         }
         JoinReply::Waiting => {}
         JoinReply::Refused(why) => {
-            core.note(
-                ActivityKind::Refused,
-                format!("A request to join {name} was refused: {why}."),
-                None,
-                Some(event),
-            )
-            .await;
+            let text = format!("A request to join {name} was refused: {why}.");
+            note_of(&core, peer, ActivityKind::Refused, text, Some(event)).await;
         }
     }
     Ok(())
@@ -356,6 +402,7 @@ pub(super) async fn answer_join(core: Arc<Core>, mut stream: PeerStream) -> anyh
 pub(super) async fn answer_sync(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
     let request: SyncRequest = stream.read_message(SyncRequest::MAX_BYTES).await?;
     let (answerer, node) = (core.clone(), stream.peer().clone());
+    look_at(&core, request.event, &node, &request.vector).await;
     let page = blocking(move || answerer.events.page_for(&request.event, &node, &request.vector)).await?;
     let reply = match page {
         Some((page, vector)) => SyncReply::Page { page, vector },

@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
+use inframe_protocol::NodeId;
+use inframe_protocol::allowance::Ask;
+use inframe_protocol::join::{JoinRefusal, JoinReply};
 use tokio::sync::mpsc;
 
+use super::askers::{Askers, Verdict};
 use super::{Core, Job, events, receiving, sending};
+use crate::activity::ActivityKind;
+use crate::clock::now_ms;
 use crate::live::What;
 use crate::network::{NetworkEvent, PeerStream, Protocol};
 use crate::tasks::Stage;
@@ -12,6 +18,7 @@ use crate::tasks::Stage;
 /// Runs until the network stops.
 pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<NetworkEvent>) {
     let stop = core.tasks.stop_token(Stage::Work);
+    let mut askers = Askers::default();
     loop {
         let event = tokio::select! {
             () = stop.cancelled() => return,
@@ -35,9 +42,18 @@ pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<Netwo
                 core.live.tell(What::Events, None);
             }
             NetworkEvent::Inbound(protocol, stream) => {
+                if let Some(ask) = asks_for(protocol)
+                    && !may_ask(&core, &mut askers, stream.peer(), ask)
+                {
+                    core.tasks.spawn(Stage::Work, "turned away", turn_away(protocol, stream));
+                    continue;
+                }
                 core.tasks.spawn(Stage::Work, protocol.name(), handle(core.clone(), protocol, stream));
             }
-            NetworkEvent::Gossip { topic, bytes, .. } => {
+            NetworkEvent::Gossip { topic, bytes, from } => {
+                if !may_ask(&core, &mut askers, &from, Ask::Gossip) {
+                    continue;
+                }
                 core.tasks.spawn(Stage::Work, "gossip", events::take_gossip(core.clone(), topic, bytes));
             }
             NetworkEvent::AddressesChanged => {
@@ -46,6 +62,41 @@ pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<Netwo
             }
         }
     }
+}
+
+/// What a stream of this protocol asks for. Offers are answered in any number: whoever cannot take more says so, and is asked again.
+fn asks_for(protocol: Protocol) -> Option<Ask> {
+    match protocol {
+        Protocol::Join => Some(Ask::Join),
+        Protocol::Sync => Some(Ask::Sync),
+        Protocol::Push => Some(Ask::Push),
+        Protocol::Fetch => Some(Ask::Fetch),
+        Protocol::Offer => None,
+    }
+}
+
+/// Whether a peer has not asked too often (R53); when it has, it is noted once.
+fn may_ask(core: &Arc<Core>, askers: &mut Askers, peer: &NodeId, ask: Ask) -> bool {
+    let verdict = askers.judge(peer, ask, now_ms());
+    if verdict == Verdict::TurnAwayAndNote {
+        let (core, peer) = (core.clone(), peer.clone());
+        core.clone().tasks.spawn(Stage::Work, "noting a flood", async move {
+            let shared = core.events.shared_with(&peer).into_iter().next();
+            let who = shared.and_then(|event| core.events.member_by_node(&event, &peer)).map(|(_, nickname)| nickname);
+            let who = who.map_or_else(|| "a device that is no member".to_owned(), |who| format!("the device of {who}"));
+            let text = format!("What {who} asks comes too often; some of it is turned away.");
+            events::note_of(&core, peer, ActivityKind::Suspicious, text, shared).await;
+        });
+    }
+    verdict == Verdict::Answer
+}
+
+/// Says no as the protocol does; a stream whose answers would say something untrue is closed without a word.
+async fn turn_away(protocol: Protocol, mut stream: PeerStream) {
+    if protocol == Protocol::Join {
+        let _ = stream.write_message(&JoinReply::Refused(JoinRefusal::Busy)).await;
+    }
+    let _ = stream.close().await;
 }
 
 async fn handle(core: Arc<Core>, protocol: Protocol, stream: PeerStream) {

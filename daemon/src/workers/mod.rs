@@ -2,6 +2,7 @@
 //! timer wakes it anyway; first run, retry and recovery after a crash are the same path (D2).
 
 pub(crate) mod again;
+mod askers;
 pub(crate) mod backup;
 mod board;
 mod core;

@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 
 use super::Profile;
 use crate::ids::{FindMeId, UnixMillis};
+use crate::keys::EpochGrant;
 use crate::limits::{
-    FIND_ME_BUDGET_MS, MAX_CLOCK_SKEW_MS, MAX_FIND_MES_PER_HOUR, MAX_LIVE_FIND_MES, MAX_RECORDS_PER_AUTHOR,
+    FIND_ME_BUDGET_MS, MAX_CLOCK_SKEW_MS, MAX_FIND_MES_PER_HOUR, MAX_LARGE_RECORDS_PER_AUTHOR, MAX_LIVE_FIND_MES,
+    MAX_RECORDS_PER_AUTHOR, MAX_SMALL_RECORD_BYTES,
 };
 use crate::record::{Applied, FindMe, RecordBody, RecordError, RecordTag, Subject};
 
@@ -17,6 +19,15 @@ use crate::record::{Applied, FindMe, RecordBody, RecordError, RecordTag, Subject
 #[derive(Debug, Clone, Default)]
 pub(super) struct AuthorLog {
     records: BTreeMap<u64, Applied>,
+}
+
+/// What taking in a record did besides.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// R35: whether it took the place of another one.
+    pub(super) replaced: bool,
+    /// Numbers of those that had to go for it.
+    pub(super) dropped: Vec<u64>,
 }
 
 /// What the records of one author amount to.
@@ -91,6 +102,10 @@ impl AuthorLog {
         self.records.values()
     }
 
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.records.keys().copied()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
@@ -148,55 +163,98 @@ impl AuthorLog {
         self.newest(is_it).is_some_and(|newest| record.header().seq < newest)
     }
 
-    /// Takes in a record whose bytes are not there. Says whether it took the place of another one (R35).
+    /// What speaks against a record whose bytes are not there.
     ///
     /// # Errors
-    /// R33: it is too old to have an effect. R35: another one stands at its place. R36: there are too many newer ones.
-    pub(super) fn insert(&mut self, record: Applied, now: UnixMillis) -> Result<bool, RecordError> {
-        if self.is_spent(&record, now) {
+    /// R33: it is too old to have an effect. R35: another one stands at its place.
+    pub(super) fn judge(&self, record: &Applied, now: UnixMillis) -> Result<(), RecordError> {
+        if self.is_spent(record, now) {
             return Err(RecordError::Expired);
         }
-        self.insert_kept(record)
+        self.judge_place(record)
     }
 
-    /// As [`AuthorLog::insert`], whatever the time.
-    pub(super) fn insert_kept(&mut self, record: Applied) -> Result<bool, RecordError> {
+    /// R35: all nodes keep the one with the lower tag, whichever came first.
+    fn judge_place(&self, record: &Applied) -> Result<(), RecordError> {
+        let other = self.records.get(&record.header().seq);
+        if other.is_some_and(|other| other.tag() <= record.tag()) { Err(RecordError::Equivocation) } else { Ok(()) }
+    }
+
+    /// Takes in a record, whatever the time.
+    ///
+    /// # Errors
+    /// R35: another one stands at its place. R36, R52: there are too many newer ones. Nothing has changed then.
+    pub(super) fn insert(&mut self, record: Applied) -> Result<Taken, RecordError> {
         let seq = record.header().seq;
-        if let Some(other) = self.records.get(&seq) {
-            // R35: all nodes keep the one with the lower tag, whichever came first.
-            if other.tag() <= record.tag() {
-                return Err(RecordError::Equivocation);
-            }
+        let replaced = self.records.contains_key(&seq);
+        self.keep(record)?;
+        let dropped = self.trim();
+        if dropped.contains(&seq) && !replaced {
+            Err(RecordError::TooManyRecords)
+        } else {
+            Ok(Taken { replaced, dropped })
         }
-        let replaced = self.records.insert(seq, record).is_some();
-        // R36: the ones with the highest numbers stay, so the order of arrival does not matter. What has no end stays.
-        while self.records.len() > MAX_RECORDS_PER_AUTHOR {
-            let endless = [self.newest(is_profile), self.newest(is_leave)];
-            let Some(lowest) = self.records.keys().copied().find(|seq| !endless.contains(&Some(*seq))) else { break };
+    }
+
+    /// As [`AuthorLog::insert`], however many there are: what this node has kept, whose bodies are not open yet.
+    ///
+    /// # Errors
+    /// R35: another one stands at its place.
+    pub(super) fn keep(&mut self, record: Applied) -> Result<(), RecordError> {
+        self.judge_place(&record)?;
+        self.records.insert(record.header().seq, record);
+        Ok(())
+    }
+
+    /// Drops what is too much; gives the numbers. The highest ones stay, so the order of arrival does not matter. What has no end stays.
+    pub(super) fn trim(&mut self) -> Vec<u64> {
+        let mut dropped = Vec::new();
+        while let Some(lowest) = self.too_many() {
             self.records.remove(&lowest);
-            if lowest == seq {
-                return Err(RecordError::TooManyRecords);
-            }
+            dropped.push(lowest);
         }
-        Ok(replaced)
+        dropped
     }
 
-    /// Keeps the records for which `keep` says so; it may also open them.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&mut Applied) -> bool) {
-        self.records.retain(|_, record| keep(record));
+    /// The record that has to go first, if there are too many.
+    fn too_many(&self) -> Option<u64> {
+        let endless = [self.newest(is_profile), self.newest(is_leave)];
+        let may_go = |seq: &&u64| !endless.contains(&Some(**seq));
+        // R52: what has no end does not count, so that a newer one makes no room for what is gone elsewhere.
+        let large = || self.records.iter().filter(|(_, record)| is_large(record)).map(|(seq, _)| seq).filter(may_go);
+        if large().nth(MAX_LARGE_RECORDS_PER_AUTHOR).is_some() {
+            return large().next().copied();
+        }
+        // R36
+        let all = (self.records.len() > MAX_RECORDS_PER_AUTHOR).then(|| self.records.keys().find(may_go).copied());
+        all.flatten()
     }
 
-    /// R33: drops what has no effect any more; returns how many.
-    pub(super) fn prune(&mut self, now: UnixMillis) -> usize {
-        let spent: Vec<u64> = self
-            .records
-            .values()
-            .filter(|record| self.is_spent(record, now))
-            .map(|record| record.header().seq)
-            .collect();
-        spent.iter().for_each(|seq| drop(self.records.remove(seq)));
-        spent.len()
+    /// Opens the records of an epoch; gives the numbers of those that did not open, which are gone.
+    pub(super) fn unseal(&mut self, epoch: u32, grant: &EpochGrant) -> Vec<u64> {
+        let mut dropped = Vec::new();
+        self.records.retain(|seq, record| {
+            let stays = record.header().epoch != epoch || record.unseal(grant).is_ok();
+            if !stays {
+                dropped.push(*seq);
+            }
+            stays
+        });
+        dropped
     }
+
+    /// R33: the numbers of those that have no effect any more.
+    pub(super) fn spent(&self, now: UnixMillis) -> Vec<u64> {
+        self.records.values().filter(|record| self.is_spent(record, now)).map(|record| record.header().seq).collect()
+    }
+
+    pub(super) fn remove(&mut self, numbers: &[u64]) {
+        self.records.retain(|seq, _| !numbers.contains(seq));
+    }
+}
+
+fn is_large(record: &Applied) -> bool {
+    record.bytes().len() > MAX_SMALL_RECORD_BYTES
 }
 
 fn is_profile(record: &Applied) -> bool {

@@ -11,11 +11,14 @@ mod author_log;
 mod catch_up;
 mod membership;
 mod stored;
+mod unsaved;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub use stored::StateError;
+pub use unsaved::Unsaved;
 
 use crate::ids::{EventId, FindMeId, MemberId, UnixMillis};
 use crate::keys::{EpochGrant, MemberKeys, SealedBox};
@@ -69,20 +72,28 @@ pub struct Profile {
     pub epoch: u32,
 }
 
-/// The state of one event.
+/// The state of one event. A clone shares the roster and the records with the original, until one of the two changes them.
 #[derive(Clone)]
 pub struct EventState {
-    roster: Roster,
-    logs: BTreeMap<MemberId, AuthorLog>,
+    roster: Arc<Roster>,
+    logs: BTreeMap<MemberId, Arc<AuthorLog>>,
     keys: Option<MemberKeys>,
     /// The grants that the own keys open, by epoch.
     grants: BTreeMap<u32, EpochGrant>,
+    /// What has changed since it was last asked for.
+    unsaved: Unsaved,
 }
 
 impl EventState {
     /// The state of an event of which nothing is known yet.
     pub fn new(event: EventId) -> Self {
-        Self { roster: Roster::new(event), logs: BTreeMap::new(), keys: None, grants: BTreeMap::new() }
+        Self {
+            roster: Arc::new(Roster::new(event)),
+            logs: BTreeMap::new(),
+            keys: None,
+            grants: BTreeMap::new(),
+            unsaved: Unsaved::default(),
+        }
     }
 
     /// Sets the keys of this node's member: opens the grants that are sealed to them, and the records of those epochs.
@@ -96,6 +107,11 @@ impl EventState {
                 epoch = number;
             }
             self.open_grant(&entry.body, epoch);
+        }
+        // R36, R52: an older version kept more.
+        for (author, log) in &mut self.logs {
+            let dropped = Arc::make_mut(log).trim();
+            self.unsaved.note(*author, dropped);
         }
     }
 
@@ -145,10 +161,11 @@ impl EventState {
     /// # Errors
     /// It is not the next entry, or breaks a rule (R12 to R20); nothing has changed then.
     pub fn apply_roster(&mut self, signed: &SignedRosterEntry) -> Result<Vec<Change>, RosterError> {
-        let entry = match self.roster.append(signed) {
+        let entry = match self.roster.judge(signed) {
             Err(RosterError::Known) => return Ok(Vec::new()),
             judged => judged?,
         };
+        Arc::make_mut(&mut self.roster).take(signed, &entry);
         let mut changes = match &entry.body {
             RosterBody::Created { host, .. } => vec![Change::EventChanged, Change::MemberJoined(host.member_id())],
             RosterBody::Joined { member, .. } => vec![Change::MemberJoined(member.member_id())],
@@ -163,6 +180,7 @@ impl EventState {
     /// R22: what a removed member said counts no longer.
     fn forget(&mut self, member: &MemberId) -> Vec<Change> {
         let log = self.logs.remove(member).unwrap_or_default();
+        self.unsaved.note(*member, log.numbers());
         // Of one who left, that was the news; the removal only puts it down.
         let news = if log.has_left() { Change::EventChanged } else { Change::MemberRemoved(*member) };
         let withdrawn = log.effect().standing().into_keys().map(Change::Withdrawn);
@@ -178,9 +196,14 @@ impl EventState {
         let Some(grant) = grant else { return Vec::new() };
         let mut changes = Vec::new();
         for (author, log) in &mut self.logs {
+            if !log.records().any(|record| record.header().epoch == epoch) {
+                continue;
+            }
             let before = Standing::of(log);
+            let log = Arc::make_mut(log);
             // One that does not open with its own epoch's key breaks R25 and would have been refused.
-            log.retain(|record| record.header().epoch != epoch || record.unseal(&grant).is_ok());
+            let dropped = log.unseal(epoch, &grant);
+            self.unsaved.note(*author, dropped);
             changes.extend(before.changes(*author, log));
         }
         self.logs.retain(|_, log| !log.is_empty());
@@ -201,12 +224,18 @@ impl EventState {
             return Ok(Vec::new());
         }
         let applied = received.verify(&self.roster, now)?.open(self.grants.get(&epoch))?;
-        let log = self.logs.entry(author).or_default();
+        if let Some(log) = self.logs.get(&author) {
+            log.judge(&applied, now)?;
+        } else {
+            AuthorLog::default().judge(&applied, now)?;
+        }
+        let log = Arc::make_mut(self.logs.entry(author).or_default());
         let before = Standing::of(log);
-        let outcome = log.insert(applied, now);
+        let taken = log.insert(applied)?;
         let changes = before.changes(author, log);
-        self.logs.retain(|_, log| !log.is_empty());
-        let replaced = outcome?.then_some(Change::Equivocated(author));
+        self.unsaved.note(author, taken.dropped);
+        self.unsaved.note(author, [seq]);
+        let replaced = taken.replaced.then_some(Change::Equivocated(author));
         Ok(replaced.into_iter().chain(changes).collect())
     }
 
@@ -221,7 +250,7 @@ impl EventState {
         self.member(&author).ok_or(RecordError::NotAMember)?;
         let grant = self.current_grant().ok_or(RecordError::NoGrant)?;
         let log = self.logs.get(&author);
-        let last = log.and_then(AuthorLog::last).map(|record| *record.header());
+        let last = log.and_then(|log| log.last()).map(|record| *record.header());
         let header = Header {
             event: self.event(),
             epoch: self.roster.epoch(),
@@ -240,7 +269,15 @@ impl EventState {
 
     /// R33: drops the records that have no effect any more; gives how many.
     pub fn prune(&mut self, now: UnixMillis) -> usize {
-        let dropped = self.logs.values_mut().map(|log| log.prune(now)).sum();
+        let mut dropped = 0;
+        for (author, log) in &mut self.logs {
+            let spent = log.spent(now);
+            if !spent.is_empty() {
+                dropped += spent.len();
+                Arc::make_mut(log).remove(&spent);
+                self.unsaved.note(*author, spent);
+            }
+        }
         self.logs.retain(|_, log| !log.is_empty());
         dropped
     }

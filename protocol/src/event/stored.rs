@@ -1,7 +1,10 @@
-//! A state as bytes, for a node's own sealed catalog. Keys and grants are not in it: the keys are kept apart, and open the grants again.
+//! A state that was kept and is built again: from its entries and records, each kept by itself, or from one piece of bytes. Keys and grants are
+//! in neither: the keys are kept apart, and open the grants again.
 //!
-//! Layout: version (1 byte), event (32), number of roster entries (u32), then each entry and each record as length (u32) and bytes; an
+//! Layout of the one piece: version (1 byte), event (32), number of roster entries (u32), then each entry and each record as length (u32) and bytes; an
 //! entry's last 64 bytes are its signature. Numbers are little-endian.
+
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -57,16 +60,40 @@ impl EventState {
         }
         let (event, rest) = rest.split_first_chunk::<32>().ok_or(StateError::Damaged)?;
         let (entries, mut rest) = rest.split_first_chunk::<4>().ok_or(StateError::Damaged)?;
-        let mut state = Self::new(EventId(*event));
+        let (mut parts, mut records) = (Vec::new(), Vec::new());
         for _ in 0..u32::from_le_bytes(*entries) {
             let (bytes, signature) = take(&mut rest)?.split_last_chunk::<64>().ok_or(StateError::Damaged)?;
-            state.roster.append(&SignedRosterEntry { bytes: bytes.to_vec(), signature: Signature(*signature) })?;
+            parts.push(SignedRosterEntry { bytes: bytes.to_vec(), signature: Signature(*signature) });
         }
         while !rest.is_empty() {
-            let record = Received::read(take(&mut rest)?)?.verify_kept(&state.roster)?.open(None)?;
-            state.logs.entry(record.header().author).or_default().insert_kept(record)?;
+            records.push(take(&mut rest)?);
         }
+        let mut state = Self::of_roster(EventId(*event), &parts)?;
+        records.into_iter().try_for_each(|record| state.add_kept(record))?;
         Ok(state)
+    }
+
+    /// Builds a state again from its roster, whose rules are checked anew. The records follow one by one ([`EventState::add_kept`]), then the keys.
+    ///
+    /// # Errors
+    /// An entry is not the next one.
+    pub fn of_roster(event: EventId, entries: &[SignedRosterEntry]) -> Result<Self, StateError> {
+        let mut state = Self::new(event);
+        let roster = Arc::make_mut(&mut state.roster);
+        entries.iter().try_for_each(|entry| roster.append(entry).map(|_| ()))?;
+        state.unsaved = state.all_saved();
+        Ok(state)
+    }
+
+    /// Adds a record that this node has kept, in any order. Every rule is checked anew, the times excepted.
+    ///
+    /// # Errors
+    /// It is not right; the state is then unchanged.
+    pub fn add_kept(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let record = Received::read(bytes)?.verify_kept(&self.roster)?.open(None)?;
+        let author = record.header().author;
+        let log = Arc::make_mut(self.logs.entry(author).or_default());
+        Ok(log.keep(record)?)
     }
 }
 

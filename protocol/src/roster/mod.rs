@@ -88,11 +88,16 @@ impl Roster {
     /// It is not the next entry, or breaks a rule; the roster is then unchanged.
     pub fn append(&mut self, signed: &SignedRosterEntry) -> Result<RosterEntry, RosterError> {
         let entry = self.judge(signed)?;
+        self.take(signed, &entry);
+        Ok(entry)
+    }
+
+    /// Takes in an entry that [`Roster::judge`] has just read and found right.
+    pub(crate) fn take(&mut self, signed: &SignedRosterEntry, entry: &RosterEntry) {
         self.entries.push(signed.clone());
         self.hashes.push(signed.hash());
         self.entry_bytes += signed.bytes.len();
-        self.apply(&entry);
-        Ok(entry)
+        self.apply(entry);
     }
 
     /// Checks the next entry and changes nothing.

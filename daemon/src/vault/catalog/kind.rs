@@ -82,11 +82,17 @@ pub enum Kind {
     Damage = 47,
     /// My last word in an event that I left, and who has not heard it.
     Farewell = 50,
+    /// An entry of an event's roster.
+    RosterEntry = 51,
+    /// A record of an event.
+    EventRecord = 52,
+    /// What was found to be wrong in an event.
+    EventAlarms = 53,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 41] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -125,6 +131,9 @@ impl Kind {
         Self::TrashClock,
         Self::Damage,
         Self::Farewell,
+        Self::RosterEntry,
+        Self::EventRecord,
+        Self::EventAlarms,
     ];
 
     /// The sub-key that seals records of this kind.

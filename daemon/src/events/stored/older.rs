@@ -1,0 +1,140 @@
+//! The rows that older versions wrote.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use inframe_protocol::{FindMeId, MemberId, NodeId};
+use serde::{Deserialize, Serialize};
+
+use super::{Announcing, IssuedInvite, Joining, LocalSettings, ProfileId, StoredEvent, WaitingAdmission};
+use crate::vault::Versioned;
+
+/// The form of the second version: roster and records stood in it, in the protocol's own form.
+#[derive(Serialize, Deserialize)]
+pub struct SecondEvent {
+    pub(super) state: Vec<u8>,
+    pub(super) invited_name: String,
+    pub(super) member_keys: Vec<u8>,
+    pub(super) event_key: Option<[u8; 32]>,
+    pub(super) settings: LocalSettings,
+    pub(super) announcing: BTreeMap<ProfileId, Announcing>,
+    pub(super) joining: Option<Joining>,
+    pub(super) invites: Vec<IssuedInvite>,
+    pub(super) waiting: Vec<WaitingAdmission>,
+    pub(super) declined: BTreeSet<MemberId>,
+    pub(super) removed_nodes: BTreeSet<NodeId>,
+}
+
+impl Versioned for SecondEvent {
+    const VERSION: u8 = 2;
+    type Before = FirstEvent;
+}
+
+impl From<SecondEvent> for StoredEvent {
+    fn from(old: SecondEvent) -> Self {
+        Self {
+            entries: 0,
+            invited_name: old.invited_name,
+            member_keys: old.member_keys,
+            event_key: old.event_key,
+            settings: old.settings,
+            announcing: old.announcing,
+            joining: old.joining,
+            invites: old.invites,
+            waiting: old.waiting,
+            declined: old.declined,
+            removed_nodes: old.removed_nodes,
+            in_one: Some(old.state),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct FirstAnnouncing {
+    pub(super) find_me: FindMeId,
+    pub(super) since: u64,
+    pub(super) until: u64,
+    pub(super) record_expires: u64,
+    pub(super) epoch: u32,
+}
+
+/// The form of the first version: only the owner could be announced.
+#[derive(Serialize, Deserialize)]
+pub struct FirstEvent {
+    pub(super) state: Vec<u8>,
+    pub(super) invited_name: String,
+    pub(super) member_keys: Vec<u8>,
+    pub(super) event_key: Option<[u8; 32]>,
+    pub(super) settings: LocalSettings,
+    pub(super) announcing: Option<FirstAnnouncing>,
+    pub(super) joining: Option<Joining>,
+    pub(super) invites: Vec<IssuedInvite>,
+    pub(super) waiting: Vec<WaitingAdmission>,
+    pub(super) declined: BTreeSet<MemberId>,
+    pub(super) removed_nodes: BTreeSet<NodeId>,
+}
+
+crate::first_version!(FirstEvent);
+
+impl From<FirstAnnouncing> for Announcing {
+    fn from(FirstAnnouncing { find_me, since, until, record_expires, epoch }: FirstAnnouncing) -> Self {
+        Self { find_me, since, until, record_expires, epoch, live: false }
+    }
+}
+
+impl From<FirstEvent> for SecondEvent {
+    fn from(old: FirstEvent) -> Self {
+        let announcing: BTreeMap<_, _> = old.announcing.map(|mine| (ProfileId::ME, mine.into())).into_iter().collect();
+        Self {
+            state: old.state,
+            invited_name: old.invited_name,
+            member_keys: old.member_keys,
+            event_key: old.event_key,
+            settings: old.settings,
+            announcing,
+            joining: old.joining,
+            invites: old.invites,
+            waiting: old.waiting,
+            declined: old.declined,
+            removed_nodes: old.removed_nodes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Takes;
+    use super::*;
+    use crate::sharing::policy::Policy;
+    use crate::vault::Older;
+
+    #[test]
+    fn an_announcement_of_the_first_version_is_the_owners() {
+        let announcing =
+            FirstAnnouncing { find_me: FindMeId([3; 16]), since: 1, until: 9, record_expires: 5, epoch: 2 };
+        let old = FirstEvent {
+            state: vec![1],
+            invited_name: "Party".into(),
+            member_keys: vec![2],
+            event_key: None,
+            settings: LocalSettings {
+                policy: Policy::Ask,
+                persons: BTreeMap::new(),
+                takes: Takes::All,
+                chosen: BTreeSet::new(),
+                taken_out: BTreeSet::new(),
+                admit_automatically: true,
+            },
+            announcing: Some(announcing),
+            joining: None,
+            invites: Vec::new(),
+            waiting: Vec::new(),
+            declined: BTreeSet::new(),
+            removed_nodes: BTreeSet::new(),
+        };
+        let event = StoredEvent::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
+        let mine = event.announcing[&ProfileId::ME];
+        assert_eq!((mine.find_me, mine.until, mine.live), (FindMeId([3; 16]), 9, false));
+        assert!(event.settings.admit_automatically && event.announcing.len() == 1);
+        assert_eq!(event.in_one, Some(vec![1]));
+    }
+}
