@@ -4,6 +4,7 @@ mod background;
 mod backup;
 mod export;
 mod kept;
+mod traffic;
 mod verify;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ pub use background::{Background, BackgroundRow};
 pub use backup::{BackupPlan, BackupRow};
 pub use export::{ExportPlan, ExportResult, ExportRow};
 pub use kept::{Kept, KeptRow};
+pub use traffic::{LEAST_BYTES_S, QuietHours, Traffic, TrafficRow};
 pub use verify::{Verified, VerifiedRow};
 
 use crate::vault::{Batch, Kind, Vault, VaultError};

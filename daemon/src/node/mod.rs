@@ -35,6 +35,8 @@ mod protection;
 mod quarantine;
 mod sharing;
 mod start;
+mod traffic;
+mod transfers;
 mod trash;
 mod verify;
 

@@ -25,6 +25,8 @@ pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<Netwo
                 core.live.tell(What::Status, None);
                 core.live.tell(What::Events, None);
                 core.tasks.spawn(Stage::Work, "sync", events::sync_with(core.clone(), node));
+                core.fetches.hurry();
+                core.offers.hurry();
                 core.board.ring(Job::Events);
                 core.board.ring(Job::Sending);
                 core.board.ring(Job::Receiving);
