@@ -10,10 +10,10 @@ use libp2p::{
         FromSwarm, NetworkBehaviour,
         behaviour::{NewListenAddr, toggle::Toggle},
     },
-    tcp, yamux,
+    tcp,
 };
 
-use super::{NetworkConfig, StartError, gossip, limits, pulse, substreams};
+use super::{NetworkConfig, StartError, gossip, limits, muxer, pulse, substreams};
 use crate::vault::wipe_stack;
 
 /// Everything that runs on our connections. The first three only refuse connections, so they come first.
@@ -89,7 +89,7 @@ fn build(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartError> {
     let behaviour = Behaviour::new(identity.public().to_peer_id(), config.mdns)?;
     let mut swarm = SwarmBuilder::with_existing_identity(identity)
         .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, multiplexer)
+        .with_tcp(tcp::Config::default(), noise::Config::new, muxer::Upgrade::default)
         .map_err(|error| StartError::Stack(error.to_string()))?
         .with_behaviour(|_| behaviour)
         .map_err(|error| StartError::Stack(error.to_string()))?
@@ -103,10 +103,4 @@ fn build(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartError> {
         })?;
     }
     Ok(swarm)
-}
-
-fn multiplexer() -> yamux::Config {
-    let mut config = yamux::Config::default();
-    config.set_max_num_streams(limits::STREAMS_PER_CONNECTION);
-    config
 }

@@ -19,6 +19,7 @@ mod error;
 mod gossip;
 mod handle;
 pub mod limits;
+mod muxer;
 mod peer_stream;
 mod protocol;
 mod pulse;

@@ -45,7 +45,7 @@ pub(super) struct Peers<P> {
     pub(super) slow: BTreeSet<P>,
     /// The number of the last turn that each had.
     pub(super) turns: BTreeMap<P, u64>,
-    next_turn: u64,
+    pub(super) next_turn: u64,
 }
 
 impl<P> Default for Peers<P> {
