@@ -181,6 +181,11 @@ impl Board {
         }
     }
 
+    /// Shows what is left in the middle of a step that takes long.
+    pub(super) fn left(&self, job: Job, pending: u64) {
+        self.show(job, |view| view.pending = pending);
+    }
+
     /// Every worker's state.
     #[must_use]
     pub fn views(&self) -> Vec<WorkerView> {

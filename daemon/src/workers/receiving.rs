@@ -34,13 +34,13 @@ use crate::vault::{BlobId, BlobKind};
 /// What broke off is tried again after this long at most.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Arrivals open at once from one member; more are told to come later (D7).
-const MAX_OPEN_PER_MEMBER: usize = 200;
+const MAX_OPEN_PER_MEMBER: usize = 1_000;
 /// Of these, those larger than any photo: two long videos of 4 GiB are on the way while the next waits.
 const MAX_LARGE_PER_MEMBER: usize = 2;
 /// Always the same words, so that they are written once.
 const NO_ROOM: &str = "the disk of this device is almost full; it goes on when there is space";
 /// Arrivals open at once in all.
-const MAX_OPEN: usize = 2_000;
+const MAX_OPEN: usize = 4_000;
 
 /// Answers an offer that a peer makes on an open stream. What is accepted is durable before the peer hears so (D1).
 pub(super) async fn answer(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {

@@ -143,6 +143,7 @@ pub(super) async fn run<W: Work>(core: &Core, job: Job, work: &W) -> anyhow::Res
                     Ok(Ok(true)) => {
                         lanes.settled(id);
                         done += 1;
+                        core.board.left(job, (waiting.len() + running.len()) as u64);
                     }
                     Ok(Ok(false)) => lanes.pause(id),
                     Ok(Err(error)) => {
