@@ -43,7 +43,7 @@ struct Pause {
     length: Duration,
 }
 
-impl<P> Lanes<P> {
+impl<P: Ord> Lanes<P> {
     /// Empty ones; what does not get on is tried again after `longest_pause` at most.
     #[must_use]
     pub fn new(longest_pause: Duration) -> Self {
@@ -63,6 +63,14 @@ impl<P> Lanes<P> {
 
     fn settled(&self, id: OfferId) {
         self.pauses.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// A peer whose transfer took no longer than it does at that speed is not slow any more: what is over in a moment is never measured.
+    fn not_slow_after(&self, ended: &Running<P>, slow_below: u64) {
+        let took = now_ms().saturating_sub(ended.since).max(1);
+        if ended.size_bytes.saturating_mul(1000) / took >= slow_below {
+            self.peers.lock().unwrap_or_else(PoisonError::into_inner).slow.remove(&ended.peer);
+        }
     }
 
     /// Takes out what pauses, and says when the first of it is due.
@@ -137,11 +145,14 @@ pub(super) async fn run<W: Work>(core: &Core, job: Job, work: &W) -> anyhow::Res
         }
         tokio::select! {
             Some((id, outcome)) = futures.next() => {
-                running.remove(&id);
+                let ended = running.remove(&id).map(|(one, _)| one);
                 is_stale |= waiting.is_empty();
                 match outcome {
                     Ok(Ok(true)) => {
                         lanes.settled(id);
+                        if let Some(one) = ended {
+                            lanes.not_slow_after(&one, slow_below(core));
+                        }
                         done += 1;
                         core.board.left(job, (waiting.len() + running.len()) as u64);
                     }
