@@ -132,7 +132,7 @@ impl RunFlags {
 }
 
 /// A size in bytes as people write it: a number and B, kB, MB, GB or TB, or KiB, MiB, GiB or TiB.
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

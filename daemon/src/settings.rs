@@ -5,6 +5,7 @@ mod backup;
 mod export;
 mod kept;
 mod relay;
+mod traffic;
 mod verify;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ pub use backup::{BackupPlan, BackupRow};
 pub use export::{ExportPlan, ExportResult, ExportRow};
 pub use kept::{Kept, KeptRow};
 pub use relay::{NamedRelay, RelayRow};
+pub use traffic::{LEAST_BYTES_S, QuietHours, Traffic, TrafficRow};
 pub use verify::{Verified, VerifiedRow};
 
 use crate::vault::{Batch, Kind, Vault, VaultError};

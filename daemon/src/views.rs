@@ -189,6 +189,21 @@ pub struct SettingsView {
     pub processes: u32,
     /// The most that this machine can give: its processor cores.
     pub most_processes: u32,
+    /// How much of the line transfers may have, and when.
+    pub traffic: TrafficView,
+}
+
+/// How much of the line transfers may have, and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrafficView {
+    /// Bytes a second that may go out, all transfers together, at least 131072; no limit when absent.
+    pub up_bytes_s: Option<u64>,
+    /// Bytes a second that may come in.
+    pub down_bytes_s: Option<u64>,
+    /// From when on nothing is sent or received every day, such as `23:00` on the clock of the daemon's machine; absent, with the next, when nothing is quiet.
+    pub quiet_from: Option<String>,
+    /// Until when.
+    pub quiet_until: Option<String>,
 }
 
 /// A file over which decoders stopped three times.
@@ -230,6 +245,8 @@ pub struct SettingsPatch {
     pub background_paused: Option<bool>,
     /// Processes that decode photos at once, from 1 to `most_processes`.
     pub processes: Option<u32>,
+    /// How much of the line transfers may have, and when: all of it anew.
+    pub traffic: Option<TrafficView>,
 }
 
 /// A path on the daemon's machine.
@@ -844,6 +861,10 @@ pub struct TransferView {
     pub size_bytes: u64,
     /// Bytes verified so far.
     pub done_bytes: u64,
+    /// Bytes a second over the last five seconds, while it is `active`.
+    pub bytes_per_second: Option<u64>,
+    /// Seconds that it still takes at that speed, if it moves at all.
+    pub seconds_left: Option<u64>,
     /// `waiting`, `active`, `delivered`, `declined`, `failed`, `cancelled`.
     pub state: String,
     /// Why it waits or failed, in words.

@@ -125,6 +125,10 @@ impl Api {
         self.with(Method::PATCH, "/settings", &json!({ "background_paused": paused })).await
     }
 
+    pub async fn limit_traffic(&self, traffic: &Value) -> Result<Settings> {
+        self.with(Method::PATCH, "/settings", &json!({ "traffic": traffic })).await
+    }
+
     pub async fn give_processes(&self, processes: u32) -> Result<Settings> {
         self.with(Method::PATCH, "/settings", &json!({ "processes": processes })).await
     }
@@ -425,6 +429,11 @@ impl Api {
 
     pub async fn transfers(&self) -> Result<Vec<Transfer>> {
         self.get("/transfers").await
+    }
+
+    pub async fn transfers_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Transfer>> {
+        let after = after.map(|id| format!("&after={id}")).unwrap_or_default();
+        self.get(&format!("/transfers?limit={limit}{after}")).await
     }
 }
 

@@ -42,6 +42,30 @@ pub struct Film<'a> {
 /// H.264 with AAC, as phones record it.
 pub const PHONE: &[&str] = &["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac"];
 
+/// As [`PHONE`], filled up to 200 Mbit a second whatever the pictures: for files of a certain size.
+pub const LARGE: &[&str] = &[
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-pix_fmt",
+    "yuv420p",
+    "-b:v",
+    "200M",
+    "-minrate",
+    "200M",
+    "-maxrate",
+    "200M",
+    "-bufsize",
+    "200M",
+    "-x264-params",
+    "nal-hrd=cbr:filler=1",
+    "-c:a",
+    "aac",
+];
+/// Bytes of a second of [`LARGE`], about.
+pub const LARGE_BYTES_A_SECOND: u64 = 25_000_000;
+
 impl Film<'_> {
     /// Makes it at `path`, whose extension says the container.
     ///

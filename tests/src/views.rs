@@ -65,6 +65,7 @@ pub struct Settings {
     pub background_paused: bool,
     pub processes: u32,
     pub most_processes: u32,
+    pub traffic: serde_json::Value,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -287,9 +288,12 @@ pub struct Approval {
 pub struct Transfer {
     pub id: String,
     pub direction: String,
+    pub nickname: String,
     pub asset: Option<String>,
     pub size_bytes: u64,
     pub done_bytes: u64,
+    pub bytes_per_second: Option<u64>,
+    pub seconds_left: Option<u64>,
     pub state: String,
     pub reason: Option<String>,
 }

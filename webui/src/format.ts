@@ -82,6 +82,13 @@ export function duration(seconds: number): string {
 }
 
 /** A time in a video, or its length: "0:07", "12:34", "1:02:03". */
+/** What is left of something that takes a while, in its largest unit: `40 s`, `3 min`, `2 h`. */
+export function timeLeft(seconds: number): string {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} days`
+}
+
 export function playTime(ms: number): string {
   const seconds = Math.floor(ms / 1000)
   const two = (part: number) => String(part).padStart(2, '0')

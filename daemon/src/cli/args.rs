@@ -9,6 +9,7 @@ use super::export::ExportArgs;
 use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
 use super::relay::RelayFlags;
+use super::traffic::TrafficArgs;
 use super::trash::TrashCommand;
 use super::verify::VerifyArgs;
 use super::when::{end, start};
@@ -103,6 +104,8 @@ pub(super) enum Command {
         #[arg(long, default_value_t = 30)]
         limit: u32,
     },
+    /// How much of the line transfers may have, and when; shows it, or changes what is given
+    Traffic(TrafficArgs),
     /// Let imports, watched folders and the search for faces rest
     Pause,
     /// Let them go on

@@ -16,6 +16,7 @@ mod ready;
 mod relay;
 mod sharing;
 mod text;
+mod traffic;
 mod trash;
 mod upkeep;
 mod verify;
@@ -155,6 +156,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::Status => sharing::status(client, screen).await?,
         Command::Transfers { retry } => sharing::transfers(client, screen, retry).await?,
         Command::Activity { limit } => sharing::activity(client, screen, limit).await?,
+        Command::Traffic(wishes) => traffic::run(client, screen, wishes).await?,
         Command::Pause => upkeep::pause(client, screen, true).await?,
         Command::Resume => upkeep::pause(client, screen, false).await?,
         Command::Quarantine { retry } => upkeep::quarantine(client, screen, retry).await?,

@@ -131,18 +131,23 @@ fn disk_words(disk: Option<DiskView>) -> String {
     if disk.low { format!("ALMOST FULL: {words}; imports and receiving wait (inframe trash empty)") } else { words }
 }
 
+/// The most that one answer has; those that are under way, failed or wait come first.
+const TRANSFERS: &str = "/transfers?limit=500";
+
 pub(super) async fn transfers(client: &Client, screen: &Screen, retry: Option<String>) -> Result<(), CliError> {
     if let Some(id) = retry {
-        let known: Vec<TransferView> = client.view(&client.get("/transfers").await?)?;
+        let known: Vec<TransferView> = client.view(&client.get(TRANSFERS).await?)?;
         let chosen = choose(known, &id, |transfer| (&transfer.id, "")).map_err(CliError::Ambiguous)?;
         client.post(&format!("/transfers/{}/retry", segment(&chosen.id)), &()).await?;
     }
-    let answer = client.get("/transfers").await?;
+    let answer = client.get(TRANSFERS).await?;
     screen.show(&answer, || {
         let transfers: Vec<TransferView> = client.view(&answer)?;
         let row = |t: &TransferView| {
             let size = format!("{} of {}", bytes(t.done_bytes), bytes(t.size_bytes));
-            let reason = t.reason.clone().unwrap_or_default();
+            let left = t.seconds_left.map_or_else(String::new, |seconds| format!(", {seconds} s left"));
+            let speed = t.bytes_per_second.map(|speed| format!("{}/s{left}", bytes(speed)));
+            let reason = t.reason.clone().or(speed).unwrap_or_default();
             vec![
                 short(&t.id),
                 t.direction.clone(),
@@ -154,7 +159,7 @@ pub(super) async fn transfers(client: &Client, screen: &Screen, retry: Option<St
             ]
         };
         let rows: Vec<_> = transfers.iter().map(row).collect();
-        Ok(table(&["ID", "DIRECTION", "PERSON", "EVENT", "SIZE", "STATE", "REASON"], &rows))
+        Ok(table(&["ID", "DIRECTION", "PERSON", "EVENT", "SIZE", "STATE", "SPEED OR REASON"], &rows))
     })
 }
 

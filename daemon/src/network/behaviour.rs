@@ -10,10 +10,10 @@ use libp2p::{
         FromSwarm, NetworkBehaviour,
         behaviour::{NewListenAddr, toggle::Toggle},
     },
-    tcp, yamux,
+    tcp,
 };
 
-use super::{NetworkConfig, Protocol, StartError, gossip, limits, pulse, substreams};
+use super::{NetworkConfig, Protocol, StartError, gossip, limits, muxer, pulse, substreams};
 use crate::vault::wipe_stack;
 
 /// Everything that runs on our connections. The first three only refuse connections, so they come first.
@@ -92,9 +92,9 @@ fn build(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartError> {
     let node = identity.public().to_peer_id();
     let mut swarm = SwarmBuilder::with_existing_identity(identity)
         .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, multiplexer)
+        .with_tcp(tcp::Config::default(), noise::Config::new, muxer::Upgrade::default)
         .map_err(|error| StartError::Stack(error.to_string()))?
-        .with_relay_client(noise::Config::new, multiplexer)
+        .with_relay_client(noise::Config::new, muxer::Upgrade::default)
         .map_err(|error| StartError::Stack(error.to_string()))?
         .with_behaviour(|_, circuits| Ok(Behaviour::new(node, config.mdns, circuits)?))
         .map_err(|error| StartError::Stack(error.to_string()))?
@@ -108,10 +108,4 @@ fn build(config: &NetworkConfig) -> Result<Swarm<Behaviour>, StartError> {
         })?;
     }
     Ok(swarm)
-}
-
-pub(super) fn multiplexer() -> yamux::Config {
-    let mut config = yamux::Config::default();
-    config.set_max_num_streams(limits::STREAMS_PER_CONNECTION);
-    config
 }

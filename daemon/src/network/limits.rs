@@ -39,6 +39,10 @@ pub const WAKE_JUMP: Duration = Duration::from_secs(10);
 
 /// Streams of one connection, both directions together; Yamux resets the rest.
 pub const STREAMS_PER_CONNECTION: usize = 256;
+/// Bytes of one connection that may lie unread here, all streams together; the least that Yamux takes for so many streams.
+pub const UNREAD_PER_CONNECTION: usize = STREAMS_PER_CONNECTION * (256 << 10);
+/// Largest frame that is sent: a whole group of a transfer, so that it wakes the connection once.
+pub const FRAME_BYTES: usize = 256 << 10;
 /// Streams that one known peer may have open here. Yamux may hold 256 KiB of unread bytes for each.
 pub const STREAMS_OF_KNOWN_PEER: usize = 96;
 /// Streams that a stranger may have open here: enough to join, no more.

@@ -24,6 +24,7 @@ mod gossip;
 mod handle;
 mod introduction;
 pub mod limits;
+mod muxer;
 mod my_relay;
 mod peer_stream;
 mod protocol;

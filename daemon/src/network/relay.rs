@@ -33,9 +33,7 @@ use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::{
-    Protocol, StartError, address,
-    behaviour::multiplexer,
-    limits,
+    Protocol, StartError, address, limits, muxer,
     peer_stream::{Answer, PeerStream},
     substreams::{self, Inbound},
 };
@@ -147,7 +145,7 @@ impl Relay {
         let stack = |error: &dyn std::fmt::Display| StartError::Stack(error.to_string());
         let mut swarm = SwarmBuilder::with_existing_identity(identity)
             .with_tokio()
-            .with_tcp(tcp::Config::default(), noise::Config::new, multiplexer)
+            .with_tcp(tcp::Config::default(), noise::Config::new, muxer::Upgrade::default)
             .map_err(|error| stack(&error))?
             .with_behaviour(|_| behaviour)
             .map_err(|error| stack(&error))?

@@ -95,13 +95,14 @@ impl Node {
             background_paused: self.core.background.get().paused,
             processes: count(self.core.sandbox.processes()),
             most_processes: count(most_processes()),
+            traffic: super::traffic::view(&self.core.traffic.get()),
         })
     }
 
-    /// Changes names, and how much of the machine the background may have.
+    /// Changes names, how much of the machine the background may have, and how much of the line transfers may have.
     ///
     /// # Errors
-    /// When a name is empty, or the number of processes is none that this machine can give.
+    /// When a name is empty, the number of processes is none that this machine can give, or a limit or an hour makes no sense.
     pub async fn change_settings(&self, patch: SettingsPatch) -> Answer<SettingsView> {
         let clean = |name: Option<String>, what: &str| match name.as_deref().map(clean_nickname) {
             Some(name) if name.is_empty() => {
@@ -117,7 +118,12 @@ impl Node {
             }
             processes => processes,
         };
+        let traffic = patch.traffic.as_ref().map(super::traffic::chosen).transpose()?;
         self.blocking(move |core| {
+            if let Some(traffic) = traffic {
+                core.traffic.change(|now| *now = traffic)?;
+                core.apply_traffic();
+            }
             if patch.background_paused.is_some() || processes.is_some() {
                 let now = core.background.change(|background| {
                     background.paused = patch.background_paused.unwrap_or(background.paused);

@@ -37,6 +37,8 @@ mod quarantine;
 mod relay;
 mod sharing;
 mod start;
+mod traffic;
+mod transfers;
 mod trash;
 mod verify;
 

@@ -1,9 +1,8 @@
-//! Approvals, transfers and the activity log.
+//! Approvals and the activity log.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use inframe_protocol::OfferId;
 
 use super::{Answer, Node, NodeError, Picture};
 use crate::activity::ActivityKind;
@@ -12,11 +11,9 @@ use crate::faces::ProfileId;
 use crate::library::{AssetId, AssetKind, StoredAsset};
 use crate::live::What;
 use crate::sandbox::FractionRect;
-use crate::sharing::ledgers::{
-    ApprovalId, ApprovalKind, ApprovalState, ArrivalState, DeliveryState, StoredApproval, StoredArrival, StoredDelivery,
-};
+use crate::sharing::ledgers::{ApprovalId, ApprovalKind, ApprovalState, StoredApproval};
 use crate::sharing::policy::Policy;
-use crate::views::{ActivityView, ApprovalView, DecisionBody, TransferView};
+use crate::views::{ActivityView, ApprovalView, DecisionBody};
 use crate::workers::{Core, Job, matching};
 
 /// How much of the photo is shown around a matched face, as a part of the face's size.
@@ -26,7 +23,7 @@ const CROP_SIDE_PX: u32 = 320;
 /// Entries of the activity log in one answer.
 const MAX_ACTIVITY: u32 = 500;
 
-fn short_id(text: &str, what: &'static str) -> Answer<[u8; 16]> {
+pub(super) fn short_id(text: &str, what: &'static str) -> Answer<[u8; 16]> {
     let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| NodeError::NotFound(what))?;
     bytes.try_into().map_err(|_| NodeError::NotFound(what))
 }
@@ -147,61 +144,6 @@ impl Node {
         Ok(Some(frame.map_err(|error| NodeError::Invalid("no-frame", error.to_string()))?.jpeg))
     }
 
-    /// Transfers, latest change first.
-    ///
-    /// # Errors
-    /// None at present.
-    pub async fn transfers(&self) -> Answer<Vec<TransferView>> {
-        let core = &self.core;
-        let mut views: Vec<TransferView> = Vec::new();
-        for (key, row) in core.deliveries.all() {
-            views.extend(<[u8; 16]>::try_from(key).ok().map(|key| sending_view(core, OfferId(key), &row)));
-        }
-        for (key, row) in core.arrivals.all() {
-            views.extend(<[u8; 16]>::try_from(key).ok().map(|key| receiving_view(core, OfferId(key), &row)));
-        }
-        views.sort_by(|a, b| b.changed_at.cmp(&a.changed_at).then_with(|| a.id.cmp(&b.id)));
-        Ok(views)
-    }
-
-    /// Tries a transfer again.
-    ///
-    /// # Errors
-    /// When there is none with that id, or it needs no other try.
-    pub async fn retry_transfer(&self, id: String) -> Answer<TransferView> {
-        let key = short_id(&id, "transfer")?;
-        self.blocking(move |core| {
-            if core.deliveries.get(&key).is_none() && core.arrivals.get(&key).is_none() {
-                return Err(NodeError::NotFound("transfer"));
-            }
-            core.deliveries.change(&key, |row| {
-                let again = matches!(row.state, DeliveryState::Failed | DeliveryState::Declined);
-                if again {
-                    row.state = DeliveryState::Pending;
-                    row.reason = None;
-                    row.changed_at = now_ms();
-                }
-                again
-            })?;
-            core.arrivals.change(&key, |row| {
-                let again = row.state == ArrivalState::Failed;
-                if again {
-                    row.state = ArrivalState::Accepted;
-                    row.reason = None;
-                    row.changed_at = now_ms();
-                }
-                again
-            })?;
-            Ok(())
-        })
-        .await?;
-        self.core.tell_transfer(&OfferId(key));
-        self.core.board.ring(Job::Sending);
-        self.core.board.ring(Job::Receiving);
-        let found = self.transfers().await?.into_iter().find(|view| view.id == id);
-        found.ok_or(NodeError::NotFound("transfer"))
-    }
-
     /// The activity log, newest first.
     ///
     /// # Errors
@@ -297,70 +239,5 @@ fn approval_view(core: &Core, id: &ApprovalId, row: &StoredApproval) -> Approval
                 .map(|child| child.name),
         },
         at: row.at,
-    }
-}
-
-fn sending_view(core: &Core, id: OfferId, row: &StoredDelivery) -> TransferView {
-    let under_way = core.progress.of(&id);
-    let asset = core.library.get(row.asset);
-    let size_bytes =
-        row.rendition.as_ref().map(|made| made.size_bytes).or(asset.as_ref().map(|asset| asset.size_bytes));
-    let size_bytes = size_bytes.unwrap_or(0);
-    TransferView {
-        id: id.to_string(),
-        direction: "sending".into(),
-        nickname: core.events.nickname(&row.event, &row.member),
-        event_name: core.events.name(&row.event),
-        asset: asset.map(|_| row.asset.to_string()),
-        size_bytes,
-        done_bytes: match row.state {
-            DeliveryState::Delivered => size_bytes,
-            _ => under_way.unwrap_or(0),
-        },
-        state: match row.state {
-            DeliveryState::Pending | DeliveryState::Accepted if under_way.is_some() => "active",
-            DeliveryState::Pending | DeliveryState::Accepted => "waiting",
-            DeliveryState::Delivered => "delivered",
-            DeliveryState::Declined => "declined",
-            DeliveryState::Failed => "failed",
-            DeliveryState::Cancelled => "cancelled",
-        }
-        .into(),
-        reason: row.reason.clone(),
-        at: row.at,
-        changed_at: row.changed_at,
-    }
-}
-
-fn receiving_view(core: &Core, id: OfferId, row: &StoredArrival) -> TransferView {
-    let under_way = core.progress.of(&id);
-    let asset = match &row.state {
-        ArrivalState::Done(asset) => {
-            core.library.get(*asset).filter(|asset| !asset.doubtful).map(|_| asset.to_string())
-        }
-        _ => None,
-    };
-    TransferView {
-        id: id.to_string(),
-        direction: "receiving".into(),
-        nickname: core.events.nickname(&row.event, &row.from),
-        event_name: core.events.name(&row.event),
-        asset,
-        size_bytes: row.size_bytes,
-        done_bytes: match row.state {
-            ArrivalState::Stored(_) | ArrivalState::Done(_) => row.size_bytes,
-            _ => under_way.unwrap_or(0),
-        },
-        state: match row.state {
-            ArrivalState::Accepted if under_way.is_some() => "active",
-            ArrivalState::Accepted => "waiting",
-            ArrivalState::Stored(_) => "active",
-            ArrivalState::Done(_) => "delivered",
-            ArrivalState::Failed => "failed",
-        }
-        .into(),
-        reason: row.reason.clone(),
-        at: row.at,
-        changed_at: row.changed_at,
     }
 }

@@ -22,14 +22,14 @@ use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{
-    BackgroundRow, BackupRow, ExportRow, RelayRow, Settings, SettingsRow, VerifiedRow, clean_nickname,
+    BackgroundRow, BackupRow, ExportRow, RelayRow, Settings, SettingsRow, TrafficRow, VerifiedRow, clean_nickname,
     generated_nickname, host_name,
 };
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
 use crate::vault::{BlobId, KeyFile, Keys, Kind, Opening, SlotKind, Subkey, Vault, VaultError};
 use crate::video::Tools;
-use crate::workers::{self, Board, Core, embeddings};
+use crate::workers::{self, Board, Core, Lanes, embeddings};
 
 /// What a node is started with.
 #[derive(Clone, Debug)]
@@ -138,6 +138,7 @@ impl Node {
             approvals,
             deliveries,
             arrivals,
+            traffic,
         } = stored;
         sandbox.use_model(model).await;
         let core = Arc::new(Core {
@@ -182,10 +183,17 @@ impl Node {
             approvals,
             deliveries,
             arrivals,
+            traffic,
+            up: Default::default(),
+            down: Default::default(),
+            fetches: Lanes::new(workers::FETCH_PAUSE),
+            offers: Lanes::new(workers::OFFER_PAUSE),
+            lists: Default::default(),
             network,
         });
         core.network.listening().await;
         core.apply(core.background.get());
+        core.apply_traffic();
         let warming = core.clone();
         core.tasks.spawn(Stage::Work, "first decode process", async move {
             if let Err(error) = warming.sandbox.warm().await {
@@ -299,6 +307,7 @@ struct Stored {
     approvals: Ledger<crate::sharing::ledgers::StoredApproval>,
     deliveries: Ledger<crate::sharing::ledgers::StoredDelivery>,
     arrivals: Ledger<crate::sharing::ledgers::StoredArrival>,
+    traffic: TrafficRow,
 }
 
 impl Stored {
@@ -349,6 +358,7 @@ impl Stored {
             approvals: Ledger::open_versioned(vault.clone(), Kind::Approval)?,
             deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,
             arrivals: Ledger::open(vault.clone(), Kind::Incoming)?,
+            traffic: TrafficRow::open(vault.clone())?,
             settings,
             packs,
             model,

@@ -141,6 +141,7 @@ pub async fn fetch<S: GroupSink>(
     let mut storing = Storing::idle(sink);
     for index in from_group..list.count() {
         resize(&mut arriving, &list, index).map_err(|source| FetchError::Sink { group: index, source })?;
+        limits.pace.pass(arriving.len() as u64).await;
         let read = read_group(&mut stream, &mut arriving, index, limits.group_within).await;
         // The group before is settled first, so that it is kept even if this one did not arrive.
         let (sink, spare) = storing.settle().await?;

@@ -13,6 +13,7 @@
 mod exchange;
 mod fetch;
 pub mod limits;
+mod pace;
 mod serve;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use self::{
     exchange::{AskError, ask, request},
     fetch::{Confirmation, FetchError, Fetched, Wanted, fetch},
     limits::TransferLimits,
+    pace::Pace,
     serve::{ServeError, not_found, serve},
 };
 

@@ -67,23 +67,24 @@ pub enum ServeError {
 pub async fn serve<S: GroupSource>(
     mut stream: PeerStream,
     request: &FetchRequest,
-    list: GroupList,
+    list: impl Into<Arc<GroupList>> + Send,
     source: S,
     limits: &TransferLimits,
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<Receipt, ServeError> {
+    let list: Arc<GroupList> = list.into();
     if request.content != list.content() || request.from_group > list.count() {
         not_found(stream).await.map_err(ServeError::Stream)?;
         return Err(ServeError::NotOffered);
     }
     stream.write_message(&FetchReply::ready(&list)).await.map_err(ServeError::Stream)?;
-    let list = Arc::new(list);
     let mut reading = read(source, &list, request.from_group, Vec::new());
     let mut spare = Vec::new();
     for index in request.from_group..list.count() {
         let (source, group) = done(reading, index).await?;
         // Two buffers take turns: the next group is read into one while the other is written.
         reading = read(source, &list, index + 1, spare);
+        limits.pace.pass(group.len() as u64).await;
         send(&mut stream, &group, index, limits).await?;
         progress(Progress::at(index + 1, &list));
         spare = group;

@@ -306,7 +306,7 @@ async fn an_offer_that_is_unknown_is_not_offered() {
     for (wanted, sink) in [(other, Stored::default()), (wanted(&content), past)] {
         let (ours, theirs) = streams(&finder, &mut holder).await;
         let limits = TransferLimits::default();
-        let holding = hold(theirs, &content, Cursor::new(content.clone()), limits);
+        let holding = hold(theirs, &content, Cursor::new(content.clone()), limits.clone());
         let fetching = fetch(ours, wanted, sink, &limits, |_| {});
         let ((_, served), fetched) = within(async { tokio::join!(holding, fetching) }).await;
         assert!(matches!(served, Err(ServeError::NotOffered)), "{served:?}");
@@ -338,7 +338,7 @@ async fn serve_to<F: Future<Output = ()>>(
         assert_eq!(reply, FetchReply::ready(&list_of(&content)));
         then(ours).await;
     };
-    let holding = hold(theirs, &content, Cursor::new(content.clone()), limits);
+    let holding = hold(theirs, &content, Cursor::new(content.clone()), limits.clone());
     within(async { tokio::join!(holding, finding) }).await.0.1
 }
 
@@ -435,7 +435,7 @@ async fn four_transfers_at_one_time_do_not_disturb_each_other() {
         let (ours, theirs) = streams(&finder, &mut holder).await;
         work.push(tokio::spawn(async move {
             let (sink, limits) = (Stored::default(), TransferLimits::default());
-            let holding = hold(theirs, &content, Cursor::new(content.clone()), limits);
+            let holding = hold(theirs, &content, Cursor::new(content.clone()), limits.clone());
             let fetching = async {
                 let fetched = fetch(ours, wanted(&content), sink.clone(), &limits, |_| {}).await.unwrap();
                 fetched.confirmation.confirm(ReceiptState::Delivered).await.unwrap();
@@ -460,7 +460,7 @@ async fn a_damaged_copy_is_noticed_by_its_holder_and_never_sent() {
     for disk in [damaged, cut] {
         let (sink, limits) = (Stored::default(), TransferLimits::default());
         let (ours, theirs) = streams(&finder, &mut holder).await;
-        let holding = hold(theirs, &content, Cursor::new(disk), limits);
+        let holding = hold(theirs, &content, Cursor::new(disk), limits.clone());
         let fetching = fetch(ours, wanted(&content), sink.clone(), &limits, |_| {});
         let ((_, served), fetched) = within(async { tokio::join!(holding, fetching) }).await;
         assert!(matches!(served, Err(ServeError::Source { group: 3, .. })), "{served:?}");
@@ -475,7 +475,7 @@ async fn a_full_disk_ends_the_transfer_at_that_group() {
     let (content, sink, limits) =
         (content(14, 40 * GROUP), Stored { full_at: Some(2), ..Stored::default() }, TransferLimits::default());
     let (ours, theirs) = streams(&finder, &mut holder).await;
-    let holding = hold(theirs, &content, Cursor::new(content.clone()), limits);
+    let holding = hold(theirs, &content, Cursor::new(content.clone()), limits.clone());
     let fetching = fetch(ours, wanted(&content), sink.clone(), &limits, |_| {});
     let ((_, served), fetched) = within(async { tokio::join!(holding, fetching) }).await;
     assert!(matches!(fetched, Err(FetchError::Sink { group: 2, .. })), "{fetched:?}");

@@ -43,8 +43,8 @@ async fn transferred(bytes: &[u8]) -> f64 {
     let (finder, mut holder) = pair().await;
     let (ours, theirs) = streams(&finder, &mut holder).await;
     let (sink, limits, wanted) = (Stored::default(), TransferLimits::default(), wanted(bytes));
-    let (kept, sent) = (sink.clone(), bytes.to_vec());
-    let holding = tokio::spawn(async move { hold(theirs, &sent, Cursor::new(sent.clone()), limits).await.1 });
+    let (kept, sent, theirs_too) = (sink.clone(), bytes.to_vec(), limits.clone());
+    let holding = tokio::spawn(async move { hold(theirs, &sent, Cursor::new(sent.clone()), theirs_too).await.1 });
     let begun = Instant::now();
     let fetching = async {
         let fetched = fetch(ours, wanted, sink, &limits, |_| {}).await.unwrap();

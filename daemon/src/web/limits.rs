@@ -61,3 +61,7 @@ pub const LAUNCH_TEXT_BYTES: usize = 128;
 
 /// How long open answers may go on after the stop signal.
 pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);
+/// Transfers in one answer.
+pub const TRANSFERS_PER_PAGE: u32 = 500;
+/// Transfers when the page size is not given.
+pub const TRANSFERS_DEFAULT: u32 = 200;

@@ -41,8 +41,10 @@ pub enum Job {
     Matching,
     /// Makes renditions and offers them.
     Sending,
-    /// Fetches what was accepted and takes it into the library.
+    /// Fetches what was accepted.
     Receiving,
+    /// Looks at what was fetched and takes it into the library.
+    TakingIn,
     /// Joins, syncs, renews find-mes.
     Events,
     /// Copies the vault elsewhere.
@@ -55,7 +57,7 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 14] = [
+    pub const ALL: [Job; 15] = [
         Job::Watch,
         Job::Faces,
         Job::Videos,
@@ -66,6 +68,7 @@ impl Job {
         Job::Matching,
         Job::Sending,
         Job::Receiving,
+        Job::TakingIn,
         Job::Events,
         Job::Backup,
         Job::Verify,
@@ -91,6 +94,7 @@ impl Job {
             Job::Matching => "matching",
             Job::Sending => "sending",
             Job::Receiving => "receiving",
+            Job::TakingIn => "taking in",
             Job::Events => "events",
             Job::Backup => "backup",
             Job::Verify => "file check",
@@ -167,6 +171,19 @@ impl Board {
         if let Some(post) = self.posts.get(&job) {
             post.bell.notify_one();
         }
+    }
+
+    /// Comes back when a worker is rung, for steps that take new work while they last.
+    pub(super) async fn rung(&self, job: Job) {
+        match self.posts.get(&job) {
+            Some(post) => post.bell.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Shows what is left in the middle of a step that takes long.
+    pub(super) fn left(&self, job: Job, pending: u64) {
+        self.show(job, |view| view.pending = pending);
     }
 
     /// Every worker's state.

@@ -1,16 +1,18 @@
 //! What the workers and the facade share: every part of the running node, built in dependency order.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use inframe_models::Thresholds;
-use inframe_protocol::{EventId, FindMeId, NodeId, OfferId};
+use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, OfferId};
 
 use super::backup::BackupState;
 use super::board::{Board, Job};
 use super::events::Rounds;
 use super::export::ExportState;
+use super::lanes::Lanes;
+use super::lists::Lists;
 use super::matching::Projected;
+use super::progress::Progress;
 use super::verify::VerifyState;
 use super::videos::VideoProgress;
 use super::watch::{SeenFile, Watchers};
@@ -27,9 +29,12 @@ use crate::network::Network;
 use crate::packs::Packs;
 use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
-use crate::settings::{Background, BackgroundRow, BackupRow, ExportRow, RelayRow, SettingsRow, VerifiedRow};
+use crate::settings::{
+    Background, BackgroundRow, BackupRow, ExportRow, RelayRow, SettingsRow, TrafficRow, VerifiedRow,
+};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::tasks::Tasks;
+use crate::transfer::Pace;
 use crate::vault::{BlobId, Vault};
 use crate::video::Tools;
 
@@ -51,30 +56,6 @@ pub fn rules(pack: &Pack) -> MatchRules {
         min_face_px: pack.thresholds.min_face_px,
         min_quality: pack.thresholds.min_quality,
         min_margin: pack.thresholds.template_margin,
-    }
-}
-
-/// Bytes moved so far by the transfers under way; lost at a restart, when the transfer itself resumes from what is stored.
-#[derive(Default)]
-pub struct Progress {
-    done: Mutex<HashMap<OfferId, u64>>,
-}
-
-impl Progress {
-    /// Bytes moved of a transfer under way.
-    #[must_use]
-    pub fn of(&self, offer: &OfferId) -> Option<u64> {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).get(offer).copied()
-    }
-
-    /// Notes bytes moved.
-    pub fn set(&self, offer: OfferId, bytes: u64) {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(offer, bytes);
-    }
-
-    /// The transfer is no longer under way.
-    pub fn clear(&self, offer: &OfferId) {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).remove(offer);
     }
 }
 
@@ -150,6 +131,18 @@ pub struct Core {
     pub arrivals: Ledger<StoredArrival>,
     /// Progress of transfers.
     pub progress: Progress,
+    /// How much of the line transfers may have, and when.
+    pub traffic: TrafficRow,
+    /// The limit of what goes out.
+    pub up: Pace,
+    /// The limit of what comes in.
+    pub down: Pace,
+    /// What is fetched side by side.
+    pub fetches: Lanes<NodeId>,
+    /// What is offered side by side.
+    pub offers: Lanes<MemberId>,
+    /// Hashes of what is being sent.
+    pub lists: Lists,
     /// Network.
     pub network: Network,
     /// What the events worker remembers.
@@ -208,6 +201,16 @@ impl Core {
                 self.board.ring(job);
             }
         }
+    }
+
+    /// Puts into force how much of the line transfers may have.
+    pub fn apply_traffic(&self) {
+        let traffic = self.traffic.get();
+        self.up.set(traffic.up_bytes_s);
+        self.down.set(traffic.down_bytes_s);
+        self.live.tell(What::Transfers, None);
+        self.board.ring(Job::Sending);
+        self.board.ring(Job::Receiving);
     }
 
     /// The last check before bytes leave (D4): asked when a delivery is offered and again before its first byte is served.

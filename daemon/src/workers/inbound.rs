@@ -32,6 +32,8 @@ pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<Netwo
                 core.live.tell(What::Status, None);
                 core.live.tell(What::Events, None);
                 core.tasks.spawn(Stage::Work, "sync", events::sync_with(core.clone(), node));
+                core.fetches.hurry();
+                core.offers.hurry();
                 core.board.ring(Job::Events);
                 core.board.ring(Job::Sending);
                 core.board.ring(Job::Receiving);
@@ -71,7 +73,8 @@ fn asks_for(protocol: Protocol) -> Option<Ask> {
         Protocol::Sync => Some(Ask::Sync),
         Protocol::Push => Some(Ask::Push),
         Protocol::Fetch => Some(Ask::Fetch),
-        Protocol::Offer => None,
+        // Punches are the network's own, and no node takes what is a relay's.
+        Protocol::Offer | Protocol::Punch | Protocol::Relay => None,
     }
 }
 

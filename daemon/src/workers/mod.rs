@@ -14,8 +14,11 @@ pub(crate) mod farewells;
 mod going;
 pub(crate) mod import;
 mod inbound;
+mod lanes;
+mod lists;
 pub(crate) mod matching;
 mod people;
+mod progress;
 mod receiving;
 mod sending;
 pub(crate) mod trash;
@@ -28,10 +31,15 @@ use std::time::Duration;
 
 pub use backup::{BackupState, Running};
 pub use board::{Board, Job, Step};
-pub use core::{Core, Held, Progress, embeddings};
+pub use core::{Core, Held, embeddings};
 pub use events::Rounds;
 pub use export::ExportState;
+pub use lanes::Lanes;
+pub use lists::Lists;
 pub use matching::Projected;
+pub use progress::Progress;
+pub(crate) use receiving::LONGEST_PAUSE as FETCH_PAUSE;
+pub(crate) use sending::ASK_AGAIN as OFFER_PAUSE;
 pub use verify::{VerifyState, Verifying};
 pub use videos::VideoProgress;
 pub use watch::{SeenFile, Watchers};
@@ -40,7 +48,7 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 14] = [
+const SLOWLY: [(Job, Duration); 15] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
     (Job::Videos, Duration::from_secs(600)),
@@ -51,6 +59,7 @@ const SLOWLY: [(Job, Duration); 14] = [
     (Job::Matching, Duration::from_secs(60)),
     (Job::Sending, Duration::from_secs(30)),
     (Job::Receiving, Duration::from_secs(30)),
+    (Job::TakingIn, Duration::from_secs(30)),
     (Job::Events, Duration::from_secs(30)),
     (Job::Backup, Duration::from_secs(600)),
     (Job::Verify, Duration::from_secs(3600)),
@@ -90,6 +99,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                             Job::Matching => matching::step(core).await,
                             Job::Sending => sending::step(core).await,
                             Job::Receiving => receiving::step(core).await,
+                            Job::TakingIn => receiving::take_in(core).await,
                             Job::Events => events::step(core).await,
                             Job::Backup => backup::step(core).await,
                             Job::Verify => verify::step(core).await,

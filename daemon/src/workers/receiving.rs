@@ -1,46 +1,46 @@
-//! The receiving worker: answers offers, fetches what was accepted, looks whether it is really me, and takes it into the library.
+//! The receiving worker: answers offers and fetches what was accepted. Another one looks whether it is really me and takes it into the library, so
+//! that looking for faces holds up no transfer.
 
 mod filing;
 mod sink;
+mod taking_in;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use bytes::Bytes;
-use futures::StreamExt as _;
-use inframe_protocol::OfferId;
 use inframe_protocol::limits::GROUP_BYTES;
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
+use inframe_protocol::{NodeId, OfferId};
 
 pub(crate) use self::filing::settle_video;
-use self::filing::{arrived_again, file, file_video, nearest};
 use self::sink::Sink;
+pub(super) use self::taking_in::step as take_in;
 use super::board::Step;
+use super::lanes::{self, Lanes, Waiting};
+use super::progress::UnderWay;
 use super::{Core, Job, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::faces::{Likeness, StoredFaces};
-use crate::library::{Origin, STRIKES, received_note};
+use crate::library::{Origin, received_note};
 use crate::limits::DISK_ROOM_STEP_BYTES;
 use crate::live::What;
 use crate::network::{PeerStream, Protocol};
-use crate::sandbox::SandboxError;
 use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sharing::ledgers::{ArrivalState, StoredArrival};
 use crate::transfer::{self, FetchError, TransferLimits, Wanted};
 use crate::vault::{BlobId, BlobKind};
-use crate::video::VideoFormat;
 
-/// Transfers at once; concurrency hides disk and network latency, not CPU.
-const FETCHES_AT_ONCE: usize = 4;
+/// What broke off is tried again after this long at most.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Arrivals open at once from one member; more are told to come later (D7).
-const MAX_OPEN_PER_MEMBER: usize = 200;
+const MAX_OPEN_PER_MEMBER: usize = 1_000;
 /// Of these, those larger than any photo: two long videos of 4 GiB are on the way while the next waits.
 const MAX_LARGE_PER_MEMBER: usize = 2;
 /// Always the same words, so that they are written once.
 const NO_ROOM: &str = "the disk of this device is almost full; it goes on when there is space";
 /// Arrivals open at once in all.
-const MAX_OPEN: usize = 2_000;
+const MAX_OPEN: usize = 4_000;
 
 /// Answers an offer that a peer makes on an open stream. What is accepted is durable before the peer hears so (D1).
 pub(super) async fn answer(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
@@ -124,56 +124,79 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
     Ok(OfferReply::Accept)
 }
 
-/// One step: fetch what is accepted, take in what is stored.
+/// Fetches what was accepted, and what is accepted meanwhile.
 pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
-    let open: Vec<_> = core
-        .arrivals
-        .all()
-        .into_iter()
-        .filter(|(_, row)| matches!(row.state, ArrivalState::Accepted | ArrivalState::Stored(_)))
-        .filter_map(|(key, row)| Some((OfferId(<[u8; 16]>::try_from(key).ok()?), row)))
-        .collect();
-    let outcomes: Vec<anyhow::Result<bool>> =
-        futures::stream::iter(open.into_iter().map(|(offer, row)| receive(core.clone(), offer, row)))
-            .buffer_unordered(FETCHES_AT_ONCE)
-            .collect()
-            .await;
-    Step::of(outcomes)
+    lanes::run(&core, Job::Receiving, &Fetches(core.clone())).await
 }
 
-/// Whether it is settled.
-async fn receive(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>) -> anyhow::Result<bool> {
-    let gone = core.events.member_node(&row.event, &row.from).is_none()
-        || core.profile_sought(&row.event, &row.find_me).is_none();
-    if gone && row.state == ArrivalState::Accepted {
-        let why = "it is not fetched any more: you no longer look for it, or they are no member any more";
-        fail(&core, offer, BlobId(offer.0), why).await?;
-        return Ok(true);
+struct Fetches(Arc<Core>);
+
+impl Fetches {
+    fn open(&self) -> impl Iterator<Item = (OfferId, Arc<StoredArrival>)> {
+        let all = self.0.arrivals.all().into_iter();
+        let open = all.filter(|(_, row)| row.state == ArrivalState::Accepted);
+        open.filter_map(|(key, row)| Some((OfferId(<[u8; 16]>::try_from(key).ok()?), row)))
     }
-    let blob = match row.state {
-        ArrivalState::Stored(blob) => blob,
-        _ => match fetch(&core, offer, &row).await? {
-            Some(blob) => blob,
-            None => return Ok(false),
-        },
-    };
-    take_in(core, offer, row, blob).await?;
-    Ok(true)
+}
+
+impl lanes::Work for Fetches {
+    type Peer = NodeId;
+
+    fn lanes(&self) -> &Lanes<NodeId> {
+        &self.0.fetches
+    }
+
+    fn waiting(&self) -> Option<Vec<Waiting<NodeId>>> {
+        let core = &self.0;
+        if core.traffic.get().quiet_now().is_some() {
+            return None;
+        }
+        let could_start = |row: &StoredArrival| core.network.is_connected(&row.node) || is_gone(core, row);
+        let waiting = |(id, row): (OfferId, Arc<StoredArrival>)| {
+            let (peer, size_bytes, since) = (row.node.clone(), row.size_bytes, row.at);
+            could_start(&row).then_some(Waiting { id, peer, size_bytes, since })
+        };
+        Some(self.open().filter_map(waiting).collect())
+    }
+
+    fn speed(&self, id: &OfferId) -> Option<u64> {
+        self.0.progress.speed(id)
+    }
+
+    async fn start(&self, id: OfferId) -> anyhow::Result<bool> {
+        let core = &self.0;
+        let Some(row) = core.arrivals.get(&id.0).filter(|row| row.state == ArrivalState::Accepted) else {
+            return Ok(true);
+        };
+        if is_gone(core, &row) {
+            let why = "it is not fetched any more: you no longer look for it, or they are no member any more";
+            fail(core, id, BlobId(id.0), why).await?;
+            return Ok(true);
+        }
+        fetch(core, id, &row).await
+    }
+
+    fn pending(&self) -> u64 {
+        self.open().count() as u64
+    }
+}
+
+/// Whether what was accepted is not wanted any more.
+fn is_gone(core: &Core, row: &StoredArrival) -> bool {
+    core.events.member_node(&row.event, &row.from).is_none() || core.profile_sought(&row.event, &row.find_me).is_none()
 }
 
 fn origin(offer: OfferId, row: &StoredArrival) -> Origin {
     Origin::Received { event: row.event, from: row.from, find_me: row.find_me, offer }
 }
 
-async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow::Result<Option<BlobId>> {
-    if !core.network.is_connected(&row.node) {
-        say(core, offer, "they are away; it goes on when they are back").await?;
-        return Ok(None);
-    }
+/// Whether it is settled.
+async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow::Result<bool> {
     let blob = BlobId(offer.0);
     if core.vault.blobs().contains(blob) {
         // Stopped between the last byte and the catalog: the blob is whole, as only whole ones get their name.
-        return stored(core, offer, blob).await.map(Some);
+        stored(core, offer, blob).await?;
+        return Ok(true);
     }
     let opener = core.clone();
     let size_bytes = row.size_bytes;
@@ -183,23 +206,19 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     let left_bytes = size_bytes.saturating_sub(incoming.present().saturating_mul(GROUP_BYTES));
     if core.disk.room_for(left_bytes).is_err() {
         say(core, offer, NO_ROOM).await?;
-        return Ok(None);
+        return Ok(false);
     }
+    let under_way = UnderWay::begin(core, offer, row.size_bytes.saturating_sub(left_bytes));
     let sink = Sink::new(incoming, core.disk.clone());
     let stream = core.network.open(&row.node, Protocol::Fetch).await?;
-    let teller = core.clone();
-    let progress = move |progress: transfer::Progress| {
-        teller.progress.set(offer, progress.bytes_done);
-        teller.tell_transfer(&offer);
-    };
+    let progress = move |progress: transfer::Progress| under_way.set(progress.bytes_done);
     let wanted = Wanted { offer, content: row.content, size_bytes };
-    let fetched = transfer::fetch(stream, wanted, sink, &TransferLimits::default(), progress).await;
-    core.progress.clear(&offer);
+    let fetched = transfer::fetch(stream, wanted, sink, &TransferLimits::at(core.down.clone()), progress).await;
     let fetched = match fetched {
         Ok(fetched) => fetched,
         Err(FetchError::NotOffered) => {
             fail(core, offer, blob, "they do not offer this photo any more").await?;
-            return Ok(None);
+            return Ok(true);
         }
         // What was verified is right, but this sender's word is not: it would be wrong again and again.
         Err(
@@ -212,12 +231,12 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
             let text = format!("{nickname} sent something else than they had offered: {error}. It was thrown away.");
             core.note(ActivityKind::Suspicious, text, None, Some(row.event)).await;
             fail(core, offer, blob, "what came was not what was offered; it was thrown away").await?;
-            return Ok(None);
+            return Ok(true);
         }
         // No fault of theirs, and what is here stays.
         Err(_) if core.disk.room_for(DISK_ROOM_STEP_BYTES).is_err() => {
             say(core, offer, NO_ROOM).await?;
-            return Ok(None);
+            return Ok(false);
         }
         Err(error) => {
             say(core, offer, "the transfer broke off; it goes on from where it stopped").await?;
@@ -226,17 +245,18 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     };
     let incoming = fetched.sink.into_incoming();
     let blob = blocking(move || incoming.finish()).await??;
-    let blob = stored(core, offer, blob).await?;
+    stored(core, offer, blob).await?;
     // D1: durable first, then "delivered". A holder that misses the receipt offers again and hears that we have it.
     if let Err(error) = fetched.confirmation.confirm(ReceiptState::Delivered).await {
         tracing::debug!("a receipt did not get through: {error}");
     }
-    Ok(Some(blob))
+    Ok(true)
 }
 
-async fn stored(core: &Arc<Core>, offer: OfferId, blob: BlobId) -> anyhow::Result<BlobId> {
+async fn stored(core: &Arc<Core>, offer: OfferId, blob: BlobId) -> anyhow::Result<()> {
     set(core, offer, ArrivalState::Stored(blob), None).await?;
-    Ok(blob)
+    core.board.ring(Job::TakingIn);
+    Ok(())
 }
 
 async fn set(core: &Arc<Core>, offer: OfferId, state: ArrivalState, reason: Option<String>) -> anyhow::Result<()> {
@@ -271,64 +291,4 @@ async fn fail(core: &Arc<Core>, offer: OfferId, blob: BlobId, reason: &str) -> a
     })
     .await?;
     set(core, offer, ArrivalState::Failed, Some(reason.to_owned())).await
-}
-
-/// Looks at a stored arrival with my own full embeddings and takes it into the library; doubtful ones wait for me to say.
-async fn take_in(core: Arc<Core>, offer: OfferId, row: Arc<StoredArrival>, blob: BlobId) -> anyhow::Result<()> {
-    let worker = core.clone();
-    let (known, arrived) = (core.library.by_content(&row.content), row.clone());
-    if let Some(id) = known.filter(|id| core.wants_again(*id)) {
-        return blocking(move || arrived_again(&worker, offer, &arrived, id, blob)).await?;
-    }
-    let reader = core.clone();
-    let is_video = blocking(move || {
-        let mut head = [0; VideoFormat::SNIFFED_BYTES];
-        let read = reader.vault.blobs().open(blob)?.read_at(0, &mut head)?;
-        anyhow::Ok(VideoFormat::sniff(head.get(..read).unwrap_or_default()) == Some(VideoFormat::Mp4))
-    });
-    if is_video.await?? {
-        let worker = core.clone();
-        blocking(move || file_video(&worker, offer, &row, blob)).await??;
-        core.tell_transfer(&offer);
-        core.board.ring(Job::Videos);
-        return Ok(());
-    }
-    let reader = core.clone();
-    let bytes = Bytes::from(blocking(move || reader.vault.blobs().read(blob).map(|plain| plain.to_vec())).await??);
-    let inspection = match core.sandbox.inspect(bytes.clone()).await {
-        Ok(inspection) => inspection,
-        Err(SandboxError::Refused(reason)) => {
-            let nickname = core.events.nickname(&row.event, &row.from);
-            let text = format!("{nickname} sent a file that is no readable photo; it was thrown away.");
-            core.note(ActivityKind::Suspicious, text, None, Some(row.event)).await;
-            return fail(&core, offer, blob, &reason.to_string()).await;
-        }
-        // They were told that I have it, so it is not thrown away for one bad moment of the sandbox.
-        Err(error) if error.is_strike() && row.strikes + 1 >= STRIKES => {
-            return fail(&core, offer, blob, "reading it crashed or took too long three times; it was thrown away")
-                .await;
-        }
-        Err(error) => {
-            if error.is_strike() {
-                let striker = core.clone();
-                blocking(move || {
-                    striker.arrivals.change(&offer.0, |row| {
-                        row.strikes += 1;
-                        true
-                    })
-                })
-                .await??;
-            }
-            return Err(error).context("a photo that arrived could not be examined yet");
-        }
-    };
-    let may_look = core.profile.consent_at().is_some() && core.packs.trouble().is_none();
-    let found = if may_look { core.sandbox.faces(bytes.clone()).await.ok() } else { None };
-    let faces = found.map(|found| StoredFaces::new(found.pack, found.faces, found.width, found.height));
-    let nearest = faces.as_ref().and_then(|faces| nearest(&core, &row.event, &row.find_me, faces));
-    let sure = matches!(nearest, Some((_, Likeness::Sure(_))));
-    let worker = core.clone();
-    blocking(move || file(&worker, offer, &row, blob, bytes.len() as u64, inspection, faces, nearest, sure)).await??;
-    core.tell_transfer(&offer);
-    Ok(())
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures::StreamExt as _;
 use inframe_protocol::fetch::FetchRequest;
 use inframe_protocol::groups::{GroupHasher, GroupList};
 use inframe_protocol::limits::{GROUP_BYTES, MAX_FETCH_REPLY_BYTES, MAX_SMALL_MESSAGE_BYTES};
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
-use inframe_protocol::{NodeId, OfferId, UnixMillis};
+use inframe_protocol::{MemberId, NodeId, OfferId, UnixMillis};
 
 use super::board::Step;
+use super::lanes::{self, Lanes, Waiting};
+use super::progress::UnderWay;
 use super::{Core, Job, blocking, matching, videos};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
@@ -22,43 +23,79 @@ use crate::network::{PeerStream, Protocol};
 use crate::sandbox::SandboxError;
 use crate::sharing::ledgers::{DeliveryState, Rendition, StoredDelivery};
 use crate::transfer::{self, GroupSource, TransferLimits};
-use crate::vault::BlobKind;
+use crate::vault::{BlobId, BlobKind};
 
-/// Offers under way at once; hides the latency of several receivers, not of the CPU.
-const OFFERS_AT_ONCE: usize = 4;
-/// A receiver that is connected but did not answer, or could not take more just then, is asked again after this long.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// A receiver that is connected but did not answer, or could not take more just then, is asked again after this long at most.
+pub(crate) const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// A receiver that did not fetch what it accepted is offered it again after this long.
 const OFFER_AGAIN: Duration = Duration::from_secs(120);
 
-/// One step: offer everything that waits and whose receiver is connected.
+/// Offers what waits and whose receiver is connected, and what comes to wait meanwhile.
 pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
-    let now = now_ms();
-    let due: Vec<_> = core
-        .deliveries
-        .all()
-        .into_iter()
-        .filter(|(_, delivery)| match delivery.state {
-            DeliveryState::Pending => true,
-            DeliveryState::Accepted => {
-                now.saturating_sub(delivery.changed_at) > u64::try_from(OFFER_AGAIN.as_millis()).unwrap_or(u64::MAX)
-            }
-            _ => false,
-        })
-        .filter_map(|(key, delivery)| Some((<[u8; 16]>::try_from(key).ok()?, delivery)))
-        .collect();
-    let outcomes: Vec<anyhow::Result<bool>> =
-        futures::stream::iter(due.into_iter().map(|(key, delivery)| offer_one(core.clone(), OfferId(key), delivery)))
-            .buffer_unordered(OFFERS_AT_ONCE)
-            .collect()
-            .await;
-    let still_open = |state| matches!(state, DeliveryState::Pending);
-    let reachable = |delivery: &StoredDelivery| {
-        let node = core.events.member_node(&delivery.event, &delivery.member);
-        node.is_some_and(|node| core.network.is_connected(&node))
-    };
-    let unanswered = core.deliveries.all().iter().any(|(_, row)| still_open(row.state) && reachable(row));
-    Ok(Step { again_in: unanswered.then_some(ASK_AGAIN), ..Step::of(outcomes)? })
+    lanes::run(&core, Job::Sending, &Offers(core.clone())).await
+}
+
+struct Offers(Arc<Core>);
+
+impl Offers {
+    fn due(&self) -> impl Iterator<Item = (OfferId, Arc<StoredDelivery>)> {
+        let all = self.0.deliveries.all().into_iter();
+        all.filter_map(|(key, row)| is_due(&row).then_some((OfferId(<[u8; 16]>::try_from(key).ok()?), row)))
+    }
+}
+
+fn is_due(row: &StoredDelivery) -> bool {
+    match row.state {
+        DeliveryState::Pending => true,
+        DeliveryState::Accepted => {
+            let offered = now_ms().saturating_sub(row.changed_at);
+            offered > u64::try_from(OFFER_AGAIN.as_millis()).unwrap_or(u64::MAX)
+        }
+        _ => false,
+    }
+}
+
+impl lanes::Work for Offers {
+    type Peer = MemberId;
+
+    fn lanes(&self) -> &Lanes<MemberId> {
+        &self.0.offers
+    }
+
+    fn waiting(&self) -> Option<Vec<Waiting<MemberId>>> {
+        let core = &self.0;
+        if core.traffic.get().quiet_now().is_some() {
+            return None;
+        }
+        let could_start = |row: &StoredDelivery| {
+            let node = core.events.member_node(&row.event, &row.member);
+            // What may not leave any more is cancelled whoever is connected.
+            node.is_some_and(|node| core.network.is_connected(&node)) || core.may_leave(row).is_err()
+        };
+        let waiting = |(id, row): (OfferId, Arc<StoredDelivery>)| {
+            let size_bytes = row.rendition.as_ref().map_or_else(
+                || core.library.get(row.asset).map_or(0, |asset| asset.size_bytes),
+                |rendition| rendition.size_bytes,
+            );
+            could_start(&row).then_some(Waiting { id, peer: row.member, size_bytes, since: row.at })
+        };
+        Some(self.due().filter_map(waiting).collect())
+    }
+
+    fn speed(&self, _: &OfferId) -> Option<u64> {
+        None
+    }
+
+    async fn start(&self, id: OfferId) -> anyhow::Result<bool> {
+        match self.0.deliveries.get(&id.0).filter(|row| is_due(row)) {
+            Some(row) => offer_one(self.0.clone(), id, row).await,
+            None => Ok(true),
+        }
+    }
+
+    fn pending(&self) -> u64 {
+        self.due().count() as u64
+    }
 }
 
 /// Whether it is settled for now.
@@ -71,7 +108,6 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
         }
     };
     if !core.network.is_connected(&node) {
-        wait(&core, offer, "they are away; it goes out when they are back").await?;
         return Ok(false);
     }
     let original_bytes = core.library.get(delivery.asset).map_or(0, |asset| asset.size_bytes);
@@ -183,11 +219,20 @@ async fn rendition_of_photo(
     };
     let writer = core.clone();
     let made = blocking(move || {
-        let content = inframe_protocol::ContentId::of(&bytes);
+        let mut hasher = GroupHasher::new();
+        hasher.update(&bytes);
+        let list = hasher.finish()?;
         let blob = writer.vault.blobs().put(BlobKind::Rendition, &offer.0, &bytes)?;
-        anyhow::Ok(Rendition { blob, content, size_bytes: bytes.len() as u64 })
+        anyhow::Ok(kept(&writer, blob, list))
     });
     Ok(Ok(made.await??))
+}
+
+/// A rendition whose hashes are at hand when it is fetched.
+pub(super) fn kept(core: &Core, blob: BlobId, list: GroupList) -> Rendition {
+    let made = Rendition { blob, content: list.content(), size_bytes: list.size_bytes() };
+    core.lists.keep(blob, Arc::new(list));
+    made
 }
 
 async fn set_state(
@@ -213,6 +258,7 @@ async fn set_state(
             true
         })?;
         if let Some(blob) = blob {
+            writer.lists.forget(blob);
             writer.vault.blobs().remove(blob)?;
         }
         anyhow::Ok(())
@@ -241,6 +287,10 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
     let request: FetchRequest = stream.read_message(MAX_SMALL_MESSAGE_BYTES).await?;
     let peer = stream.peer().clone();
     let offer = request.offer;
+    if let Some(quiet) = core.traffic.get().quiet_now() {
+        // Not "there is none": they ask again later.
+        anyhow::bail!("a fetch was put off: {quiet}");
+    }
     let Some((delivery, rendition)) = servable(&core, &peer, &request) else {
         let (worker, asker) = (core.clone(), peer.clone());
         if blocking(move || offer_again(&worker, &asker, &request)).await?? {
@@ -269,16 +319,10 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
     let noter = core.clone();
     let (asset, event) = (delivery.asset.to_string(), delivery.event.to_string());
     blocking(move || noter.activity.note(ActivityKind::Left, text, Some(asset), Some(event))).await??;
-    let progress = {
-        let core = core.clone();
-        move |progress: transfer::Progress| {
-            core.progress.set(offer, progress.bytes_done);
-            core.tell_transfer(&offer);
-        }
-    };
+    let under_way = UnderWay::begin(&core, offer, request.from_group.saturating_mul(GROUP_BYTES));
+    let progress = move |progress: transfer::Progress| under_way.set(progress.bytes_done);
     let source = Guarded { core: core.clone(), delivery: delivery.clone(), source };
-    let served = transfer::serve(stream, &request, list, source, &TransferLimits::default(), progress).await;
-    core.progress.clear(&offer);
+    let served = transfer::serve(stream, &request, list, source, &TransferLimits::at(core.up.clone()), progress).await;
     let receipt = served.context("a transfer broke off; it goes on when the other side asks again")?;
     match receipt.state {
         ReceiptState::Delivered => delivered(&core, offer, &delivery).await,
@@ -296,6 +340,9 @@ struct Guarded<S> {
 impl<S: GroupSource> GroupSource for Guarded<S> {
     fn read_group(&mut self, index: u64, group: &mut [u8]) -> std::io::Result<()> {
         self.core.may_leave(&self.delivery).map_err(std::io::Error::other)?;
+        if let Some(quiet) = self.core.traffic.get().quiet_now() {
+            return Err(std::io::Error::other(quiet));
+        }
         self.source.read_group(index, group)
     }
 }
@@ -330,8 +377,11 @@ fn servable(core: &Core, peer: &NodeId, request: &FetchRequest) -> Option<(Arc<S
     (node == *peer && rendition.content == request.content).then_some((delivery, rendition))
 }
 
-/// Hashes a rendition's groups: a few milliseconds for a photo, a second for a gigabyte of video, so nothing has to be kept.
-fn group_list(core: &Core, blob: crate::vault::BlobId) -> anyhow::Result<GroupList> {
+/// The hashes of a rendition's groups: a few milliseconds for a photo and a second for a gigabyte of video, if they are not kept.
+fn group_list(core: &Core, blob: BlobId) -> anyhow::Result<Arc<GroupList>> {
+    if let Some(list) = core.lists.get(blob) {
+        return Ok(list);
+    }
     let reader = core.vault.blobs().open(blob)?;
     let mut hasher = GroupHasher::new();
     let mut group = vec![0; usize::try_from(GROUP_BYTES)?];
@@ -344,5 +394,7 @@ fn group_list(core: &Core, blob: crate::vault::BlobId) -> anyhow::Result<GroupLi
         hasher.update(group.get(..read).unwrap_or_default());
         offset += read as u64;
     }
-    Ok(hasher.finish()?)
+    let list = Arc::new(hasher.finish()?);
+    core.lists.keep(blob, list.clone());
+    Ok(list)
 }

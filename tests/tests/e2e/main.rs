@@ -21,6 +21,7 @@ mod recovery;
 mod restore;
 mod secrecy;
 mod sharing;
+mod traffic;
 mod trash;
 mod unfit_files;
 mod verify;

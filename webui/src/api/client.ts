@@ -232,7 +232,8 @@ export const api = {
   approvals: (state: 'waiting' | 'all') => json<T.ApprovalView[]>('GET', `/approvals?state=${state}`),
   decide: (approval: string, body: T.DecisionBody) => json<T.ApprovalView>('POST', `/approvals/${id(approval)}`, body),
 
-  transfers: () => json<T.TransferView[]>('GET', '/transfers'),
+  transfers: (after: string | null, limit: number) =>
+    json<T.TransferView[]>('GET', `/transfers?limit=${limit}${after === null ? '' : `&after=${id(after)}`}`),
   retryTransfer: (transfer: string) => json<T.TransferView>('POST', `/transfers/${id(transfer)}/retry`),
 
   peers: () => json<T.PeerView[]>('GET', '/peers'),

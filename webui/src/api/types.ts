@@ -977,6 +977,7 @@ export interface SettingsPatch {
   nickname?: string | null
   /** Processes that decode photos at once, from 1 to `most_processes`. */
   processes?: number | null
+  traffic?: null | TrafficView
 }
 
 /** Settings that the owner can change. */
@@ -991,6 +992,8 @@ export interface SettingsView {
   nickname: string
   /** Processes that decode photos at once. */
   processes: number
+  /** How much of the line transfers may have, and when. */
+  traffic: TrafficView
   /** Folders that are watched for new photos. */
   watched_folders: Array<WatchedFolderView>
 }
@@ -1092,12 +1095,26 @@ export interface TimelineBlockView {
   taken_at: Array<number>
 }
 
+/** How much of the line transfers may have, and when. */
+export interface TrafficView {
+  /** Bytes a second that may come in. */
+  down_bytes_s?: number | null
+  /** From when on nothing is sent or received every day, such as `23:00` on the clock of the daemon's machine; absent, with the next, when nothing is quiet. */
+  quiet_from?: string | null
+  /** Until when. */
+  quiet_until?: string | null
+  /** Bytes a second that may go out, all transfers together, at least 131072; no limit when absent. */
+  up_bytes_s?: number | null
+}
+
 /** A transfer. */
 export interface TransferView {
   /** The local asset: the one sent, or the one that came of it. */
   asset?: string | null
   /** Created. */
   at: number
+  /** Bytes a second over the last five seconds, while it is `active`. */
+  bytes_per_second?: number | null
   /** Last change. */
   changed_at: number
   /** `sending` or `receiving`. */
@@ -1112,6 +1129,8 @@ export interface TransferView {
   nickname: string
   /** Why it waits or failed, in words. */
   reason?: string | null
+  /** Seconds that it still takes at that speed, if it moves at all. */
+  seconds_left?: number | null
   /** Bytes in all. */
   size_bytes: number
   /** `waiting`, `active`, `delivered`, `declined`, `failed`, `cancelled`. */

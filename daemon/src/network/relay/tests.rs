@@ -98,9 +98,9 @@ async fn whoever_asks_for_a_place_without_a_greeting_gets_none() {
     let relay = start().await;
     let mut stranger = SwarmBuilder::with_new_identity()
         .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, multiplexer)
+        .with_tcp(tcp::Config::default(), noise::Config::new, muxer::Upgrade::default)
         .unwrap()
-        .with_relay_client(noise::Config::new, multiplexer)
+        .with_relay_client(noise::Config::new, muxer::Upgrade::default)
         .unwrap()
         .with_behaviour(|_, client| client)
         .unwrap()

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::limits::{ACTIVITY_DEFAULT, ACTIVITY_PER_PAGE};
+use super::super::limits::{ACTIVITY_DEFAULT, ACTIVITY_PER_PAGE, TRANSFERS_DEFAULT, TRANSFERS_PER_PAGE};
 use super::{Answer, JsonAnswer, Node, picture};
 use crate::views::{
     ActivityView, ApprovalView, DecisionBody, NewPeerBody, PeerView, RelayBody, RelayView, TransferView,
@@ -82,10 +82,20 @@ async fn get_approval_crop(State(node): State<Node>, Path(id): Path<String>) -> 
     Ok(picture(node.approval_crop(id).await?))
 }
 
-/// Transfers in both directions
-#[utoipa::path(get, path = "/transfers", tag = "sharing", responses((status = 200, body = [TransferView])))]
-async fn list_transfers(State(node): State<Node>) -> JsonAnswer<Vec<TransferView>> {
-    Ok(Json(node.transfers().await?))
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct TransferArgs {
+    /// Only those after the one with this id.
+    after: Option<String>,
+    /// At most so many, 1 to 500; 200 when absent.
+    limit: Option<u32>,
+}
+
+/// Transfers in both directions: under way, failed, waiting, and all others, the latest change first
+#[utoipa::path(get, path = "/transfers", tag = "sharing", params(TransferArgs), responses((status = 200, body = [TransferView])))]
+async fn list_transfers(State(node): State<Node>, Query(args): Query<TransferArgs>) -> JsonAnswer<Vec<TransferView>> {
+    let limit = args.limit.unwrap_or(TRANSFERS_DEFAULT).clamp(1, TRANSFERS_PER_PAGE);
+    Ok(Json(node.transfers(args.after, usize::try_from(limit).unwrap_or(usize::MAX)).await?))
 }
 
 /// Try a transfer again now

@@ -4,15 +4,16 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use inframe_protocol::OfferId;
+use inframe_protocol::groups::GroupHasher;
 use inframe_protocol::limits::MAX_RENDITION_BYTES;
-use inframe_protocol::{ContentId, OfferId};
 
 use super::input;
 use crate::library::AssetId;
 use crate::sharing::ledgers::Rendition;
 use crate::vault::{BlobId, BlobKind};
 use crate::video::{CopyFile, Input, VideoError, VideoFormat, Wanted};
-use crate::workers::{Core, blocking};
+use crate::workers::{Core, blocking, sending};
 
 /// Bytes copied at once.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -88,7 +89,7 @@ fn pack(core: &Core, stored: BlobId, offer: OfferId) -> anyhow::Result<Rendition
     let (read, stored_bytes) = core.library.blob_reader(stored)?;
     let copy = CopyFile::open(read, stored_bytes)?;
     let mut writer = core.vault.blobs().writer(BlobKind::Rendition, &offer.0)?;
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = GroupHasher::new();
     loop {
         let piece = copy.piece(writer.written(), PIECE_BYTES)?;
         if piece.is_empty() {
@@ -97,6 +98,6 @@ fn pack(core: &Core, stored: BlobId, offer: OfferId) -> anyhow::Result<Rendition
         hasher.update(&piece);
         writer.write_all(&piece)?;
     }
-    let size_bytes = writer.written();
-    Ok(Rendition { blob: writer.finish()?, content: ContentId(*hasher.finalize().as_bytes()), size_bytes })
+    let list = hasher.finish()?;
+    Ok(sending::kept(core, writer.finish()?, list))
 }
