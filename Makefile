@@ -97,6 +97,11 @@ chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; wri
 	@$(BUILD) -p inframe-chaos --bins
 	@$(BUILT)/chaos --seed $(or $(SEED),1) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY)) --results $(BUILT)/chaos-results --page tests/reliability.md
 
+.PHONY: hostile
+hostile: build ## Hostile peers against a real daemon, one after the other; writes tests/hostile.md (15 minutes; ONLY="1;16a")
+	@$(BUILD) -p inframe-hostile --bins
+	@$(BUILT)/hostile $(if $(ONLY),--only "$(ONLY)",--page tests/hostile.md)
+
 .PHONY: chaos-worker
 chaos-worker: build ## Kill decode processes at random during imports (KILLS=200)
 	INFRAME_CHAOS_KILLS=$(or $(KILLS),200) cargo test -q -p inframe-tests --test e2e workers_killed_at_random -- --nocapture

@@ -1,0 +1,246 @@
+//! A node of our own beside the daemon: TCP, Noise and Yamux as the daemon speaks them, our protocol names, and no manners.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use futures::StreamExt as _;
+use inframe_protocol::NodeId;
+use libp2p::{
+    Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
+    identity::Keypair,
+    multiaddr::Protocol,
+    noise, ping,
+    swarm::{NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
+    tcp, yamux,
+};
+use libp2p_stream::Control;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::wire::{ANSWER, Wire};
+
+/// Names of the stream protocols.
+pub const JOIN: &str = "/inframe/join/1";
+/// See [`JOIN`].
+pub const SYNC: &str = "/inframe/sync/1";
+/// See [`JOIN`].
+pub const PUSH: &str = "/inframe/push/1";
+/// See [`JOIN`].
+pub const OFFER: &str = "/inframe/offer/1";
+/// See [`JOIN`].
+pub const FETCH: &str = "/inframe/fetch/1";
+/// What gossip is spoken in.
+pub const GOSSIP: &str = "/inframe/gossip/1.1.0";
+
+/// More than any daemon allows.
+const STREAMS: usize = 20_000;
+const CONNECT: Duration = Duration::from_secs(20);
+
+#[derive(NetworkBehaviour)]
+struct Behaviour {
+    streams: libp2p_stream::Behaviour,
+    ping: ping::Behaviour,
+}
+
+enum Command {
+    Dial(Multiaddr, oneshot::Sender<Result<PeerId>>),
+    Leave(PeerId),
+}
+
+/// A node. Dropping it cuts its connections.
+pub struct Peer {
+    seed: [u8; 32],
+    id: PeerId,
+    listening: Multiaddr,
+    control: Control,
+    commands: mpsc::Sender<Command>,
+    task: JoinHandle<()>,
+}
+
+impl Peer {
+    /// A node with a new identity.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn start() -> Result<Self> {
+        Self::with_seed(random()?).await
+    }
+
+    /// The node with this identity.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn with_seed(seed: [u8; 32]) -> Result<Self> {
+        let identity = Keypair::ed25519_from_bytes(seed)?;
+        let id = identity.public().to_peer_id();
+        let mut swarm = SwarmBuilder::with_existing_identity(identity)
+            .with_tokio()
+            .with_tcp(tcp::Config::default(), noise::Config::new, many_streams)?
+            .with_behaviour(|_| Behaviour {
+                streams: libp2p_stream::Behaviour::new(),
+                ping: ping::Behaviour::default(),
+            })?
+            .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(3600)))
+            .build();
+        swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse()?)?;
+        let listening = loop {
+            if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
+                break address;
+            }
+        };
+        let control = swarm.behaviour().streams.new_control();
+        let (commands, orders) = mpsc::channel(16);
+        let task = tokio::spawn(run(swarm, orders));
+        Ok(Self { seed, id, listening, control, commands, task })
+    }
+
+    /// What its identity is made from.
+    #[must_use]
+    pub fn seed(&self) -> [u8; 32] {
+        self.seed
+    }
+
+    /// Its id, as the protocol writes it.
+    ///
+    /// # Errors
+    /// Never for ids of ours.
+    pub fn node(&self) -> Result<NodeId> {
+        Ok(NodeId::new(self.id.to_bytes())?)
+    }
+
+    /// Where it listens, with its id.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.listening.clone().with(Protocol::P2p(self.id)).to_string()
+    }
+
+    /// Connects to the first address that answers.
+    ///
+    /// # Errors
+    /// When none does.
+    pub async fn connect(&self, addresses: &[String]) -> Result<PeerId> {
+        let mut last = anyhow::anyhow!("there is no address");
+        for address in addresses {
+            match self.dial(address.parse()?).await {
+                Ok(peer) => return Ok(peer),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn dial(&self, address: Multiaddr) -> Result<PeerId> {
+        let (answer, connected) = oneshot::channel();
+        self.commands.send(Command::Dial(address, answer)).await.ok().context("the node has ended")?;
+        timeout(CONNECT, connected).await.context("not connected in time")??
+    }
+
+    /// Cuts the connections to a peer.
+    ///
+    /// # Errors
+    /// When this node has ended.
+    pub async fn leave(&self, peer: PeerId) -> Result<()> {
+        self.commands.send(Command::Leave(peer)).await.ok().context("the node has ended")
+    }
+
+    /// Opens a stream and waits until it is taken.
+    ///
+    /// # Errors
+    /// When the daemon refuses it.
+    pub async fn open(&self, peer: PeerId, protocol: &'static str) -> Result<Wire> {
+        let mut wire = self.open_untaken(peer, protocol).await?;
+        wire.wait_until_taken().await?;
+        Ok(wire)
+    }
+
+    /// Opens a stream and waits for nothing.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn open_untaken(&self, peer: PeerId, protocol: &'static str) -> Result<Wire> {
+        let mut control = self.control.clone();
+        let opened = control.open_stream(peer, StreamProtocol::new(protocol));
+        let stream = timeout(ANSWER, opened).await.context("no stream in time")?;
+        Ok(Wire::new(stream.map_err(|error| anyhow::anyhow!("no stream: {error}"))?))
+    }
+
+    /// From now on this protocol is spoken: streams that others open come out here, taken.
+    ///
+    /// # Errors
+    /// When it is spoken already.
+    pub fn accept(&self, protocol: &'static str) -> Result<mpsc::UnboundedReceiver<Wire>> {
+        let accepted = self.control.clone().accept(StreamProtocol::new(protocol));
+        let mut streams = accepted.map_err(|error| anyhow::anyhow!("{protocol}: {error}"))?;
+        let (sender, receiver) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some((_, stream)) = streams.next().await {
+                let mut wire = Wire::new(stream);
+                if wire.take().await.is_ok() && sender.send(wire).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(receiver)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+pub(crate) fn many_streams() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(STREAMS);
+    config
+}
+
+/// Random bytes.
+///
+/// # Errors
+/// When the machine gives none.
+pub fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    Ok(bytes)
+}
+
+async fn run(mut swarm: Swarm<Behaviour>, mut orders: mpsc::Receiver<Command>) {
+    let mut dials = Vec::new();
+    loop {
+        tokio::select! {
+            order = orders.recv() => match order {
+                None => return,
+                Some(Command::Leave(peer)) => {
+                    let _ = swarm.disconnect_peer_id(peer);
+                }
+                Some(Command::Dial(address, answer)) => {
+                    let dial = DialOpts::unknown_peer_id().address(address).build();
+                    let id = dial.connection_id();
+                    match swarm.dial(dial) {
+                        Ok(()) => dials.push((id, answer)),
+                        Err(error) => { let _ = answer.send(Err(error.into())); }
+                    }
+                }
+            },
+            event = swarm.select_next_some() => match event {
+                SwarmEvent::ConnectionEstablished { connection_id, peer_id, .. } => {
+                    for (_, answer) in dials.extract_if(.., |(id, _)| *id == connection_id) {
+                        let _ = answer.send(Ok(peer_id));
+                    }
+                }
+                SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                    let error = error.to_string();
+                    for (_, answer) in dials.extract_if(.., |(id, _)| *id == connection_id) {
+                        let _ = answer.send(Err(anyhow::anyhow!("not connected: {error}")));
+                    }
+                }
+                _ => {}
+            },
+        }
+    }
+}
