@@ -7,7 +7,7 @@ use futures::{AsyncReadExt as _, AsyncWriteExt as _};
 use libp2p::{
     core::{StreamMuxer, upgrade::OutboundConnectionUpgrade as _},
     identity::Keypair,
-    noise, yamux,
+    noise,
 };
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -53,9 +53,9 @@ pub enum Link {
     /// Up to TCP.
     Plain(Socket),
     /// Encrypted.
-    Secured(Secured),
+    Secured(Box<Secured>),
     /// Made.
-    Made(yamux::Muxer<Secured>),
+    Made(Box<libp2p_yamux::Muxer<Secured>>),
 }
 
 /// The port of a daemon on loopback, from one of its addresses.
@@ -91,13 +91,13 @@ pub async fn reach(port: u16, from: Ipv4Addr, step: Step) -> Result<Link> {
         let identity = Keypair::ed25519_from_bytes(random::<32>()?)?;
         let (_, mut secured) = noise::Config::new(&identity)?.upgrade_outbound(plain, NOISE).await?;
         if step == Step::Secured {
-            return Ok(Link::Secured(secured));
+            return Ok(Link::Secured(Box::new(secured)));
         }
         agree(&mut secured, YAMUX).await?;
         if step == Step::YamuxAgreed {
-            return Ok(Link::Secured(secured));
+            return Ok(Link::Secured(Box::new(secured)));
         }
-        Ok(Link::Made(many_streams().upgrade_outbound(secured, YAMUX).await?))
+        Ok(Link::Made(Box::new(many_streams().upgrade_outbound(secured, YAMUX).await?)))
     };
     timeout(STEP, made).await.context("the daemon does not go on")?
 }
@@ -125,13 +125,13 @@ pub async fn flood(link: Link, most: usize, hold: Duration) -> Result<usize> {
     let opening = poll_fn(|context| {
         loop {
             // Driven first, so that resets and credit of the other side are read.
-            if let Poll::Ready(Err(_)) = Pin::new(&mut muxer).poll(context) {
+            if let Poll::Ready(Err(_)) = Pin::new(&mut *muxer).poll(context) {
                 return Poll::Ready(());
             }
             if streams.len() >= most {
                 return Poll::Ready(());
             }
-            match Pin::new(&mut muxer).poll_outbound(context) {
+            match Pin::new(&mut *muxer).poll_outbound(context) {
                 Poll::Ready(Ok(mut stream)) => {
                     let _ =
                         Pin::new(&mut stream as &mut (dyn futures::AsyncWrite + Unpin)).poll_write(context, &[0x13]);
@@ -144,7 +144,7 @@ pub async fn flood(link: Link, most: usize, hold: Duration) -> Result<usize> {
     });
     // It ends when the daemon cuts or stalls the connection.
     let _ = timeout(STEP, opening).await;
-    let holding = poll_fn(|context| Pin::new(&mut muxer).poll(context));
+    let holding = poll_fn(|context| Pin::new(&mut *muxer).poll(context));
     let _ = timeout(hold, holding).await;
     Ok(streams.len())
 }

@@ -11,7 +11,7 @@ use libp2p::{
     multiaddr::Protocol,
     noise, ping,
     swarm::{NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
-    tcp, yamux,
+    tcp,
 };
 use libp2p_stream::Control;
 use tokio::{
@@ -37,6 +37,8 @@ pub const GOSSIP: &str = "/inframe/gossip/1.1.0";
 
 /// More than any daemon allows.
 const STREAMS: usize = 20_000;
+/// Streams that others opened and no case has looked at yet; a case looks at a few.
+const STREAMS_WAITING: usize = 64;
 const CONNECT: Duration = Duration::from_secs(20);
 
 #[derive(NetworkBehaviour)]
@@ -171,14 +173,14 @@ impl Peer {
     ///
     /// # Errors
     /// When it is spoken already.
-    pub fn accept(&self, protocol: &'static str) -> Result<mpsc::UnboundedReceiver<Wire>> {
+    pub fn accept(&self, protocol: &'static str) -> Result<mpsc::Receiver<Wire>> {
         let accepted = self.control.clone().accept(StreamProtocol::new(protocol));
         let mut streams = accepted.map_err(|error| anyhow::anyhow!("{protocol}: {error}"))?;
-        let (sender, receiver) = mpsc::unbounded_channel();
+        let (sender, receiver) = mpsc::channel(STREAMS_WAITING);
         tokio::spawn(async move {
             while let Some((_, stream)) = streams.next().await {
                 let mut wire = Wire::new(stream);
-                if wire.take().await.is_ok() && sender.send(wire).is_err() {
+                if wire.take().await.is_ok() && sender.send(wire).await.is_err() {
                     return;
                 }
             }
@@ -193,8 +195,8 @@ impl Drop for Peer {
     }
 }
 
-pub(crate) fn many_streams() -> yamux::Config {
-    let mut config = yamux::Config::default();
+pub(crate) fn many_streams() -> libp2p_yamux::Config {
+    let mut config = libp2p_yamux::Config::default();
     config.set_max_num_streams(STREAMS);
     config
 }

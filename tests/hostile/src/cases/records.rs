@@ -102,7 +102,7 @@ pub async fn roster(field: &Field, _: Pace) -> Result<String> {
     let state = &member.state;
     let (index, previous) = (state.roster().next_index(), state.roster().head_hash());
     let keys = MemberKeys::generate()?;
-    let joined = state.roster().entries().iter().rev().find_map(|entry| entry_body(entry)).context("nobody joined")?;
+    let joined = state.roster().entries().iter().rev().find_map(entry_body).context("nobody joined")?;
     let RosterBody::Joined { grant, .. } = joined else { anyhow::bail!("nobody joined") };
     let ghost = RosterBody::Joined {
         member: keys.public(),
