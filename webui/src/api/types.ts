@@ -977,7 +977,7 @@ export interface SettingsPatch {
   nickname?: string | null
   /** Processes that decode photos at once, from 1 to `most_processes`. */
   processes?: number | null
-  traffic?: null | TrafficView
+  traffic?: TrafficView | null
 }
 
 /** Settings that the owner can change. */
