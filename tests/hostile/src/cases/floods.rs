@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use futures::{StreamExt as _, stream};
 use inframe_protocol::record::RecordBody;
+use libp2p::PeerId;
 
 use crate::{
     case::Pace,
@@ -16,6 +17,7 @@ use crate::{
     link::{self, Step},
     member::Member,
     peer::{GOSSIP, JOIN, PUSH, Peer, STREAMS, SYNC, random},
+    wire::Wire,
 };
 
 /// An address of loopback that the honest do not use, as another machine would have.
@@ -119,17 +121,14 @@ pub async fn topics(field: &Field, pace: Pace) -> Result<String> {
     let daemon = stranger.connect(&field.addresses()?).await?;
     let topic = member.state.current_grant().context("no key of the event")?.topic_name();
     let thousands = pace.pick(100, 20);
-    let mut cut = 0;
+    let mut told = Vec::new();
     for (peer, daemon) in [(&member.peer, member.daemon), (&stranger, daemon)] {
-        let mut wire = peer.open_untaken(daemon, GOSSIP).await?;
+        let mut flood = Gossip::begin(peer, daemon).await?;
         for thousand in 0..thousands {
             let topics = (0..1_000).map(|number| format!("{thousand:032}{number:032}"));
             // In pieces that a message may be long.
             for piece in topics.collect::<Vec<_>>().chunks(100) {
-                if wire.raw(&gossip::subscribe(piece.iter().cloned())).await.is_err() {
-                    cut += 1;
-                    wire = peer.open_untaken(daemon, GOSSIP).await?;
-                }
+                flood.send(&gossip::subscribe(piece.iter().cloned())).await;
             }
         }
         for message in [
@@ -137,19 +136,45 @@ pub async fn topics(field: &Field, pace: Pace) -> Result<String> {
             gossip::prune(&topic, u64::from(u32::MAX)),
             gossip::have(&topic, ids(4_000)?),
         ] {
-            if wire.raw(&message).await.is_err() {
-                cut += 1;
-                wire = peer.open_untaken(daemon, GOSSIP).await?;
-            }
+            flood.send(&message).await;
         }
+        told.push(flood.told());
     }
     // Gossip still reaches the daemon by others: an honest member says something.
     let renamed = RecordBody::Profile { nickname: "Honest again".to_owned(), addresses: Vec::new() };
     field.honest.lock().await.say(renamed).await?;
-    Ok(format!(
-        "{} topics, each by a member and by a stranger; the stream of gossip was cut {cut} times",
-        thousands * 1_000
-    ))
+    Ok(format!("{} topics, by a member ({}) and by a stranger ({})", thousands * 1_000, told[0], told[1]))
+}
+
+/// A stream of gossip that is begun anew when it is cut, until the daemon listens to this connection no more.
+struct Gossip<'a> {
+    peer: &'a Peer,
+    daemon: PeerId,
+    wire: Option<Wire>,
+    sent: u32,
+    cut: u32,
+}
+
+impl<'a> Gossip<'a> {
+    async fn begin(peer: &'a Peer, daemon: PeerId) -> Result<Self> {
+        Ok(Self { peer, daemon, wire: Some(peer.open_untaken(daemon, GOSSIP).await?), sent: 0, cut: 0 })
+    }
+
+    async fn send(&mut self, message: &[u8]) {
+        let Some(wire) = &mut self.wire else { return };
+        match wire.raw(message).await {
+            Ok(()) => self.sent += 1,
+            Err(_) => {
+                self.cut += 1;
+                self.wire = self.peer.open_untaken(self.daemon, GOSSIP).await.ok();
+            }
+        }
+    }
+
+    fn told(&self) -> String {
+        let end = if self.wire.is_some() { "" } else { ", then not listened to any more" };
+        format!("{} messages sent, cut off {} times{end}", self.sent, self.cut)
+    }
 }
 
 fn ids(count: usize) -> Result<Vec<[u8; 32]>> {
@@ -162,10 +187,9 @@ pub async fn gossip_flood(field: &Field, pace: Pace) -> Result<String> {
     let topic = member.state.current_grant().context("no key of the event")?.topic_name();
     let body = RecordBody::Profile { nickname: "Mallory".to_owned(), addresses: Vec::new() };
     let honest = member.say(body).await?;
-    let mut wire = member.peer.open_untaken(member.daemon, GOSSIP).await?;
-    wire.raw(&gossip::subscribe([topic.clone()])).await?;
+    let mut flood = Gossip::begin(&member.peer, member.daemon).await?;
+    flood.send(&gossip::subscribe([topic.clone()])).await;
     let count = pace.pick(20_000, 2_000);
-    let mut cut = 0;
     for number in 0..count {
         let message = match number % 3 {
             0 => {
@@ -179,12 +203,9 @@ pub async fn gossip_flood(field: &Field, pace: Pace) -> Result<String> {
             1 => random::<512>()?.to_vec(),
             _ => vec![number as u8; 64 * 1024],
         };
-        if wire.raw(&gossip::publish(&topic, &message)).await.is_err() {
-            cut += 1;
-            wire = member.peer.open_untaken(member.daemon, GOSSIP).await?;
-        }
+        flood.send(&gossip::publish(&topic, &message)).await;
     }
-    Ok(format!("{count} messages; the stream of gossip was cut {cut} times, for the long ones"))
+    Ok(format!("{count} messages: {}", flood.told()))
 }
 
 /// Requests that are all in order, without a pause: syncs, pushes of what is known, joins of a member.
