@@ -27,6 +27,7 @@ pub mod api;
 pub mod cli;
 pub mod daemon;
 pub mod disk;
+pub mod doctor;
 pub mod files;
 pub mod films;
 pub mod heads;

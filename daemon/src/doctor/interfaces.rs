@@ -109,7 +109,7 @@ pub fn check(found: &io::Result<Vec<Interface>>) -> Check {
         _ => format!(" {} are off or have no cable.", listed(&dead)),
     };
     if !good.is_empty() {
-        return Check::good(topic, format!("Others can dial this device: {}.{off}", listed(&good)));
+        return Check::good(topic, format!("Others can dial this device: {}.", listed(&good)));
     }
     if weak.iter().any(|words| words.ends_with(" only")) {
         let found = format!("No router has given this device an address: {}.{off}", listed(&weak));
@@ -154,7 +154,7 @@ mod tests {
         for (interfaces, state, words) in [
             (vec![lo.clone(), interface("eth0", &["192.168.1.5", "fe80::1"])], State::Good, "eth0 has 192.168.1.5."),
             (vec![lo.clone(), interface("eth0", &["2001:db8::5", "fe80::1"])], State::Good, "eth0 has 2001:db8::5."),
-            (vec![interface("eth0", &["10.0.0.1"]), off.clone()], State::Good, "wlan0 is off or has no cable."),
+            (vec![interface("eth0", &["10.0.0.1"]), off.clone()], State::Good, "eth0 has 10.0.0.1."),
             (vec![lo.clone(), interface("eth0", &["169.254.3.4"])], State::Warning, "eth0 has 169.254.3.4 only"),
             (vec![lo.clone(), interface("eth0", &[])], State::Failed, "eth0 has no address."),
             (vec![lo.clone(), off, unused], State::Failed, "wlan0 is off"),

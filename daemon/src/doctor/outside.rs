@@ -24,8 +24,10 @@ pub fn router(named: bool, outside: &Outside, own: &[IpAddr], bound: &[SocketAdd
     let mut seen = sockets(&outside.seen);
     if let Some(relay) = &outside.relay {
         // The newest word first.
-        seen.splice(0..0, sockets(std::slice::from_ref(&relay.seen)));
-        seen.dedup();
+        for newest in sockets(std::slice::from_ref(&relay.seen)) {
+            seen.retain(|before| *before != newest);
+            seen.insert(0, newest);
+        }
     }
     let Some(first) = seen.first().copied() else {
         return match named {

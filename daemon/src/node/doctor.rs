@@ -144,7 +144,9 @@ async fn look_outside(core: &Core) -> (RelayState, Outside) {
     let mut state = core.network.relay();
     let first = core.network.look_outside().await;
     let now = state.borrow_and_update().clone();
-    if matches!(now, RelayState::None | RelayState::Reserved) {
+    // One that answers and does not take the token says so at once.
+    let refused = first.relay.as_ref().is_some_and(|relay| !relay.admitted);
+    if refused || matches!(now, RelayState::None | RelayState::Reserved) {
         return (now, first);
     }
     let connecting = now == RelayState::Connecting;

@@ -106,7 +106,7 @@ async fn a_relay_that_is_asked_says_where_it_sees_the_node_whether_it_takes_it_a
             .await;
         let before = now_ms();
         let said = a.network.look_outside().await;
-        let relay = said.relay.unwrap();
+        let relay = said.relay.clone().unwrap();
         assert_eq!(relay.admitted, admitted);
         assert!(relay.now_ms >= before && relay.now_ms <= now_ms());
         assert!(
