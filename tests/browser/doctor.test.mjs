@@ -5,6 +5,9 @@ import { after, before } from 'node:test'
 import { Daemon, waitUntil } from './daemons.mjs'
 import { openBrowser, PHONE, Screen, SCREENSHOTS, steps } from './browser.mjs'
 
+/** Loading the model pack takes a second; on a machine that does other things as well, far longer. */
+const PATIENCE_MS = 90_000
+
 let browser, node, screen
 
 before(async () => {
@@ -24,7 +27,7 @@ after(async () => {
 
 const step = steps(() => screen?.picture('failed-doctor'))
 const row = (key, on = screen) => on.page.locator(`[data-testid=check][data-key=${key}]`)
-const checked = (on = screen) => on.page.locator('[data-testid=doctor-summary][data-running=false]').getByText(/^Checked /).waitFor()
+const checked = (on = screen) => on.page.locator('[data-testid=doctor-summary][data-running=false]').getByText(/^Checked /).waitFor({ timeout: PATIENCE_MS })
 
 step('settings without any other device lead to the doctor, who begins by itself', async () => {
   await screen.go('/settings?at=devices')

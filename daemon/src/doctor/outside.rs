@@ -36,9 +36,11 @@ pub fn router(named: bool, outside: &Outside, own: &[IpAddr], bound: &[SocketAdd
                 "Your relay does not say where it sees this device.",
                 "See the check of the relay: once that answers, this one can be made.",
             ),
-            false => {
-                Check::not_checked(topic, "Nobody outside says where this device is seen: no relay is named.", NAME_ONE)
-            }
+            false => Check::not_checked(
+                topic,
+                "Nobody outside says where this device is seen: no relay is named.",
+                "Name a relay, if this device shall be reached from other networks.",
+            ),
         };
     };
     let ip = first.ip();

@@ -57,10 +57,13 @@ fn room(disk: &Disk, folder: &str, is_new: bool) -> Check {
         let found = format!("The data folder {folder} can be written, but the system does not say how much is free.");
         return Check::warning(topic, found, "Look at the output of `df` yourself.");
     };
-    let figures = format!("{} free, of which {} are kept free", size(free_bytes), size(reserve_bytes));
+    let (free, reserve) = (size(free_bytes), size(reserve_bytes));
+    let figures = format!("{free} free, of which {reserve} are kept free");
     let advice = "Delete something on the disk, empty the trash, or move the data folder to a larger disk.";
     if free_bytes < reserve_bytes {
-        let found = format!("The disk of {folder} is almost full: {figures}. Imports and receiving wait.");
+        let found = format!(
+            "The disk of {folder} is almost full: {free} free, and {reserve} are to be kept free. Imports and receiving wait."
+        );
         return Check::failed(topic, found, advice);
     }
     if free_bytes < reserve_bytes.saturating_mul(2) {

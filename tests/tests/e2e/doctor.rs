@@ -42,7 +42,7 @@ async fn the_terminal_shows_each_check_with_what_to_do_and_the_exit_code_says_wh
     let full = cli::typed(&node, &["doctor"], &[])?;
     ensure!(full.status.code() == Some(1), "{}", cli::said(&full));
     ensure!(cli::said(&full).lines().any(|line| line.starts_with("FAILED") && line.contains("almost full")));
-    Doctor::of(&node)?.expect("disk", "failed", "1000.0 TB are kept free", "empty the trash")?;
+    Doctor::of(&node)?.expect("disk", "failed", "1000.0 TB are to be kept free", "empty the trash")?;
     node.keep_free(None);
 
     // Locked, and stopped: what needs no vault is checked all the same.

@@ -54,7 +54,7 @@ async fn a_node_with_a_network_is_well_and_each_fault_of_it_is_found() -> Result
     well.expect("interfaces", "good", "eth0 has 10.78.0.1", "")?;
     well.expect("multicast", "good", "comes back on eth0", "")?;
     well.expect("ports", "good", "TCP port 7412", "")?;
-    well.expect("nat", "not-checked", "no relay is named", "name a relay")?;
+    well.expect("nat", "not-checked", "no relay is named", "Name a relay")?;
     well.expect("relay", "not-checked", "No relay is named", "name a relay")?;
     well.expect("clock", "good", "nothing saved here is dated later", "")?;
     well.expect("models", "good", "it runs", "")?;
