@@ -128,9 +128,12 @@ mod tests {
 
     #[test]
     fn what_a_node_listens_at_is_named_and_loopback_alone_is_a_warning() {
-        let told = ["/ip4/10.0.0.7/tcp/7412/p2p/12D3KooWGjMCrZ1hLzDp1cZ7oXbV1oPqkVZ8WvKkZqYfX6x3mV4A", "/dns4/a/tcp/1"];
-        let told: Vec<String> = told.iter().map(|address| (*address).to_owned()).collect();
-        assert!(sockets(&told).len() <= 1, "only IP addresses count");
+        let me = libp2p::PeerId::random();
+        let told = ["/ip4/10.0.0.7/tcp/7412", "/ip6/2001:db8::7/tcp/7412", "/dns4/example.com/tcp/1"];
+        let mut told: Vec<String> = told.iter().map(|address| format!("{address}/p2p/{me}")).collect();
+        told.push(format!("/ip4/203.0.113.1/tcp/7413/p2p/{me}/p2p-circuit"));
+        let found: Vec<String> = sockets(&told).iter().map(SocketAddr::to_string).collect();
+        assert_eq!(found, ["10.0.0.7:7412", "[2001:db8::7]:7412"], "neither names nor the way through a relay");
         let any = "/ip4/0.0.0.0/tcp/7412";
         for (facts, state, words) in [
             (
