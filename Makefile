@@ -114,6 +114,16 @@ golden-vault: build ## Keep a small vault of this format in tests/golden/vaults,
 fuzz: setup ## Damage files of every kind at random and give them to our parsers (FUZZ=200000 of each)
 	INFRAME_FUZZ=$(or $(FUZZ),200000) cargo test -q -p inframe --lib d8_damaged -- --nocapture
 
+SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks
+FUZZED := $(CARGO_TARGET_DIR)/fuzz
+HOST := $(shell rustc -vV 2>/dev/null | sed -n "s/^host: //p")
+
+.PHONY: fuzz-protocol
+fuzz-protocol: ## Fuzz every decoder of the protocol, led by the code that is reached; grows protocol/fuzz/corpus (FUZZ_SECONDS=60 each, ONLY="records"; needs a C++ compiler)
+	RUSTFLAGS="$(SANCOV)" CARGO_TARGET_DIR=$(FUZZED) cargo build -q --release -p inframe-fuzz --features libfuzzer --bin fuzz-target --target $(HOST)
+	cargo run -q -p inframe-fuzz --bin fuzz-campaign -- $(FUZZED)/$(HOST)/release/fuzz-target $(FUZZED)/work $(or $(FUZZ_SECONDS),60) $(ONLY)
+
 .PHONY: clean
 clean: ## Remove everything that these commands made
 	rm -rf $(CARGO_TARGET_DIR) models/node_modules $(PEERS)/node_modules $(PEERS)/.venv webui/node_modules tests/browser/node_modules webui/dist

@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::views::{
-    Activity, Approval, Asset, Challenge, ConsentText, Event, EventPatch, FaceRef, Import, Invite, LaunchLink, Models,
-    MyRelay, Peer, People, Person, PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock,
-    Transfer, Trash, TrashDone, Trashed, Upload,
+    Activity, Asset, Challenge, ConsentText, Event, FaceRef, Import, LaunchLink, Models, MyRelay, Peer, People, Person,
+    PersonDetail, Profile, Quarantined, Questions, Settings, Status, TimelineBlock, Trash, TrashDone, Trashed, Upload,
 };
 
 /// A request that hangs is a bug; the slowest honest one (an upload on a loaded machine) stays far below.
@@ -86,7 +85,7 @@ impl Api {
         Err(Problem { status: status.as_u16(), ..problem }.into())
     }
 
-    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
+    pub(crate) async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
         let answer = self.send(request).await?;
         let url = answer.url().path().to_owned();
         answer.json().await.with_context(|| format!("{url} answered with something else than its schema"))
@@ -105,7 +104,7 @@ impl Api {
         self.json(self.request(method, path).json(body)).await
     }
 
-    async fn bytes(&self, path: &str) -> Result<Vec<u8>> {
+    pub(crate) async fn bytes(&self, path: &str) -> Result<Vec<u8>> {
         Ok(self.send(self.request(Method::GET, path)).await?.bytes().await?.to_vec())
     }
 }
@@ -359,81 +358,6 @@ impl Api {
 
     pub async fn withdraw(&self, event: &str) -> Result<Event> {
         self.json(self.request(Method::DELETE, &format!("/events/{event}/find-me"))).await
-    }
-}
-
-/// Events, approvals, transfers.
-#[allow(missing_docs, clippy::missing_errors_doc)]
-impl Api {
-    pub async fn events(&self) -> Result<Vec<Event>> {
-        self.get("/events").await
-    }
-
-    pub async fn event(&self, id: &str) -> Result<Event> {
-        self.get(&format!("/events/{id}")).await
-    }
-
-    pub async fn create_event(&self, name: &str) -> Result<Event> {
-        self.with(Method::POST, "/events", &json!({ "name": name })).await
-    }
-
-    pub async fn patch_event(&self, id: &str, patch: &EventPatch) -> Result<Event> {
-        self.with(Method::PATCH, &format!("/events/{id}"), patch).await
-    }
-
-    pub async fn invite(&self, event: &str, expires_in_s: Option<u64>, uses: Option<u32>) -> Result<Invite> {
-        self.with(
-            Method::POST,
-            &format!("/events/{event}/invites"),
-            &json!({ "expires_in_s": expires_in_s, "uses": uses }),
-        )
-        .await
-    }
-
-    pub async fn join(&self, link: &str) -> Result<Event> {
-        self.with(Method::POST, "/events/join", &json!({ "link": link })).await
-    }
-
-    pub async fn admit(&self, event: &str, member: &str, admit: bool) -> Result<Event> {
-        self.with(Method::POST, &format!("/events/{event}/admissions/{member}"), &json!({ "admit": admit })).await
-    }
-
-    pub async fn remove_member(&self, event: &str, member: &str) -> Result<Event> {
-        self.json(self.request(Method::DELETE, &format!("/events/{event}/members/{member}"))).await
-    }
-
-    pub async fn renew_keys(&self, event: &str) -> Result<Event> {
-        self.json(self.request(Method::POST, &format!("/events/{event}/keys"))).await
-    }
-
-    pub async fn leave(&self, event: &str) -> Result<()> {
-        self.send(self.request(Method::DELETE, &format!("/events/{event}"))).await.map(drop)
-    }
-
-    pub async fn member_policy(&self, event: &str, member: &str, policy: &str) -> Result<Event> {
-        self.with(Method::PUT, &format!("/events/{event}/members/{member}/policy"), &json!({ "policy": policy })).await
-    }
-
-    pub async fn approvals(&self, state: &str) -> Result<Vec<Approval>> {
-        self.get(&format!("/approvals?state={state}")).await
-    }
-
-    pub async fn decide(&self, approval: &str, decision: &str, always: bool) -> Result<Approval> {
-        self.with(Method::POST, &format!("/approvals/{approval}"), &json!({ "decision": decision, "always": always }))
-            .await
-    }
-
-    pub async fn approval_image(&self, approval: &str, which: &str) -> Result<Vec<u8>> {
-        self.bytes(&format!("/approvals/{approval}/{which}")).await
-    }
-
-    pub async fn transfers(&self) -> Result<Vec<Transfer>> {
-        self.get("/transfers").await
-    }
-
-    pub async fn transfers_after(&self, after: Option<&str>, limit: usize) -> Result<Vec<Transfer>> {
-        let after = after.map(|id| format!("&after={id}")).unwrap_or_default();
-        self.get(&format!("/transfers?limit={limit}{after}")).await
     }
 }
 

@@ -6,8 +6,10 @@
 //! | [`cli`] | run a command beside a daemon |
 //! | [`kill`] | end a daemon at one system call |
 //! | [`disk`] | a small disk that can be filled |
+//! | [`doctor`] | run `inframe doctor` and read what it says |
 //! | [`lan`] | a local network that can be cut, renumbered and routed |
 //! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
+//! | [`events_api`] | those of events and transfers |
 //! | [`vault_api`] | those of the vault: lock, ways to unlock, backup |
 //! | [`views`] | the answers, as far as a client of ours reads them |
 //! | [`wait`] | wait for a condition and say what was seen last |
@@ -28,6 +30,7 @@ pub mod cli;
 pub mod daemon;
 pub mod disk;
 pub mod doctor;
+pub mod events_api;
 pub mod files;
 pub mod films;
 pub mod heads;

@@ -360,6 +360,7 @@ fn dependencies_come_from_one_registry_under_known_licences() -> Result<()> {
         "CC0-1.0",
         "Unicode-3.0",
         "BSL-1.0",
+        "NCSA",
         // Of the root certificates, which are data: asks for nothing but its own text where they are passed on.
         "CDLA-Permissive-2.0",
         // Of a crate in the lock file that no enabled feature uses.

@@ -239,8 +239,8 @@ fn d7_of_too_many_entries_the_oldest_go_and_the_rest_is_a_chain() {
     assert_eq!((kept[0], *kept.last().unwrap()), (33, 11));
     drop(activity);
     // A start finds the cut, and no fault; what goes from there on is noticed.
-    let vault = place.vault();
     assert_eq!(place.activity().read(None, 1).unwrap()[0].kind, "left");
+    let vault = place.vault();
     remove(&vault, &[11]);
     noted_once(&place, vault, &[ChainFault::Missing { first: 11, last: 11 }]);
 }

@@ -13,12 +13,13 @@ use libp2p::{
     tcp,
 };
 
-use super::{NetworkConfig, Protocol, StartError, gossip, limits, muxer, pulse, substreams};
+use super::{NetworkConfig, Protocol, StartError, gate::Gate, gossip, limits, muxer, pulse, substreams};
 use crate::vault::wipe_stack;
 
-/// Everything that runs on our connections. The first three only refuse connections, so they come first.
+/// Everything that runs on our connections. The first four only refuse connections, so they come first.
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
+    pub(super) gate: Gate,
     pub(super) blocked: allow_block_list::Behaviour<allow_block_list::BlockedPeers>,
     pub(super) counted: connection_limits::Behaviour,
     memory: memory_connection_limits::Behaviour,
@@ -40,6 +41,7 @@ impl Behaviour {
             .with_max_established_per_peer(Some(limits::CONNECTIONS_PER_PEER));
         let pings = ping::Config::new().with_interval(limits::PING_INTERVAL).with_timeout(limits::PING_WITHIN);
         Ok(Self {
+            gate: Gate::new(limits::STRANGERS_PER_SOURCE),
             blocked: allow_block_list::Behaviour::default(),
             counted: connection_limits::Behaviour::new(counts),
             memory: memory_connection_limits::Behaviour::with_max_bytes(limits::MEMORY_BYTES),

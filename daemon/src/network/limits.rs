@@ -16,6 +16,25 @@ pub const CONNECTIONS_PER_PEER: u32 = 4;
 pub const CONNECTIONS: u32 = 256;
 /// Connections in the middle of their handshake, each way.
 pub const CONNECTIONS_PENDING: u32 = 64;
+/// Places for handshakes that connections from nowhere in particular may take; the rest is kept for addresses of known
+/// peers, so that nobody locks them out.
+pub const PENDING_OF_STRANGERS: usize = 48;
+/// Handshakes at one time with one address, or one IPv6 network of 64 bits, that no known peer uses.
+pub const PENDING_PER_SOURCE: usize = 8;
+/// With one that known peers use: a hall full of guests behind one router, that all come back at once.
+pub const KNOWN_PENDING_PER_SOURCE: usize = 32;
+/// Connections that such an address may make at once; enough for the guests behind one router to join.
+pub const ARRIVALS_BURST: u32 = 32;
+/// After that one in this time.
+pub const ARRIVAL_EVERY: Duration = Duration::from_millis(250);
+/// Connections that an address of known peers may make at once.
+pub const KNOWN_ARRIVALS_BURST: u32 = 256;
+/// After that one in this time. A handshake costs about a millisecond, so this is a sixteenth of a core.
+pub const KNOWN_ARRIVAL_EVERY: Duration = Duration::from_millis(16);
+/// Addresses whose connections are counted each for itself; all others are counted together.
+pub const SOURCES: usize = 4096;
+/// Connections that peers who are not known may hold from one address.
+pub const STRANGERS_PER_SOURCE: usize = 32;
 /// Bytes of memory of this process above which no connection is accepted: twice the budget of the whole daemon.
 pub const MEMORY_BYTES: usize = 1 << 30;
 /// How long a connection to a peer that is not known may be idle. Longer than the pause between two requests of a
@@ -134,7 +153,7 @@ pub const RELAY_RESERVATIONS_BURST: u32 = 32;
 pub const RELAY_RESERVATION_EVERY: Duration = Duration::from_secs(10);
 /// Connections to a relay: those with a place, and as many that only dial.
 pub const RELAY_CONNECTIONS: u32 = 1024;
-/// Connections of one address to a relay: a home, or a company, behind one router.
+/// Connections of one address, or one IPv6 network of 64 bits, to a relay: a home, or a company, behind one router.
 pub const RELAY_CONNECTIONS_PER_IP: usize = 64;
 /// Bytes of memory of a relay above which no connection is accepted.
 pub const RELAY_MEMORY_BYTES: usize = 512 << 20;

@@ -20,6 +20,7 @@ mod behaviour;
 mod dials;
 mod driver;
 mod error;
+mod gate;
 mod gossip;
 mod handle;
 mod introduction;

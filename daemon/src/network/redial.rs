@@ -64,6 +64,11 @@ impl Redial {
         self.peers.contains_key(peer)
     }
 
+    /// The known peers, with the addresses that were given for them.
+    pub(super) fn known(&self) -> impl Iterator<Item = (&PeerId, &[Multiaddr])> {
+        self.peers.iter().map(|(peer, known)| (peer, known.addresses.as_slice()))
+    }
+
     /// The addresses that were given for a known peer.
     pub(super) fn addresses(&self, peer: &PeerId) -> &[Multiaddr] {
         self.peers.get(peer).map_or(&[], |known| &known.addresses)

@@ -33,7 +33,9 @@ use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::{
-    Protocol, StartError, address, limits, muxer,
+    Protocol, StartError, address,
+    gate::Gate,
+    limits, muxer,
     peer_stream::{Answer, PeerStream},
     substreams::{self, Inbound},
 };
@@ -75,6 +77,7 @@ pub enum RelayEvent {
 
 #[derive(NetworkBehaviour)]
 struct Behaviour {
+    gate: Gate,
     counted: connection_limits::Behaviour,
     memory: memory_connection_limits::Behaviour,
     ping: ping::Behaviour,
@@ -136,6 +139,7 @@ impl Relay {
         let mut circuits = relay::Behaviour::new(peer, settings(admitted.clone()));
         circuits.set_status(Some(relay::Status::Enable));
         let behaviour = Behaviour {
+            gate: Gate::new(limits::RELAY_CONNECTIONS_PER_IP),
             counted: connection_limits::Behaviour::new(counts),
             memory: memory_connection_limits::Behaviour::with_max_bytes(limits::RELAY_MEMORY_BYTES),
             ping: ping::Behaviour::new(pings),
@@ -219,11 +223,6 @@ impl Relay {
             }
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 let from = endpoint.get_remote_address().clone();
-                let alike = self.links.values().filter(|(_, other)| address::same_machine(other, &from)).count();
-                if alike >= limits::RELAY_CONNECTIONS_PER_IP {
-                    tracing::info!(peer = %peer_id, "a connection was closed: its address has too many");
-                    self.swarm.close_connection(connection_id);
-                }
                 self.links.insert(connection_id, (peer_id, from));
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, num_established, .. } => {

@@ -4,6 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use inframe_protocol::{
     fetch::{FetchReply, FetchRequest},
+    frame::FrameError,
     groups::{GroupError, GroupList},
     ids::{ContentId, OfferId},
     offer::{Receipt, ReceiptState},
@@ -83,6 +84,9 @@ pub enum FetchError {
         #[source]
         source: io::Error,
     },
+    /// The answer is too long, or its bytes are none.
+    #[error("the peer answered with something that is no answer")]
+    NoAnswer(#[source] FrameError),
     /// The request or its reply failed.
     #[error("the transfer could not begin")]
     Stream(#[source] StreamError),
@@ -132,7 +136,10 @@ pub async fn fetch<S: GroupSink>(
 ) -> Result<Fetched<S>, FetchError> {
     let from_group = sink.have();
     let asked = FetchRequest { offer: wanted.offer, content: wanted.content, from_group };
-    let reply: FetchReply = request(&mut stream, &asked).await.map_err(FetchError::Stream)?;
+    let reply: FetchReply = request(&mut stream, &asked).await.map_err(|error| match error {
+        StreamError::Message(error) => FetchError::NoAnswer(error),
+        error => FetchError::Stream(error),
+    })?;
     let list = checked(reply, wanted, from_group)?;
     progress(Progress::at(from_group, &list));
 

@@ -225,6 +225,7 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
             error @ (FetchError::WrongBytes { .. }
             | FetchError::WrongList(_)
             | FetchError::SizeMismatch { .. }
+            | FetchError::NoAnswer(_)
             | FetchError::TooManyStored { .. }),
         ) => {
             let nickname = core.events.nickname(&row.event, &row.from);

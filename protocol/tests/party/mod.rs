@@ -245,21 +245,25 @@ pub fn catch_up(asker: &mut Guest, answerer: &Guest, now: UnixMillis) -> usize {
 
 /// A record of a guest with this body, sealed without the checks that an honest writer makes.
 pub fn seal_unchecked(author: &Guest, header: Header, body: &RecordBody) -> Vec<u8> {
-    use chacha20poly1305::aead::{Aead, Payload};
-    use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
-
     // As SPEC.md says, written out a second time.
     let body = postcard::to_stdvec(body).unwrap();
     let size = [256, 1_024, 2_048, 3_840].into_iter().find(|size| *size >= body.len() + 2).unwrap_or(body.len() + 2);
     let mut plain = (body.len() as u16).to_le_bytes().to_vec();
     plain.extend(body);
     plain.resize(size, 0);
+    seal_plain(author, header, &plain)
+}
+
+/// A record of a guest with any bytes in it.
+pub fn seal_plain(author: &Guest, header: Header, plain: &[u8]) -> Vec<u8> {
+    use chacha20poly1305::aead::{Aead, Payload};
+    use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
+
     let grant = author.state.grant(header.epoch).unwrap();
     let key = blake3::derive_key("inframe 1 record key", &grant.secret);
     let aad = postcard::to_stdvec(&header).unwrap();
     let nonce = [7; 24];
-    let sealed =
-        XChaCha20Poly1305::new(&key.into()).encrypt(&nonce.into(), Payload { msg: &plain, aad: &aad }).unwrap();
+    let sealed = XChaCha20Poly1305::new(&key.into()).encrypt(&nonce.into(), Payload { msg: plain, aad: &aad }).unwrap();
     sign_unchecked(&author.keys, header, [nonce.as_slice(), &sealed].concat())
 }
 

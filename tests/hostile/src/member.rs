@@ -1,5 +1,7 @@
 //! Somebody who was admitted: a node with keys and the state of the event, as an honest member has them. What it does with them is its own business.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, bail, ensure};
 use inframe_protocol::{
     EventId, FindMeId, NodeId, OfferId, UnixMillis,
@@ -21,7 +23,7 @@ use libp2p::PeerId;
 
 use crate::{
     peer::{FETCH, JOIN, OFFER, PUSH, Peer, SYNC},
-    wire::Wire,
+    wire::{ANSWER, Wire},
 };
 
 const HOUR_MS: u64 = 3_600_000;
@@ -83,7 +85,14 @@ impl Member {
         state.set_keys(keys.clone());
         let mut member = Self { peer, keys, state, event: invite.event, daemon };
         member.learn(&roster, &[]);
-        member.sync().await?;
+        // The daemon lets a new member speak a moment after it has answered.
+        let begun = Instant::now();
+        while let Err(error) = member.sync().await {
+            if begun.elapsed() > ANSWER {
+                return Err(error.context("admitted, and not let in"));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         Ok(member)
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use futures::StreamExt as _;
+use futures::{AsyncReadExt as _, StreamExt as _};
 use inframe_protocol::NodeId;
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
@@ -13,9 +13,9 @@ use libp2p::{
     swarm::{NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
     tcp,
 };
-use libp2p_stream::Control;
+use libp2p_stream::{Control, IncomingStreams};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::timeout,
 };
@@ -35,8 +35,8 @@ pub const FETCH: &str = "/inframe/fetch/1";
 /// What gossip is spoken in.
 pub const GOSSIP: &str = "/inframe/gossip/1.1.0";
 
-/// More than any daemon allows.
-const STREAMS: usize = 20_000;
+/// Of one connection, many more than any daemon allows: as many as the library takes at its default window.
+pub(crate) const STREAMS: usize = 4_096;
 /// Streams that others opened and no case has looked at yet; a case looks at a few.
 const STREAMS_WAITING: usize = 64;
 const CONNECT: Duration = Duration::from_secs(20);
@@ -59,7 +59,8 @@ pub struct Peer {
     listening: Multiaddr,
     control: Control,
     commands: mpsc::Sender<Command>,
-    task: JoinHandle<()>,
+    heard: watch::Sender<Option<mpsc::Sender<Vec<u8>>>>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Peer {
@@ -93,10 +94,14 @@ impl Peer {
                 break address;
             }
         };
-        let control = swarm.behaviour().streams.new_control();
+        let mut control = swarm.behaviour().streams.new_control();
+        // Whoever does not speak gossip is not listened to either.
+        let gossip = control.accept(StreamProtocol::new(GOSSIP)).map_err(|error| anyhow::anyhow!("gossip: {error}"))?;
+        let (heard, listener) = watch::channel(None);
+        let hearing = tokio::spawn(hear(gossip, listener));
         let (commands, orders) = mpsc::channel(16);
-        let task = tokio::spawn(run(swarm, orders));
-        Ok(Self { seed, id, listening, control, commands, task })
+        let tasks = [tokio::spawn(run(swarm, orders)), hearing];
+        Ok(Self { seed, id, listening, control, commands, heard, tasks })
     }
 
     /// What its identity is made from.
@@ -169,6 +174,13 @@ impl Peer {
         Ok(Wire::new(stream.map_err(|error| anyhow::anyhow!("no stream: {error}"))?))
     }
 
+    /// The bytes of gossip that come from now on, in pieces as they are read.
+    pub fn hear_gossip(&self) -> mpsc::Receiver<Vec<u8>> {
+        let (sender, receiver) = mpsc::channel(STREAMS_WAITING);
+        self.heard.send_replace(Some(sender));
+        receiver
+    }
+
     /// From now on this protocol is spoken: streams that others open come out here, taken.
     ///
     /// # Errors
@@ -191,7 +203,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -209,6 +221,23 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
     Ok(bytes)
+}
+
+/// Reads gossip, and throws it away unless somebody wants it.
+async fn hear(mut streams: IncomingStreams, listener: watch::Receiver<Option<mpsc::Sender<Vec<u8>>>>) {
+    while let Some((_, mut stream)) = streams.next().await {
+        let listener = listener.clone();
+        tokio::spawn(async move {
+            let mut piece = vec![0; 64 * 1024];
+            while let Ok(read @ 1..) = stream.read(&mut piece).await {
+                let wants = listener.borrow().clone();
+                if let (Some(wants), Some(bytes)) = (wants, piece.get(..read)) {
+                    // Whoever wanted it may be gone.
+                    let _ = wants.send(bytes.to_vec()).await;
+                }
+            }
+        });
+    }
 }
 
 async fn run(mut swarm: Swarm<Behaviour>, mut orders: mpsc::Receiver<Command>) {

@@ -28,6 +28,7 @@ impl Driver {
         }
         let (new, gone) = self.redial.set(known, Instant::now(), |peer| self.peers.contains_key(peer));
         let behaviour = self.swarm.behaviour_mut();
+        behaviour.gate.set_known(self.redial.known());
         for peer in &new {
             behaviour.counted.bypass_peer_id(peer);
             behaviour.substreams.keep(*peer, true);

@@ -1,3 +1,5 @@
+//! Lanes of offers: none is starved, small ones go first, whatever is open.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use inframe_protocol::OfferId;

@@ -88,8 +88,12 @@ pub(super) async fn claimed(field: &Field, member: &mut Member) -> Result<Offer>
     let mut offers = member.peer.accept(OFFER)?;
     let claim = member.claim(hers.template, hers.pack)?;
     member.say(RecordBody::FindMe(claim)).await?;
-    let mut wire =
-        timeout(MATCHED, offers.recv()).await.context("nothing was offered")?.context("the node has ended")?;
+    let Ok(offered) = timeout(MATCHED, offers.recv()).await else {
+        let transfers = field.api().transfers().await?;
+        let questions = field.api().approvals("waiting").await?;
+        anyhow::bail!("nothing was offered: transfers {transfers:?}, questions {questions:?}");
+    };
+    let mut wire = offered.context("the node has ended")?;
     let offer: Offer = wire.message().await?;
     wire.send(&OfferReply::Accept).await?;
     wire.close().await?;

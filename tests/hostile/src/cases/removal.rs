@@ -30,7 +30,7 @@ use crate::{
 /// Long enough for gossip, which is passed on at once and again every second.
 const GOSSIPED: Duration = Duration::from_secs(4);
 
-async fn remove(field: &Field, member: &Member) -> Result<()> {
+pub(super) async fn remove(field: &Field, member: &Member) -> Result<()> {
     let id = member.keys.member_id();
     field.api().remove_member(&field.event, &id.to_string()).await?;
     let Some(friend) = &field.friend else { return Ok(()) };
@@ -68,7 +68,7 @@ pub async fn with_saved_keys(field: &Field, _: Pace) -> Result<String> {
     is_shut_out(&peer, friend, "a removed member at another daemon").await?;
 
     // It follows the topic that it knows, and waits for what is said.
-    let mut heard = peer.accept(GOSSIP)?;
+    let mut heard = peer.hear_gossip();
     peer.open_untaken(daemon, GOSSIP).await?.raw(&gossip::subscribe([old.topic_name()])).await?;
     let mut honest = field.honest.lock().await;
     honest.sync().await?;
@@ -77,16 +77,14 @@ pub async fn with_saved_keys(field: &Field, _: Pace) -> Result<String> {
     drop(honest);
     let opened = Received::read(&said)?.verify(&roster, now())?.open(Some(&old));
     ensure!(opened.is_err(), "what is said after the removal opens with the old key");
-    let listening = tokio::time::timeout(GOSSIPED, async {
-        while let Some(mut wire) = heard.recv().await {
-            let bytes = wire.rest(1 << 20, GOSSIPED).await.unwrap_or_default();
-            ensure!(!bytes.windows(said.len()).any(|window| window == said), "gossip brought a new record");
+    let mut gossiped = Vec::new();
+    let _ = tokio::time::timeout(GOSSIPED, async {
+        while let Some(piece) = heard.recv().await {
+            gossiped.extend(piece);
         }
-        anyhow::Ok(())
-    });
-    if let Ok(heard) = listening.await {
-        heard?;
-    }
+    })
+    .await;
+    ensure!(!gossiped.windows(said.len()).any(|window| window == said), "gossip brought a new record");
     let member = Member { peer, keys, state, event, daemon };
     let request = FetchRequest { offer: offer.offer, content: offer.content, from_group: 0 };
     match member.ask_for(&request).await {

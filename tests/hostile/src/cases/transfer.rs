@@ -130,6 +130,8 @@ pub async fn slow(field: &Field, pace: Pace) -> Result<String> {
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+    // What is left of the photo would be waited for as long as the peer is a member.
+    super::removal::remove(field, &member).await?;
     if pace == Pace::Short {
         return Ok(format!("{} of {opened} streams still open when the test went", asking.len()));
     }
