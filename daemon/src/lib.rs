@@ -46,6 +46,8 @@ pub mod network;
 
 pub mod transfer;
 
+pub mod doctor;
+
 pub mod workers;
 
 pub mod node;

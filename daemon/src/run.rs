@@ -83,6 +83,7 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
         key_file: KeyFile::at(&config.key_file),
         listen: config.p2p_listen.clone(),
         mdns: config.mdns,
+        dashboard: bound,
         keep_free: config.keep_free,
         nickname: config.nickname.clone(),
         device_name: config.device_name.clone(),

@@ -1,11 +1,13 @@
 //! What the API shows: plain values, made for the dashboard and the CLI, from which the OpenAPI document and the UI's types are generated.
 //! Ids are lowercase hex strings, times are Unix milliseconds, boxes are fractions (0..1) of the upright image.
 
+mod doctor;
 mod erasure;
 mod export;
 mod people;
 mod trash;
 
+pub use doctor::*;
 pub use erasure::*;
 pub use export::*;
 pub use people::*;

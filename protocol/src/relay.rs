@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::fixed_bytes;
 use crate::frame::Message;
-use crate::ids::NodeId;
+use crate::ids::{NodeId, UnixMillis};
 use crate::limits::{MAX_PUNCH_BYTES, MAX_SMALL_MESSAGE_BYTES};
 use crate::text::{FieldError, check_addresses};
 
@@ -78,6 +78,8 @@ pub struct RelayWelcome {
     pub seen: String,
     /// Whether the sender may be reached through the relay from now on.
     pub admitted: bool,
+    /// R57: the time by the relay's clock.
+    pub now: UnixMillis,
 }
 
 impl Message for RelayWelcome {
@@ -140,10 +142,20 @@ mod tests {
     }
 
     #[test]
+    fn r57_a_welcome_tells_the_time_of_the_relay_whatever_it_is() {
+        for now in [0, 1_800_000_000_000, u64::MAX].map(UnixMillis) {
+            let welcome = RelayWelcome { seen: "/ip4/203.0.113.7/tcp/7412".to_owned(), admitted: false, now };
+            let bytes = frame::encode(&welcome, RelayWelcome::MAX_BYTES).unwrap();
+            let read: RelayWelcome = frame::decode(&bytes, RelayWelcome::MAX_BYTES).unwrap();
+            assert_eq!(read.now, now);
+        }
+    }
+
+    #[test]
     fn r56_only_addresses_are_told_and_not_too_many() {
         let seen = "/ip4/203.0.113.7/tcp/7412".to_owned();
         for (told, good) in [(seen.as_str(), true), ("", false), ("203.0.113.7", false), ("/ip4/1 2", false)] {
-            let welcome = RelayWelcome { seen: told.to_owned(), admitted: true };
+            let welcome = RelayWelcome { seen: told.to_owned(), admitted: true, now: UnixMillis(1) };
             assert_eq!(frame::encode(&welcome, RelayWelcome::MAX_BYTES).is_ok(), good, "{told}");
         }
         let many = Punch { seen: vec![seen; 9] };

@@ -6,6 +6,7 @@
 //! | [`cli`] | run a command beside a daemon |
 //! | [`kill`] | end a daemon at one system call |
 //! | [`disk`] | a small disk that can be filled |
+//! | [`doctor`] | run `inframe doctor` and read what it says |
 //! | [`lan`] | a local network that can be cut, renumbered and routed |
 //! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
 //! | [`events_api`] | those of events and transfers |
@@ -28,6 +29,7 @@ pub mod api;
 pub mod cli;
 pub mod daemon;
 pub mod disk;
+pub mod doctor;
 pub mod events_api;
 pub mod files;
 pub mod films;

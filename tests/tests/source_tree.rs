@@ -23,6 +23,7 @@ const ORDER: &[&[&str]] = &[
     &["events"],
     &["network"],
     &["transfer"],
+    &["doctor"],
     &["workers"],
     &["node"],
     &["door"],

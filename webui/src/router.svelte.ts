@@ -1,7 +1,7 @@
 // Real addresses without a framework: a path, a query, and the browser's own history.
 
 export interface Route {
-  name: 'photos' | 'photo' | 'people' | 'person' | 'who' | 'events' | 'event' | 'approvals' | 'transfers' | 'profile' | 'settings' | 'activity' | 'trash' | 'missing'
+  name: 'photos' | 'photo' | 'people' | 'person' | 'who' | 'events' | 'event' | 'approvals' | 'transfers' | 'profile' | 'settings' | 'doctor' | 'activity' | 'trash' | 'missing'
   id: string
   query: URLSearchParams
 }
@@ -18,6 +18,7 @@ const PATTERNS: ReadonlyArray<[RegExp, Route['name']]> = [
   [/^\/transfers$/, 'transfers'],
   [/^\/profile$/, 'profile'],
   [/^\/settings$/, 'settings'],
+  [/^\/doctor$/, 'doctor'],
   [/^\/activity$/, 'activity'],
   [/^\/trash$/, 'trash'],
 ]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::backup::{BackupArgs, RestoreArgs};
+use super::doctor::DoctorArgs;
 use super::export::ExportArgs;
 use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
@@ -92,6 +93,8 @@ pub(super) enum Command {
     Relay(RelayFlags),
     /// The node at a glance
     Status,
+    /// Check everything the node depends on, and say what to do about what is not well; also while no daemon runs
+    Doctor(DoctorArgs),
     /// Photos on their way
     Transfers {
         /// Try this one again now

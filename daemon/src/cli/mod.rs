@@ -3,6 +3,7 @@
 mod args;
 mod backup;
 mod client;
+mod doctor;
 mod erase;
 mod eval;
 mod event;
@@ -81,6 +82,13 @@ fn start(cli: Cli) -> Start {
             Err(error) => Start::Finished(failure(&error)),
         },
         Command::Openapi => Start::Finished(print_openapi()),
+        Command::Doctor(args) => {
+            let folder = match data_dir_or_default(cli.data_dir, |name| std::env::var_os(name)) {
+                Ok(folder) => folder,
+                Err(error @ ConfigError::NoHome) => return Start::Finished(failure(&error)),
+            };
+            Start::Finished(with_code(doctor::run(args, &folder, &Screen { json: cli.json })))
+        }
         Command::Models(ModelsCommand::Eval(args)) => {
             Start::Finished(match eval::run(args, &Screen { json: cli.json }) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -108,15 +116,18 @@ fn speak(command: Command, socket: std::path::PathBuf, json: bool) -> ExitCode {
     let screen = Screen { json };
     match command {
         Command::Unlock(by) => in_runtime(async { keys::unlock(&Client::new(socket)?, &by, &screen).await }),
-        command => {
-            let mut code = ExitCode::SUCCESS;
-            let done = in_runtime(async {
-                code = carry_out(command, &Client::new(socket)?, &screen).await?;
-                Ok::<_, CliError>(())
-            });
-            if done == ExitCode::SUCCESS { code } else { done }
-        }
+        command => with_code(async { carry_out(command, &Client::new(socket)?, &screen).await }),
     }
+}
+
+/// As [`in_runtime`], with an exit code that the work chooses.
+fn with_code(work: impl Future<Output = Result<ExitCode, CliError>>) -> ExitCode {
+    let mut code = ExitCode::SUCCESS;
+    let done = in_runtime(async {
+        code = work.await?;
+        Ok::<_, CliError>(())
+    });
+    if done == ExitCode::SUCCESS { code } else { done }
 }
 
 /// Runs a command to its end; says why it failed.
@@ -139,6 +150,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         | Command::Restore(_)
         | Command::Erase(_)
         | Command::Relay(_)
+        | Command::Doctor(_)
         | Command::Openapi => {}
         Command::Verify(args) => return verify::run(client, args, screen).await,
         Command::Backup(args) => backup::run(client, args, screen).await?,

@@ -260,6 +260,13 @@ impl Events {
         Ok(id)
     }
 
+    /// The latest time of a record that another member wrote, by their clock, Unix milliseconds.
+    #[must_use]
+    pub fn newest_of_others(&self) -> Option<u64> {
+        let entries = self.entries();
+        entries.values().filter_map(|entry| entry.state.newest_of_others(&entry.my_id())).max().map(|at| at.0)
+    }
+
     /// Changes my settings for an event.
     ///
     /// # Errors

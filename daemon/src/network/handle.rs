@@ -10,8 +10,8 @@ use tokio::{
 };
 
 use super::{
-    ConnectError, ConnectedPeer, GossipError, NetworkConfig, NetworkEvent, OpenError, PeerStream, Protocol, RelayState,
-    RelayWish, StartError, StreamError, address, behaviour,
+    ConnectError, ConnectedPeer, GossipError, NetworkConfig, NetworkEvent, OpenError, Outside, PeerStream, Protocol,
+    RelayState, RelayWish, StartError, StreamError, address, behaviour,
     dials::ConnectAnswer,
     driver::{Driver, Shown},
     limits,
@@ -33,6 +33,7 @@ pub(super) enum Command {
     LookAround,
     Disconnect(PeerId),
     SetRelay(Option<RelayWish>),
+    LookOutside(oneshot::Sender<Outside>),
 }
 
 /// A cheap handle on the network; clones share one swarm, which stops when the last is dropped.
@@ -249,6 +250,14 @@ impl Network {
     /// What has become of [`Network::set_relay`], now and at every change.
     pub fn relay(&self) -> watch::Receiver<RelayState> {
         self.relay.clone()
+    }
+
+    /// Asks the relay that the owner named, if it is connected, and says what all relays in use have told. One that is not
+    /// connected is tried again now.
+    pub async fn look_outside(&self) -> Outside {
+        let (answer, outside) = oneshot::channel();
+        self.tell(Command::LookOutside(answer)).await;
+        outside.await.unwrap_or_default()
     }
 
     /// Closes all connections to a node. If it is known it will be dialled again.

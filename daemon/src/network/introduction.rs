@@ -47,12 +47,23 @@ async fn opened(node: NodeId, protocol: Protocol, opened: Opened) -> Result<Peer
 
 /// Greets a relay.
 pub(super) async fn greet(relay: NodeId, stream: Opened, proof: Option<RelayProof>) -> Result<RelayWelcome, TalkError> {
+    Ok(greet_timed(relay, stream, proof).await?.0)
+}
+
+/// As [`greet`]; says also how long the answer took.
+pub(super) async fn greet_timed(
+    relay: NodeId,
+    stream: Opened,
+    proof: Option<RelayProof>,
+) -> Result<(RelayWelcome, Duration), TalkError> {
     let mut stream = opened(relay, Protocol::Relay, stream).await?;
+    let asked = Instant::now();
     stream.write_message(&RelayHello { proof }).await.map_err(|_| TalkError::NoAnswer)?;
     let welcome = stream.read_message(RelayWelcome::MAX_BYTES).await.map_err(|_| TalkError::NoAnswer)?;
+    let round_trip = asked.elapsed();
     // The answer is there; how the stream ends changes nothing.
     let _ = stream.close().await;
-    Ok(welcome)
+    Ok((welcome, round_trip))
 }
 
 /// Begins to agree on a straight connection. Returns at the moment to dial, with where the other side is seen.

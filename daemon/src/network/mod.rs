@@ -39,7 +39,7 @@ pub(crate) mod testing;
 mod tests;
 mod wake;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use inframe_protocol::ids::NodeId;
 use libp2p::Multiaddr;
@@ -50,7 +50,7 @@ pub use self::{
     address::{parse_relay, parse_typed},
     error::{AddressError, ConnectError, GossipError, OpenError, StartError, StreamError},
     handle::Network,
-    my_relay::{RelayState, RelayWish},
+    my_relay::{RelayState, RelayTrouble, RelayWish},
     peer_stream::PeerStream,
     protocol::Protocol,
 };
@@ -98,6 +98,28 @@ pub enum NetworkEvent {
     },
     /// [`Network::addresses`] has changed.
     AddressesChanged,
+}
+
+/// How this node looks from outside, as far as anybody has said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outside {
+    /// Where relays in use see this node: `/ip4|ip6/A/tcp/P` each.
+    pub seen: Vec<String>,
+    /// What the relay that the owner named has answered; `None` if there is none, or it is not connected, or says nothing.
+    pub relay: Option<RelayAnswer>,
+}
+
+/// A relay's answer to a greeting with its token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayAnswer {
+    /// Where it sees this node.
+    pub seen: String,
+    /// Whether it takes the token.
+    pub admitted: bool,
+    /// The time by its clock, Unix milliseconds.
+    pub now_ms: u64,
+    /// From the question to the answer.
+    pub round_trip: Duration,
 }
 
 /// A peer that is connected now.

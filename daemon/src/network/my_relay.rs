@@ -36,7 +36,27 @@ pub enum RelayState {
     /// This node can be reached through it.
     Reserved,
     /// It is not reached, or takes this node in no more; tried again by itself.
-    Failed(String),
+    Failed(RelayTrouble),
+}
+
+/// Why this node cannot be reached through its relay.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RelayTrouble {
+    /// Nothing answers at its address.
+    #[error("it does not answer; is it running, and is its address the right one?")]
+    Silent,
+    /// It was connected and is not any more.
+    #[error("the connection to it is lost")]
+    Lost,
+    /// It does not take the token.
+    #[error("it does not take this token: ask whoever runs it for the one it has now")]
+    Token,
+    /// It takes the token and gives no place.
+    #[error("it gives this node no place now; it may be full")]
+    NoPlace,
+    /// The node there speaks otherwise, in words.
+    #[error("{0}")]
+    Stranger(String),
 }
 
 /// The relay in use.
@@ -88,7 +108,7 @@ impl MyRelay {
     }
 
     /// There is no place, or none any more.
-    pub(super) fn failed(&mut self, why: String, now: Instant, jitter: f64) {
+    pub(super) fn failed(&mut self, why: RelayTrouble, now: Instant, jitter: f64) {
         let had_one = self.state == RelayState::Reserved;
         self.listener = None;
         self.state = RelayState::Failed(why);
@@ -120,15 +140,15 @@ mod tests {
         assert!(!format!("{wish:?}").contains("secret"), "D3: no token in a log");
         let mut relay = MyRelay::new(wish, now).unwrap();
         assert!(relay.take_due(now) && relay.next_due().is_none());
-        relay.failed("nobody answers".into(), now, 0.5);
-        relay.failed("the same news once more".into(), now, 0.5);
+        relay.failed(RelayTrouble::Silent, now, 0.5);
+        relay.failed(RelayTrouble::Silent, now, 0.5);
         assert_eq!(relay.next_due(), Some(now + limits::REDIAL_FIRST), "one pause for one failure");
         let later = now + limits::REDIAL_FIRST;
         assert!(relay.take_due(later) && relay.circuit().is_none());
         relay.reserved(later);
         let told = format!("/ip4/203.0.113.7/tcp/7413/p2p/{peer}/p2p-circuit");
         assert_eq!(relay.circuit().unwrap().to_string(), told);
-        relay.failed("it has gone".into(), later, 0.5);
+        relay.failed(RelayTrouble::Lost, later, 0.5);
         assert!(relay.circuit().is_none() && relay.next_due().is_some());
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use inframe_protocol::{
     frame::Message,
-    ids::NodeId,
+    ids::{NodeId, UnixMillis},
     relay::{RelayHello, RelayWelcome},
 };
 use libp2p::{
@@ -39,7 +39,7 @@ use super::{
     peer_stream::{Answer, PeerStream},
     substreams::{self, Inbound},
 };
-use crate::vault::Secret32;
+use crate::{clock::now_ms, vault::Secret32};
 
 /// What a relay is started with.
 pub struct RelayConfig {
@@ -254,7 +254,8 @@ impl Relay {
             if fits {
                 admitted.lock().unwrap_or_else(PoisonError::into_inner).insert(peer);
             }
-            stream.write_message(&RelayWelcome { seen: seen.to_string(), admitted: fits }).await.ok()?;
+            let welcome = RelayWelcome { seen: seen.to_string(), admitted: fits, now: UnixMillis(now_ms()) };
+            stream.write_message(&welcome).await.ok()?;
             let _ = stream.close().await;
             hello.proof.is_some().then_some((peer, fits))
         };

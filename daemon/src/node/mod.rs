@@ -16,11 +16,13 @@
 //! | `verify` | reading every file, and mending what is damaged |
 //! | `trash` | moving into the trash, restoring, deleting for good |
 //! | `peers` | other nodes and their addresses |
+//! | `doctor` | how everything is on which the node depends |
 //! | `relay` | the relay through which others may reach this node |
 //! | `sharing` | approvals, transfers, activity |
 
 mod backup;
 mod challenge;
+mod doctor;
 mod erasure;
 mod events;
 mod export;
@@ -42,9 +44,11 @@ mod transfers;
 mod trash;
 mod verify;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use libp2p::Multiaddr;
 use tokio::sync::broadcast;
 
 pub use start::{NodeConfig, Remains, StartError};
@@ -72,6 +76,13 @@ struct Place {
     dir: DataDir,
     key_file: KeyFile,
     unlocked_by: SlotKind,
+    /// Where it was told to listen for other nodes.
+    listen: Vec<Multiaddr>,
+    /// Whether it looks for others on the local network.
+    mdns: bool,
+    dashboard: SocketAddr,
+    /// Bytes to keep free on the disk, if the owner said so.
+    keep_free: Option<u64>,
 }
 
 /// Why a wish was refused; the sentence is meant for the owner.

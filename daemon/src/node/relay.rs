@@ -31,7 +31,7 @@ impl Node {
             (None, _) => ("none", None),
             (Some(_), RelayState::None | RelayState::Connecting) => ("connecting", None),
             (Some(_), RelayState::Reserved) => ("reachable", None),
-            (Some(_), RelayState::Failed(why)) => ("failed", Some(why)),
+            (Some(_), RelayState::Failed(why)) => ("failed", Some(why.to_string())),
         };
         Ok(RelayView { address, state: state.into(), problem })
     }

@@ -1,6 +1,7 @@
 //! Bringing up every part of a node in order, and down again in the reverse one.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Weak};
 
@@ -40,6 +41,8 @@ pub struct NodeConfig {
     pub listen: Vec<Multiaddr>,
     /// Whether to look for nodes on the local network.
     pub mdns: bool,
+    /// Where the dashboard is.
+    pub dashboard: SocketAddr,
     /// Bytes to keep free on the disk of the data folder, if the owner said so.
     pub keep_free: Option<u64>,
     /// New nickname, if given.
@@ -100,7 +103,15 @@ impl Node {
         let sandbox_config = SandboxConfig::new(config.program.clone());
         let sandbox_processes = most_processes();
         let sandbox = Sandbox::start(sandbox_config);
-        let place = Place { dir: dir.clone(), key_file: config.key_file.clone(), unlocked_by };
+        let place = Place {
+            dir: dir.clone(),
+            key_file: config.key_file.clone(),
+            unlocked_by,
+            listen: config.listen.clone(),
+            mdns: config.mdns,
+            dashboard: config.dashboard,
+            keep_free: config.keep_free,
+        };
         let stored = {
             let (live, sandbox, keep_free) = (live.clone(), sandbox.clone(), config.keep_free);
             let opened =
@@ -166,6 +177,7 @@ impl Node {
             export,
             relay,
             export_state: Default::default(),
+            doctor: Default::default(),
             activity,
             sandbox,
             sandbox_processes,

@@ -113,7 +113,7 @@ impl Packs {
             renameat_with(CWD, &staged.folder, CWD, &place, RenameFlags::EXCHANGE)
                 .map_err(|error| PacksError::io("replace", &place)(error.into()))?;
         } else {
-            let count = self.added()?.len();
+            let count = super::added(&self.folder)?.len();
             if count >= MAX_MODEL_PACKS {
                 return Err(PacksError::TooMany(count));
             }

@@ -66,7 +66,7 @@ impl Packs {
     /// When the folder cannot be read.
     pub fn open(folder: PathBuf, vault: Vault) -> Result<Self, PacksError> {
         let packs = Self { folder, vault, adding: Arc::default(), trouble: Arc::default(), turn: Arc::default() };
-        for name in packs.names()?.into_iter().filter(|name| name.starts_with(UNFINISHED)) {
+        for name in names(&packs.folder)?.into_iter().filter(|name| name.starts_with(UNFINISHED)) {
             let path = packs.folder.join(name);
             fs::remove_dir_all(&path).map_err(PacksError::io("remove", &path))?;
         }
@@ -78,15 +78,7 @@ impl Packs {
     /// # Errors
     /// When the folder cannot be read.
     pub fn list(&self) -> Result<Vec<Listed>, PacksError> {
-        let mut listed: Vec<Listed> = self
-            .added()?
-            .into_iter()
-            .map(|id| Listed { facts: read_facts(&self.folder.join(&id)), id, built_in: false })
-            .collect();
-        let facts = PackFacts::builtin();
-        let id = facts.as_ref().map(|facts| facts.id.clone()).unwrap_or_default();
-        listed.insert(0, Listed { id, built_in: true, facts });
-        Ok(listed)
+        list_in(&self.folder)
     }
 
     /// What a pack is, and how children come by it. `id` is a whole id, or the name of a pack where there is one of that name only.
@@ -153,19 +145,34 @@ impl Packs {
     pub async fn turn(&self) -> tokio::sync::OwnedMutexGuard<()> {
         self.turn.clone().lock_owned().await
     }
+}
 
-    fn names(&self) -> Result<Vec<String>, PacksError> {
-        let entries = fs::read_dir(&self.folder).map_err(PacksError::io("list", &self.folder))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        Ok(names.collect())
-    }
+/// Every pack where added ones lie in this folder, as [`Packs::list`] gives them.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn list_in(folder: &Path) -> Result<Vec<Listed>, PacksError> {
+    let mut listed: Vec<Listed> = added(folder)?
+        .into_iter()
+        .map(|id| Listed { facts: read_facts(&folder.join(&id)), id, built_in: false })
+        .collect();
+    let facts = PackFacts::builtin();
+    let id = facts.as_ref().map(|facts| facts.id.clone()).unwrap_or_default();
+    listed.insert(0, Listed { id, built_in: true, facts });
+    Ok(listed)
+}
 
-    fn added(&self) -> Result<Vec<String>, PacksError> {
-        let mut ids: Vec<String> = self.names()?.into_iter().filter(|name| !name.starts_with('.')).collect();
-        ids.sort();
-        ids.truncate(MAX_MODEL_PACKS);
-        Ok(ids)
-    }
+fn names(folder: &Path) -> Result<Vec<String>, PacksError> {
+    let entries = fs::read_dir(folder).map_err(PacksError::io("list", folder))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    Ok(names.collect())
+}
+
+fn added(folder: &Path) -> Result<Vec<String>, PacksError> {
+    let mut ids: Vec<String> = names(folder)?.into_iter().filter(|name| !name.starts_with('.')).collect();
+    ids.sort();
+    ids.truncate(MAX_MODEL_PACKS);
+    Ok(ids)
 }
 
 fn read_facts(folder: &Path) -> Result<PackFacts, PackError> {

@@ -18,6 +18,7 @@ use super::videos::VideoProgress;
 use super::watch::{SeenFile, Watchers};
 use crate::activity::{Activity, ActivityKind};
 use crate::disk::Disk;
+use crate::doctor::Rounds as DoctorRounds;
 use crate::events::Events;
 use crate::faces::challenge::Challenges;
 use crate::faces::{ActivePack, Faces, Pack, ProfileId, Profiles};
@@ -87,6 +88,8 @@ pub struct Core {
     pub relay: RelayRow,
     /// The export that runs.
     pub export_state: ExportState,
+    /// What the doctor has found.
+    pub doctor: DoctorRounds,
     /// Activity log.
     pub activity: Activity,
     /// Sandbox.

@@ -3,7 +3,7 @@
 //! The host puts a leave down in the roster later, perhaps days later. Until then the leaver's own word counts, everywhere the same.
 
 use super::EventState;
-use crate::ids::{MemberId, NodeId};
+use crate::ids::{MemberId, NodeId, UnixMillis};
 use crate::roster::Member;
 
 impl EventState {
@@ -20,6 +20,12 @@ impl EventState {
     /// The member whose node this is, unless removed or gone.
     pub fn member_by_node(&self, node: &NodeId) -> Option<&Member> {
         self.roster.member_by_node(node).filter(|member| !self.has_left(&member.id()))
+    }
+
+    /// The latest time of a record that another than `me` wrote, by its author's clock.
+    pub fn newest_of_others(&self, me: &MemberId) -> Option<UnixMillis> {
+        let others = self.logs.iter().filter(|(author, _)| *author != me);
+        others.flat_map(|(_, log)| log.records().map(|record| record.header().at)).max()
     }
 
     /// R50: whether a member of the roster has said that they have left.

@@ -11,7 +11,7 @@ use inframe_protocol::record::{RecordBody, Subject};
 use inframe_protocol::relay::{Punch, PunchNow, RelayHello, RelayProof, RelayWelcome};
 use inframe_protocol::roster::{Role, SignedRosterEntry};
 use inframe_protocol::sync::{SyncReply, SyncRequest};
-use inframe_protocol::{ContentId, EventId, FindMeId, InviteId, NodeId, OfferId};
+use inframe_protocol::{ContentId, EventId, FindMeId, InviteId, NodeId, OfferId, UnixMillis};
 
 use super::{Case, Hex, Input, case, frame};
 use crate::party::{Guest, HOUR, Party, START};
@@ -129,7 +129,13 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("receipt_delivered", frame("Receipt", &receipt(ReceiptState::Delivered))),
         ("receipt_rejected", frame("Receipt", &receipt(ReceiptState::Rejected))),
         ("relay_hello", frame("RelayHello", &relay_hello())),
-        ("relay_welcome", frame("RelayWelcome", &RelayWelcome { seen: SEEN.to_owned(), admitted: true })),
+        (
+            "relay_welcome",
+            frame(
+                "RelayWelcome",
+                &RelayWelcome { seen: SEEN.to_owned(), admitted: true, now: UnixMillis(1_800_000_000_000) },
+            ),
+        ),
         ("relay_proof", relay_proof(relay_hello(), "a token")),
         ("punch", frame("Punch", &Punch { seen: vec![SEEN.to_owned()] })),
         ("punch_now", frame("PunchNow", &PunchNow { round_trip_ms: 80 })),

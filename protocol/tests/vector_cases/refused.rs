@@ -58,7 +58,12 @@ fn frames() -> Vec<Refused> {
         ),
         (55, "no_proof", "a hello without a proof", relay_proof(RelayHello { proof: None }, "a token")),
         (55, "other_token", "a proof with another token", relay_proof(relay_hello(), "another token")),
-        (56, "no_address", "a host and a port in other words", raw_frame("RelayWelcome", &("203.0.113.7:7412", true))),
+        (
+            56,
+            "no_address",
+            "a host and a port in other words",
+            raw_frame("RelayWelcome", &("203.0.113.7:7412", true, 0_u64)),
+        ),
         (56, "nine_addresses", "one address too many", raw_frame("Punch", &[vec![SEEN; 9]])),
         (2, "trailing_byte", "a byte after the end", raw_body("JoinRequest", &[body.as_slice(), &[0]].concat())),
         (2, "cut_off", "the last byte is missing", raw_body("JoinRequest", &body[..body.len() - 1])),

@@ -3,6 +3,7 @@
 mod backup;
 mod children;
 mod disk;
+mod doctor;
 mod enrol;
 mod erase;
 mod export;

@@ -241,6 +241,8 @@ export const api = {
   relay: () => json<T.RelayView>('GET', '/relay'),
   setRelay: (address: string, token: string) => json<T.RelayView>('PUT', '/relay', { address, token }),
   forgetRelay: () => json<T.RelayView>('DELETE', '/relay'),
+  doctor: () => json<T.DoctorView>('GET', '/doctor'),
+  runDoctor: () => json<T.DoctorView>('POST', '/doctor'),
   activity: (before: number | null, limit: number) =>
     json<T.ActivityView[]>('GET', `/activity?limit=${limit}${before === null ? '' : `&before=${before}`}`),
 }

@@ -240,6 +240,20 @@ export interface ChallengeView {
 /** Which change. */
 export type ChangeBody = "add" | "replace" | "remove"
 
+/** What a check has shown. */
+export interface CheckView {
+  /** What to do, in one sentence; there unless it is good. */
+  advice?: string | null
+  /** What was found, in words and figures. */
+  found: string
+  /** `interfaces`, `multicast`, `ports`, `nat`, `relay`, `clock`, `disk`, `models`, `sandbox`, `videos`; on the command line also `daemon`. */
+  key: string
+  /** `good`, `warning`, `failed`, `not-checked`. */
+  state: string
+  /** Its name for people. */
+  title: string
+}
+
 /** Consent given to a text. */
 export interface ConsentBody {
   /** Hash of the text that was shown. */
@@ -302,6 +316,20 @@ export interface DiskView {
   low: boolean
   /** Kept free, in bytes: imports and receiving wait while there is less. */
   reserve_bytes: number
+}
+
+/** How everything is on which this node depends. */
+export interface DoctorView {
+  /** When all were done last, Unix milliseconds; `null` if never since the start. */
+  at?: number | null
+  /** What was found, one a topic; empty before the first run. */
+  checks: Array<CheckView>
+  /** Checks that are done in the present run, or were in the last. */
+  done: number
+  /** Checks of a run. */
+  of: number
+  /** Whether the checks run now; those that are not done yet are shown as the run before has left them. */
+  running: boolean
 }
 
 /** A wish to erase everything. */

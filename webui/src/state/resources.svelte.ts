@@ -16,9 +16,10 @@ export const profiles = new Resource(['profile', 'events'], api.profiles)
 export const people = new Resource(['people', 'profile'], api.people)
 export const approvals = new Resource(['approvals'], () => api.approvals('all'))
 export const peers = new Resource(['status', 'events'], api.peers)
+export const doctor = new Resource(['status'], api.doctor)
 export const relay = new Resource(['settings'], api.relay)
 
 /** After the daemon was away, everything may have changed. */
 export function refreshAll(): void {
-  for (const resource of [status, settings, vault, backup, verify, exported, models, imports, quarantine, events, profiles, people, approvals, peers, relay]) resource.refresh()
+  for (const resource of [status, settings, vault, backup, verify, exported, models, imports, quarantine, events, profiles, people, approvals, peers, relay, doctor]) resource.refresh()
 }

@@ -3,6 +3,7 @@
 
 mod dialling;
 mod inbound;
+mod outside;
 mod relaying;
 mod straight;
 
@@ -204,6 +205,7 @@ impl Driver {
                 }
             }
             Command::SetRelay(wish) => self.set_relay(wish),
+            Command::LookOutside(answer) => self.look_outside(answer),
             Command::SetKnown(known) => self.set_known(known),
             Command::Subscribe(topic, answer) => {
                 // Whoever asked may have stopped waiting; so may those below.

@@ -18,7 +18,7 @@ use super::{
         dials::Attempt,
         introduction::{TalkError, greet},
         limits,
-        my_relay::{MyRelay, RelayState, RelayWish},
+        my_relay::{MyRelay, RelayState, RelayTrouble, RelayWish},
     },
     Driver, Talk, jitter,
 };
@@ -121,7 +121,7 @@ impl Driver {
         if let Some(relay) = relay
             && self.my_relay.as_ref().is_some_and(|mine| mine.peer == relay)
         {
-            self.relay_lost("it does not answer; is it running, and is its address the right one?".to_owned());
+            self.relay_lost(RelayTrouble::Silent);
         }
         if let Some(relay) = relay.filter(|relay| !self.peers.contains_key(relay)) {
             self.relays.remove(&relay);
@@ -132,11 +132,11 @@ impl Driver {
     /// The last connection to a relay is gone, and every circuit through it with it.
     pub(super) fn on_relay_gone(&mut self, relay: &PeerId) {
         if self.relays.remove(relay).is_some() && self.my_relay.as_ref().is_some_and(|mine| mine.peer == *relay) {
-            self.relay_lost("the connection to it is lost".to_owned());
+            self.relay_lost(RelayTrouble::Lost);
         }
     }
 
-    fn relay_lost(&mut self, why: String) {
+    fn relay_lost(&mut self, why: RelayTrouble) {
         if let Some(relay) = &mut self.my_relay {
             tracing::info!("others cannot reach this node through its relay: {why}");
             relay.failed(why, Instant::now(), jitter());
@@ -167,12 +167,11 @@ impl Driver {
                 }
                 match (asks && mine, welcome.admitted) {
                     (true, true) => self.reserve(),
-                    (true, false) => self
-                        .relay_lost("it does not take this token: ask whoever runs it for the one it has now".into()),
+                    (true, false) => self.relay_lost(RelayTrouble::Token),
                     (false, _) => {}
                 }
             }
-            Err(error) if asks && mine => self.relay_lost(error.to_string()),
+            Err(error) if asks && mine => self.relay_lost(RelayTrouble::Stranger(error.to_string())),
             Err(error) => tracing::debug!(%relay, %error, "a relay does not say where this node is seen"),
         }
     }
@@ -181,7 +180,7 @@ impl Driver {
         let Some(relay) = &mut self.my_relay else { return };
         match self.swarm.listen_on(address::through(relay.peer, &relay.at)) {
             Ok(listener) => relay.listener = Some(listener),
-            Err(error) => self.relay_lost(error.to_string()),
+            Err(error) => self.relay_lost(RelayTrouble::Stranger(error.to_string())),
         }
     }
 
@@ -198,7 +197,7 @@ impl Driver {
 
     pub(super) fn on_listener_closed(&mut self, listener: ListenerId) {
         if self.my_relay.as_ref().is_some_and(|relay| relay.listener == Some(listener)) {
-            self.relay_lost("it gives this node no place now; it may be full".to_owned());
+            self.relay_lost(RelayTrouble::NoPlace);
         }
     }
 }

@@ -108,7 +108,7 @@ impl Driver {
     }
 
     /// Where relays see this node.
-    fn seen_at(&self) -> Vec<String> {
+    pub(super) fn seen_at(&self) -> Vec<String> {
         let seen = self.relays.values().flatten().map(Multiaddr::to_string);
         seen.take(inframe_protocol::limits::MAX_ADDRESSES).collect()
     }

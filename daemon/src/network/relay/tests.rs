@@ -5,7 +5,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
     super::{
-        RelayState, RelayWish,
+        RelayState, RelayTrouble, RelayWish,
         testing::{TestNode, within},
     },
     *,
@@ -86,11 +86,34 @@ async fn a_wrong_token_is_refused_and_the_reason_said() {
     let relay = start().await;
     let a = TestNode::start(1).await;
     a.network.set_relay(Some(relay.wish("another"))).await;
-    becomes(&a, |state| matches!(state, RelayState::Failed(why) if why.contains("token"))).await;
+    becomes(&a, |state| *state == RelayState::Failed(RelayTrouble::Token)).await;
     let no_relay = TestNode::start(3).await;
     let (node, address) = address::parse_relay(&no_relay.addresses()[0]).unwrap();
     a.network.set_relay(Some(RelayWish { node, address, token: TOKEN.into() })).await;
-    becomes(&a, |state| matches!(state, RelayState::Failed(why) if why.contains("no relay"))).await;
+    becomes(&a, |state| matches!(state, RelayState::Failed(RelayTrouble::Stranger(why)) if why.contains("no relay")))
+        .await;
+}
+
+#[tokio::test]
+async fn a_relay_that_is_asked_says_where_it_sees_the_node_whether_it_takes_it_and_what_time_it_has() {
+    let relay = start().await;
+    let a = TestNode::start(1).await;
+    let nobody = a.network.look_outside().await;
+    assert!(nobody.relay.is_none() && nobody.seen.is_empty());
+    for (token, admitted) in [("another", false), (TOKEN, true)] {
+        a.network.set_relay(Some(relay.wish(token))).await;
+        becomes(&a, |state| matches!((admitted, state), (false, RelayState::Failed(_)) | (true, RelayState::Reserved)))
+            .await;
+        let before = now_ms();
+        let said = a.network.look_outside().await;
+        let relay = said.relay.clone().unwrap();
+        assert_eq!(relay.admitted, admitted);
+        assert!(relay.now_ms >= before && relay.now_ms <= now_ms());
+        assert!(
+            said.seen.iter().any(|seen| *seen == relay.seen && seen.starts_with("/ip4/127.0.0.1/tcp/")),
+            "{said:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod asset;
 mod backup;
+mod doctor;
 mod event;
 mod exchange;
 mod export;
@@ -41,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .merge(timeline::routes())
         .merge(asset::routes())
         .merge(backup::routes())
+        .merge(doctor::routes())
         .merge(models::routes())
         .merge(profile::routes())
         .merge(people::routes())
