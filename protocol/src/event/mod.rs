@@ -7,9 +7,11 @@
 //! A record of an epoch whose grant is not here (from before this member joined, say) is verified, kept sealed and passed on, and opened
 //! once the grant arrives.
 
+mod asking;
 mod author_log;
 mod catch_up;
 mod membership;
+pub mod spreading;
 mod stored;
 mod unsaved;
 
@@ -17,6 +19,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+pub use asking::{Asking, Heard};
 pub use stored::StateError;
 pub use unsaved::Unsaved;
 
@@ -118,6 +121,11 @@ impl EventState {
     /// The event.
     pub fn event(&self) -> EventId {
         self.roster.event()
+    }
+
+    /// The id of this node's member, once its keys are set.
+    pub fn me(&self) -> Option<MemberId> {
+        self.keys.as_ref().map(MemberKeys::member_id)
     }
 
     /// The roster.
