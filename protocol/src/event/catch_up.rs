@@ -67,6 +67,11 @@ impl EventState {
 
     /// R58: what this node holds from an epoch on, in short.
     fn digest(&self, from_epoch: u32) -> StateDigest {
+        let kept = self.digest.get_or_init(|| self.make_digest(from_epoch));
+        if kept.from_epoch == from_epoch { kept.clone() } else { self.make_digest(from_epoch) }
+    }
+
+    fn make_digest(&self, from_epoch: u32) -> StateDigest {
         let slicing = Slicing::of_head(&self.roster.head_hash());
         let mut hashers: Vec<SliceHasher> = std::iter::repeat_with(SliceHasher::new).take(SYNC_SLICES).collect();
         for (author, log) in &self.logs {

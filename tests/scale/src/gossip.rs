@@ -73,7 +73,9 @@ impl World {
         } else if mesh.len() > most {
             for other in self.random.some(mesh.into_iter().collect(), most - wished) {
                 for (one, other) in [(number, other), (other, number)] {
-                    self.members.get_mut(one).into_iter().for_each(|member| drop(member.mesh.remove(&other)));
+                    if let Some(member) = self.members.get_mut(one) {
+                        member.mesh.remove(&other);
+                    }
                 }
             }
         }
@@ -93,7 +95,9 @@ impl World {
 
     fn graft(&mut self, one: usize, other: usize) {
         for (one, other) in [(one, other), (other, one)] {
-            self.members.get_mut(one).into_iter().for_each(|member| drop(member.mesh.insert(other)));
+            if let Some(member) = self.members.get_mut(one) {
+                member.mesh.insert(other);
+            }
         }
     }
 

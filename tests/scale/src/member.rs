@@ -161,7 +161,9 @@ impl World {
             return Ok(());
         }
         let new = self.members.get_mut(one).is_some_and(|member| member.connected.insert(other));
-        self.members.get_mut(other).into_iter().for_each(|member| drop(member.connected.insert(one)));
+        if let Some(member) = self.members.get_mut(other) {
+            member.connected.insert(one);
+        }
         if !new {
             return Ok(());
         }
@@ -232,7 +234,9 @@ impl World {
         let unwanted: Vec<usize> = member.connected.iter().copied().filter(unwanted).collect();
         for other in unwanted {
             for (one, other) in [(number, other), (other, number)] {
-                self.members.get_mut(one).into_iter().for_each(|member| drop(member.connected.remove(&other)));
+                if let Some(member) = self.members.get_mut(one) {
+                    member.connected.remove(&other);
+                }
             }
         }
     }
