@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use inframe_protocol::event::spreading::{SYNC_EVERY_MS, TOLD_OF_ROSTER};
 use inframe_protocol::event::{Asking, Heard};
 use inframe_protocol::frame::Message;
@@ -85,6 +86,11 @@ async fn one(core: Arc<Core>, node: NodeId, event: EventId) {
     drop(held);
 }
 
+/// As [`one`], of a type that has a name: a sync may lead to an announcement, and that to a sync.
+fn boxed(core: Arc<Core>, node: NodeId, event: EventId) -> BoxFuture<'static, ()> {
+    Box::pin(one(core, node, event))
+}
+
 /// Fetches what I lack, then pushes what the other lacks, if that is little.
 async fn sync(core: &Arc<Core>, node: &NodeId, event: EventId) -> anyhow::Result<()> {
     let mut asking = Asking::new(node.clone());
@@ -141,7 +147,7 @@ pub(super) async fn announce(core: Arc<Core>, event: EventId) {
             match reply {
                 Ok(SyncReply::Page { page, .. }) if !page.roster.is_empty() => {
                     // They have more of it: all of that comes with a sync.
-                    core.tasks.spawn(Stage::Work, "sync", one(core.clone(), node, event));
+                    core.tasks.spawn(Stage::Work, "sync", boxed(core.clone(), node, event));
                 }
                 Ok(_) => {}
                 Err(error) => tracing::debug!("a roster could not be announced: {error:#}"),

@@ -122,7 +122,7 @@ pub fn permille(sorted: &[u64], permille: usize) -> u64 {
 /// What came out.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Members at the beginning.
+    /// Members.
     pub members: usize,
     /// How long records took.
     pub records: Times,

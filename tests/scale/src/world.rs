@@ -33,7 +33,7 @@ const MISSED_AFTER: u64 = 35 * SECOND;
 /// What is simulated.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Members at the beginning.
+    /// Members, those included who join later.
     pub members: usize,
     /// What decides about everything random but keys and nonces.
     pub seed: u64,
@@ -41,7 +41,7 @@ pub struct Settings {
     pub minutes: u64,
     /// Of a hundred members so many go away within an hour, and come back after 2 to 20 minutes.
     pub churn_percent: u64,
-    /// Members who join, and members who are removed under a new epoch, within the counted time.
+    /// Of the members so many join within the counted time.
     pub joins: u64,
     /// Removals, each with an epoch of a new projection after which everybody writes anew.
     pub removals: u64,
@@ -142,7 +142,8 @@ impl World {
         let mut random = Random::new(settings.seed);
         let key = EventKey::from_seed(random.bytes());
         let now = UnixMillis(START);
-        let keys: Vec<MemberKeys> = (0..settings.members).map(|_| MemberKeys::from_bytes(random.bytes())).collect();
+        let keys: Vec<MemberKeys> =
+            (settings.joins..settings.members as u64).map(|_| MemberKeys::from_bytes(random.bytes())).collect();
         let mut state = EventState::new(key.event_id());
         let mut numbers = HashMap::new();
         for (number, keys) in keys.iter().enumerate() {
