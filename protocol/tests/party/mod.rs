@@ -37,7 +37,7 @@ impl Guest {
         let keys = MemberKeys::generate().unwrap();
         let mut state = EventState::new(event);
         state.set_keys(keys.clone());
-        Self { keys, node: node(number.into()), state }
+        Self { keys, node: node(number), state }
     }
 
     pub fn id(&self) -> MemberId {

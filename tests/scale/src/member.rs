@@ -120,7 +120,7 @@ impl World {
         let again = !member.stays.is_empty();
         member.stays.push((now, u64::MAX));
         // Half of those who come back have another address.
-        member.moved = again && number % 2 == 0;
+        member.moved = again && number.is_multiple_of(2);
         member.back_since = again.then_some(now);
         self.look_around(number);
         if again {

@@ -36,9 +36,9 @@ fn r35_two_records_of_one_number_are_told_once_whichever_comes_first() {
         let second = listener.take(&event, &[], &[order[1].clone()]);
         assert!(second.problem.is_none(), "it is its author's fault, not the bringer's: {:?}", second.problem);
         assert_eq!(second.alarms, [Alarm::Equivocated(ann)]);
-        assert!(listener.take(&event, &[], &[other.clone()]).alarms.is_empty(), "once");
+        assert!(listener.take(&event, &[], std::slice::from_ref(&other)).alarms.is_empty(), "once");
         let again = Events::open(host.vault.clone(), Live::default(), node(0)).unwrap();
-        assert!(again.take(&event, &[], &[other.clone()]).alarms.is_empty(), "over a restart as well");
+        assert!(again.take(&event, &[], std::slice::from_ref(&other)).alarms.is_empty(), "over a restart as well");
         // For the next round, as if nothing had come.
         let mut batch = crate::vault::Batch::default();
         for key in host.vault.catalog().keys(crate::vault::Kind::EventRecord).unwrap() {
