@@ -268,8 +268,8 @@ impl World {
                 let takes = self.random.between(2 * MINUTE, 20 * MINUTE);
                 self.later(at, Happening::Leaves(number, takes));
             }
-            // Every fifth who looks for photos takes that back within the hour, and announces anew.
-            if number % 10 == 3 {
+            // A quarter of those who look for photos takes that back within the hour, and announces anew.
+            if number % 10 == 1 {
                 let at = self.random.between(WARM_UP, end);
                 self.later(at, Happening::ChangeFindMe(number));
                 self.later(at + 3 * MINUTE, Happening::ChangeFindMe(number));
