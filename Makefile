@@ -102,6 +102,10 @@ hostile: build ## Hostile peers against a real daemon, one after the other; writ
 	@$(BUILD) -p inframe-hostile --bins
 	@$(BUILT)/hostile $(if $(ONLY),--only "$(ONLY)",--page tests/hostile.md)
 
+.PHONY: scale
+scale: ## Events of 50, 200 and 1,000 members in one process, with the real protocol (20 minutes, 8 GB of memory; SIZES="50 200", MINUTES=60, CHURN=20, SEED=1)
+	@cargo run --quiet -p inframe-scale --bin scale -- $(SIZES)
+
 .PHONY: chaos-worker
 chaos-worker: build ## Kill decode processes at random during imports (KILLS=200)
 	INFRAME_CHAOS_KILLS=$(or $(KILLS),200) cargo test -q -p inframe-tests --test e2e workers_killed_at_random -- --nocapture

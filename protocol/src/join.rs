@@ -11,7 +11,9 @@ use crate::frame::Message;
 use crate::ids::{EventId, InviteId, NodeId};
 use crate::invite::Invite;
 use crate::keys::MemberPublic;
-use crate::limits::{MAX_JOIN_REPLY_BYTES, MAX_JOIN_REQUEST_BYTES, MAX_NICKNAME_BYTES, MAX_ROSTER_ENTRIES};
+use crate::limits::{
+    MAX_JOIN_REPLY_BYTES, MAX_JOIN_REQUEST_BYTES, MAX_MEMBERS, MAX_NICKNAME_BYTES, MAX_ROSTER_ENTRIES,
+};
 use crate::roster::SignedRosterEntry;
 use crate::text::{FieldError, check_addresses, check_count, check_name};
 
@@ -140,7 +142,7 @@ pub enum JoinRefusal {
     #[error("the host declined")]
     Declined,
     /// The event has as many members as it may have.
-    #[error("the event is full")]
+    #[error("the event is full: {MAX_MEMBERS} members are the most; ask the host to make another event")]
     EventFull,
     /// The event is over.
     #[error("the event is over")]
@@ -270,7 +272,7 @@ mod tests {
         let roster = vec![entry(MAX_ROSTER_ENTRY_BYTES); 40];
         let reply = JoinReply::admitted(&roster);
         let JoinReply::Admitted(entries) = &reply else { panic!("{reply:?}") };
-        assert_eq!(entries.len(), 31);
+        assert_eq!(entries.len(), 6);
         assert!(frame::encode(&reply, MAX_JOIN_REPLY_BYTES).is_ok());
         let long = postcard::to_stdvec(&JoinReply::Admitted(vec![entry(MAX_ROSTER_ENTRY_BYTES + 1)])).unwrap();
         assert!(matches!(frame::decode_body::<JoinReply>(&long, usize::MAX), Err(frame::FrameError::Field(_))));

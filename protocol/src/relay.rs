@@ -78,7 +78,7 @@ pub struct RelayWelcome {
     pub seen: String,
     /// Whether the sender may be reached through the relay from now on.
     pub admitted: bool,
-    /// R57: the time by the relay's clock.
+    /// R61: the time by the relay's clock.
     pub now: UnixMillis,
 }
 

@@ -86,7 +86,7 @@ struct World {
     sent: Vec<Sent>,
     /// Find-mes of each guest, in the order of the party.
     children: Vec<[FindMeId; 3]>,
-    admitted: u8,
+    admitted: u16,
 }
 
 impl World {

@@ -339,7 +339,7 @@ fn r36_an_author_fills_no_memory() {
 
 /// A profile of at most, or more than, the bytes of a small record.
 fn profile_of(large: bool) -> RecordBody {
-    let address = |number: u8| format!("/dns4/{}{number}", "a".repeat(121));
+    let address = |number: u8| format!("/dns4/{}{number}", "a".repeat(120));
     let addresses = (0..if large { 8 } else { 1 }).map(address).collect();
     RecordBody::Profile { nickname: "Ann".to_owned(), addresses }
 }

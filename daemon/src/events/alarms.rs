@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use inframe_protocol::roster::SignedRosterEntry;
-use inframe_protocol::sync::StateVector;
+use inframe_protocol::sync::has_gone_back;
 use inframe_protocol::{EventId, MemberId, NodeId};
 use serde::{Deserialize, Serialize};
 
@@ -101,15 +101,15 @@ pub(super) struct Shown {
 }
 
 impl Events {
-    /// Looks at what a member's node holds: it must not be less of the roster than that very node had shown before (R54). Whether it is, and is news.
+    /// Looks at how many entries of the roster a member's node shows: not fewer than that very node had shown before (R54). Whether they are, and is news.
     ///
     /// # Errors
     /// When the vault fails.
-    pub fn look_at_vector(
+    pub fn look_at_roster(
         &self,
         event: &EventId,
         node: &NodeId,
-        vector: &StateVector,
+        shows: u32,
         now: u64,
     ) -> Result<Option<Alarm>, EventsError> {
         let mut entries = self.entries();
@@ -118,14 +118,14 @@ impl Events {
             return Ok(None);
         };
         let shown = entry.shown.entry(member).or_insert(Shown { entries: 0, at: now });
-        if !vector.is_behind(shown.entries) {
-            *shown = Shown { entries: vector.roster, at: now };
+        if !has_gone_back(shows, shown.entries) {
+            *shown = Shown { entries: shows, at: now };
             return Ok(None);
         }
         if now.saturating_sub(shown.at) < CROSSING_MS {
             return Ok(None);
         }
-        *shown = Shown { entries: vector.roster, at: now };
+        *shown = Shown { entries: shows, at: now };
         let alarm = Alarm::WentBack(member);
         let raised = entry.raise_durably(self, alarm, now)?;
         drop(entries);

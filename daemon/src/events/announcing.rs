@@ -54,7 +54,12 @@ impl Events {
         let now = now_ms();
         let mut outcome = Ok(());
         for event in self.ids() {
-            let standing = self.read(&event, |entry| entry.announcing.clone()).unwrap_or_default();
+            // A new epoch of a large event spreads first.
+            let standing = |entry: &Entry| {
+                let may = entry.state.may_write_anew(UnixMillis(now)).is_ok();
+                may.then(|| entry.announcing.clone())
+            };
+            let standing = self.read(&event, standing).flatten().unwrap_or_default();
             for (profile, mine) in standing {
                 let portrait = portrait(profile);
                 let live = portrait.as_ref().is_some_and(|portrait| portrait.likable.live);

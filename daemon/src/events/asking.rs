@@ -1,14 +1,18 @@
 //! What the other parts ask about events; nothing here changes anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use inframe_protocol::event::Asking;
+use inframe_protocol::event::spreading::sync_partners;
 use inframe_protocol::roster::SignedRosterEntry;
-use inframe_protocol::sync::{StateVector, SyncPage};
+use inframe_protocol::sync::{StateVector, SyncPage, SyncReply, SyncRequest};
 use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis};
 
 use super::entry::Entry;
 use super::leaving::Farewell;
 use super::{Events, LocalSettings, Search, Wanted};
+use crate::clock::now_ms;
 
 impl Events {
     /// What this node has of an event.
@@ -17,13 +21,71 @@ impl Events {
         self.read(event, |entry| entry.state.vector())
     }
 
-    /// What a member's node lacks of an event. `None` when that node is no member.
+    /// The next question of a sync; none when it is over.
     #[must_use]
-    pub fn page_for(&self, event: &EventId, node: &NodeId, vector: &StateVector) -> Option<(SyncPage, StateVector)> {
-        let entries = self.entries();
-        let entry = entries.get(event)?;
-        entry.state.member_by_node(node)?;
-        Some((entry.state.missing_for(vector), entry.state.vector()))
+    pub fn question(&self, event: &EventId, asking: &mut Asking) -> Option<SyncRequest> {
+        self.read(event, |entry| asking.request(&entry.state)).flatten()
+    }
+
+    /// What to push to a node at the end of a sync.
+    #[must_use]
+    pub fn pushed_back(&self, event: &EventId, theirs: &StateVector) -> Option<SyncPage> {
+        self.read(event, |entry| entry.state.pushed_back(theirs)).flatten()
+    }
+
+    /// The answer to a node (R46), and whether it has more of the roster than this one (R60).
+    #[must_use]
+    pub fn answer(&self, node: &NodeId, request: &SyncRequest) -> (SyncReply, bool) {
+        let answer = |entry: &Entry| {
+            entry.state.member_by_node(node)?;
+            Some((entry.state.answer(request), entry.state.lags_behind(request)))
+        };
+        self.read(&request.event(), answer).flatten().unwrap_or((SyncReply::NotFound, false))
+    }
+
+    /// What tells others how long the roster is here.
+    #[must_use]
+    pub fn announcement(&self, event: &EventId) -> Option<SyncRequest> {
+        self.read(event, |entry| entry.state.announcement())
+    }
+
+    /// Members of each event that a round of syncs is with, of those who are connected.
+    #[must_use]
+    pub fn partners(&self, round: u64, is_connected: impl Fn(&NodeId) -> bool) -> Vec<(EventId, NodeId)> {
+        let of = |event: EventId| {
+            let connected = self.nodes(&event).into_iter().filter(&is_connected).collect();
+            sync_partners(connected, round).into_iter().map(move |node| (event, node))
+        };
+        self.ids().into_iter().flat_map(of).collect()
+    }
+
+    /// The nodes that this one keeps connected: the neighbours in each event, the hosts of those that it wants to join, and those who have not
+    /// heard yet that it left one.
+    #[must_use]
+    pub fn kept_nodes(&self, is_connected: impl Fn(&NodeId) -> bool) -> BTreeSet<NodeId> {
+        let mut kept: BTreeSet<NodeId> =
+            self.entries().values().flat_map(|entry| entry.kept_nodes(&is_connected)).collect();
+        kept.extend(self.farewells().values().flat_map(Farewell::untold).map(|(node, _)| node.clone()));
+        kept
+    }
+
+    /// Whether an event is so large that not all of its members are kept connected.
+    #[must_use]
+    pub fn any_sparse(&self) -> bool {
+        self.entries().values().any(|entry| entry.state.is_sparse())
+    }
+
+    /// Whether an event is so large.
+    #[must_use]
+    pub fn is_sparse(&self, event: &EventId) -> bool {
+        self.read(event, |entry| entry.state.is_sparse()).unwrap_or(false)
+    }
+
+    /// When the next record may be written anew that waits for an epoch to spread.
+    #[must_use]
+    pub fn writes_anew_in(&self, now: u64) -> Option<Duration> {
+        let waits = |entry: &Entry| entry.state.may_write_anew(UnixMillis(now)).err();
+        self.entries().values().filter_map(waits).min().map(Duration::from_millis)
     }
 
     /// Ids of all events.
@@ -153,6 +215,7 @@ impl Events {
             // Whoever joined later cannot open records of earlier epochs, so each epoch needs its own.
             let epoch = entry.state.roster().epoch();
             entry.is_admitted()
+                && entry.state.may_write_anew(UnixMillis(now_ms())).is_ok()
                 && entry.state.profile(&entry.my_id()).is_none_or(|profile| {
                     profile.nickname != nickname || profile.addresses != addresses || profile.epoch < epoch
                 })

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use inframe_protocol::event::EventState;
+use inframe_protocol::invite::Invite;
 use inframe_protocol::keys::{EventKey, MemberKeys};
 use inframe_protocol::record::Subject;
 use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
@@ -128,12 +129,22 @@ impl Entry {
                 (member.node.clone(), addresses.unwrap_or_default())
             })
             .collect();
-        if let Some(invite) =
-            self.joining.as_ref().and_then(|joining| inframe_protocol::invite::Invite::parse(&joining.link).ok())
-        {
+        if let Some(invite) = self.wished_host() {
             nodes.push((invite.host.clone(), invite.addresses.clone()));
         }
         nodes
+    }
+
+    /// Nodes that this one keeps connected.
+    pub(super) fn kept_nodes(&self, is_connected: impl Fn(&NodeId) -> bool) -> Vec<NodeId> {
+        let mut nodes = self.state.neighbours(is_connected);
+        nodes.extend(self.wished_host().map(|invite| invite.host.clone()));
+        nodes
+    }
+
+    /// The invite that I want to join with, until I am admitted.
+    fn wished_host(&self) -> Option<Invite> {
+        self.joining.as_ref().and_then(|joining| Invite::parse(&joining.link).ok())
     }
 
     /// Live find-mes of others.

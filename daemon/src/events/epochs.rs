@@ -14,13 +14,17 @@ const AFTERWARDS_MS: u64 = 90 * 24 * 3_600_000;
 /// Those who leave within this time, milliseconds, go under one epoch: each new projection costs every member one of the four announcements
 /// that they have in an hour (R39), and the last one stays free for themselves.
 const LEAVE_TOGETHER_MS: u64 = 20 * 60_000;
+/// The same in a large event, milliseconds: there an epoch is up to 145 KB for each member, after which everybody writes anew, and a roster has room
+/// for 230 of them.
+const LEAVE_TOGETHER_LARGE_MS: u64 = 2 * 3_600_000;
 
 impl Entry {
     /// Whether it is time to put down who has left.
     fn removal_is_due(&self, now: u64) -> bool {
         let roster = self.state.roster();
         // The first epoch made nobody announce anew. A clock that was set back must not hold a removal up for long.
-        let too_soon = roster.epoch() > 0 && roster.epoch_at().0.abs_diff(now) < LEAVE_TOGETHER_MS;
+        let together = if self.state.is_sparse() { LEAVE_TOGETHER_LARGE_MS } else { LEAVE_TOGETHER_MS };
+        let too_soon = roster.epoch() > 0 && roster.epoch_at().0.abs_diff(now) < together;
         self.event_key.is_some() && !too_soon && !self.state.leavers().is_empty()
     }
 

@@ -1,6 +1,6 @@
 //! The handle that the rest of the daemon holds: typed calls over a bounded channel to the swarm task.
 
-use std::future::Future;
+use std::{collections::BTreeSet, future::Future};
 
 use inframe_protocol::ids::NodeId;
 use libp2p::{Multiaddr, PeerId};
@@ -24,7 +24,7 @@ pub(super) enum Command {
     Connect(PeerId, Vec<Multiaddr>, ConnectAnswer),
     Name(PeerId, Vec<Multiaddr>),
     Open(PeerId, Protocol, OpenAnswer),
-    SetKnown(Vec<(PeerId, Vec<Multiaddr>)>),
+    SetKnown(Vec<(PeerId, Vec<Multiaddr>)>, BTreeSet<PeerId>),
     Subscribe(String, oneshot::Sender<Result<(), GossipError>>),
     Unsubscribe(String),
     Publish(String, Vec<u8>, oneshot::Sender<Result<(), GossipError>>),
@@ -144,14 +144,17 @@ impl Network {
         self.connect(node, &addresses).await
     }
 
-    /// Names the peers to keep connected, with addresses to try; replaces those named before. They are dialled now,
-    /// after pauses that grow from one second to five minutes, and at once when seen on the local network.
-    pub async fn set_known(&self, known: Vec<(NodeId, Vec<String>)>) {
+    /// Names the known peers, with addresses to try, and which of them to keep connected; replaces those named before.
+    /// The kept ones are dialled now, after pauses that grow from one second to five minutes, and at once when seen on
+    /// the local network. The others are connected when a stream is opened, and until it is idle.
+    pub async fn set_known(&self, known: Vec<(NodeId, Vec<String>)>, is_kept: impl Fn(&NodeId) -> bool) {
+        let kept = known.iter().filter(|(node, _)| is_kept(node)).filter_map(|(node, _)| address::peer_id(node));
+        let kept = kept.collect();
         let known = known.iter().filter_map(|(node, addresses)| {
             let peer = address::peer_id(node).filter(|peer| *peer != self.peer)?;
             Some((peer, address::parse_all(&peer, addresses)))
         });
-        self.tell(Command::SetKnown(known.collect())).await;
+        self.tell(Command::SetKnown(known.collect(), kept)).await;
     }
 
     /// Opens a stream, connecting first if need be. Once this returns, a handler at the other side has the stream.

@@ -31,7 +31,7 @@ impl Protocol {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Join => "/inframe/join/1",
-            Self::Sync => "/inframe/sync/1",
+            Self::Sync => "/inframe/sync/2",
             Self::Push => "/inframe/push/1",
             Self::Offer => "/inframe/offer/1",
             Self::Fetch => "/inframe/fetch/1",

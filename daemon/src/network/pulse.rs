@@ -214,7 +214,7 @@ mod tests {
         let (a, alive, lost) = (TestNode::start(1).await, TestNode::start(2).await, TestNode::start(3).await);
         let (cut, is_cut) = watch::channel(false);
         let wired = wire(&lost, is_cut).await;
-        a.network.set_known(vec![(alive.id(), alive.addresses()), (lost.id(), vec![wired])]).await;
+        a.network.set_known(vec![(alive.id(), alive.addresses()), (lost.id(), vec![wired])], |_| true).await;
         a.wait_connected(&alive.id(), true).await;
         a.wait_connected(&lost.id(), true).await;
         let since = |node: &TestNode| {

@@ -1,6 +1,9 @@
 //! When to dial which known peer: a pure table of due times, with pauses that grow and are jittered.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use libp2p::{Multiaddr, PeerId};
 use tokio::time::Instant;
@@ -18,6 +21,8 @@ struct Known {
     addresses: Vec<Multiaddr>,
     failures: u32,
     state: State,
+    /// Whether it is dialled again and again; the others are dialled when there is something for them.
+    kept: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +56,24 @@ impl Redial {
                 None => {
                     new.push(peer);
                     let state = if connected(&peer) { State::Connected { since: now } } else { State::Due(now) };
-                    Known { addresses, failures: 0, state }
+                    Known { addresses, failures: 0, state, kept: true }
                 }
             };
             self.peers.insert(peer, known);
         }
         (new, before.into_keys().collect())
+    }
+
+    /// Says which of the known peers are kept connected. Returns those for which that is different now.
+    pub(super) fn keep(&mut self, kept: &BTreeSet<PeerId>) -> Vec<(PeerId, bool)> {
+        let mut changed = Vec::new();
+        for (peer, known) in &mut self.peers {
+            let kept = kept.contains(peer);
+            if std::mem::replace(&mut known.kept, kept) != kept {
+                changed.push((*peer, kept));
+            }
+        }
+        changed
     }
 
     /// Whether `peer` is one of the known peers.
@@ -133,7 +150,7 @@ impl Redial {
 impl Known {
     fn due(&self) -> Option<Instant> {
         match self.state {
-            State::Due(due) => Some(due),
+            State::Due(due) => self.kept.then_some(due),
             State::Connected { .. } | State::Dialling => None,
         }
     }
@@ -189,6 +206,23 @@ mod tests {
         assert_eq!(redial.next_due(), Some(now + Duration::from_secs(2)));
         redial.found(&peer, now);
         assert_eq!(redial.next_due(), Some(now));
+    }
+
+    #[test]
+    fn a_known_peer_that_is_not_kept_is_not_dialled() {
+        let (one, other, now) = (PeerId::random(), PeerId::random(), Instant::now());
+        let mut redial = Redial::default();
+        let both = |first| [self::one(one, first), self::one(other, "/ip4/10.0.0.2/tcp/1")].concat();
+        redial.set(both("/ip4/10.0.0.1/tcp/1"), now, |_| false);
+        assert_eq!(redial.keep(&BTreeSet::from([other])), [(one, false)]);
+        redial.found(&one, now);
+        redial.hurry_all(now);
+        assert_eq!(redial.take_due(now, 9), [other]);
+        assert!(redial.knows(&one) && redial.next_due().is_none());
+        redial.set(both("/ip4/10.0.0.3/tcp/1"), now, |_| false);
+        assert_eq!((redial.keep(&BTreeSet::from([other])), redial.take_due(now, 9)), (vec![], vec![]));
+        assert_eq!(redial.keep(&BTreeSet::from([one, other])), [(one, true)]);
+        assert_eq!(redial.take_due(now, 9), [one]);
     }
 
     #[test]

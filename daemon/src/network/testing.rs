@@ -50,7 +50,7 @@ impl TestNode {
     /// Names the other nodes as known, with their addresses.
     pub(crate) async fn know(&self, others: &[&Self]) {
         let known = others.iter().map(|other| (other.id(), other.addresses()));
-        self.network.set_known(known.collect()).await;
+        self.network.set_known(known.collect(), |_| true).await;
     }
 
     /// The next event that `pick` takes; others are dropped.
@@ -90,8 +90,8 @@ impl TestNode {
 /// Two nodes that know each other and are connected.
 pub(crate) async fn pair() -> (TestNode, TestNode) {
     let (a, b) = (TestNode::start(1).await, TestNode::start(2).await);
-    a.network.set_known(vec![(b.id(), b.addresses())]).await;
-    b.network.set_known(vec![(a.id(), Vec::new())]).await;
+    a.network.set_known(vec![(b.id(), b.addresses())], |_| true).await;
+    b.network.set_known(vec![(a.id(), Vec::new())], |_| true).await;
     a.connect(&b).await;
     b.wait_connected(&a.id(), true).await;
     (a, b)

@@ -226,7 +226,7 @@ async fn a_transfer_goes_on_after_the_holder_crashed_and_came_back_on_another_po
 
     let mut holder = TestNode::start(2).await;
     assert_ne!(holder.addresses(), old);
-    holder.network.set_known(vec![(finder.id(), Vec::new())]).await;
+    holder.network.set_known(vec![(finder.id(), Vec::new())], |_| true).await;
     finder.wait_connected(&holder.id(), false).await;
     finder.connect(&holder).await;
     assert_eq!(deliver(&finder, &mut holder, &content, sink.clone()).await.from_group, 4);

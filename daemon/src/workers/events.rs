@@ -1,6 +1,6 @@
 //! The events worker and the answers to peers about events: asks to join, pushes what is new, heals by sync, renews find-mes.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,27 +10,26 @@ use inframe_protocol::frame::Message;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
 use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::record::RecordBody;
-use inframe_protocol::sync::{StateVector, SyncReply, SyncRequest};
 use inframe_protocol::{EventId, NodeId};
 
 use super::board::Step;
-use super::{Core, Job, blocking, farewells};
+use super::syncing::{self, Syncs};
+use super::{Core, Job, blocking, farewells, reach};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::events::{Alarm, EventsError, Outgoing, Portrait, Taken};
 use crate::faces::ProfileId;
 use crate::live::What;
-use crate::network::{PeerStream, Protocol};
+use crate::network::{GossipError, PeerStream, Protocol};
+use crate::tasks::Stage;
 use crate::transfer;
 
 /// Peers told at once.
 const PUSHES_AT_ONCE: usize = 16;
-/// Pages fetched in one sync; more follow at the next.
-const MAX_PAGES: usize = 64;
 /// While a join waits for the host, it is asked again this often.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
-/// Every connected member is synced with at least this often, in case a push was lost.
-const SYNC_EVERY_MS: u64 = 60_000;
+/// Records of large events that nobody listened to yet; what does not fit is healed by sync.
+const MAX_UNHEARD: usize = 256;
 /// Addresses told to others; the rest are variations.
 const MAX_TOLD_ADDRESSES: usize = 8;
 
@@ -38,14 +37,15 @@ const MAX_TOLD_ADDRESSES: usize = 8;
 #[derive(Default)]
 pub struct Rounds {
     inner: Mutex<RoundsInner>,
+    pub(super) syncs: Syncs,
 }
 
 #[derive(Default)]
 struct RoundsInner {
     /// Topics subscribed to.
     topics: BTreeSet<String>,
-    /// When the last round of syncs began, Unix milliseconds.
-    synced_at: u64,
+    /// Own records that were gossiped while nobody followed the topic, and their topic.
+    unheard: VecDeque<(String, Vec<u8>)>,
     /// Nodes that have all that I wrote in an event.
     told: HashMap<EventId, HashSet<NodeId>>,
 }
@@ -61,7 +61,7 @@ impl Rounds {
         self.inner().told.get(event).map_or(0, HashSet::len)
     }
 
-    fn has_it(&self, event: EventId, node: NodeId) {
+    pub(super) fn has_it(&self, event: EventId, node: NodeId) {
         self.inner().told.entry(event).or_default().insert(node);
     }
 }
@@ -82,15 +82,18 @@ pub(crate) fn told_addresses(core: &Core) -> Vec<String> {
 
 /// One step.
 pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
-    core.network.set_known(core.events.known_nodes()).await;
+    reach::name_nodes(&core).await;
     follow_topics(&core).await;
     let joining = ask_to_join(&core).await;
     let keeper = core.clone();
     blocking(move || keep_up(&keeper)).await?;
     let told = tell_others(&core).await;
+    let unheard = publish_again(&core).await;
     farewells::say(&core).await;
-    sync_round(&core).await;
-    Ok(Step { done: told, pending: joining, again_in: (joining > 0).then_some(ASK_AGAIN) })
+    syncing::round(&core);
+    let again = (joining > 0 || unheard).then_some(ASK_AGAIN);
+    let again_in = again.into_iter().chain(core.events.writes_anew_in(now_ms())).min();
+    Ok(Step { done: told, pending: joining, again_in })
 }
 
 /// What a host does by itself, renewals, my own profile record, and pruning; a refused record is logged and tried again later.
@@ -167,7 +170,7 @@ async fn ask_host(
         JoinReply::Admitted(roster) => {
             take(core, event, roster, Vec::new()).await;
             let host = invite.host.clone();
-            core.tasks.spawn(crate::tasks::Stage::Work, "first sync", sync_with(core.clone(), host));
+            core.tasks.spawn(Stage::Work, "first sync", syncing::with(core.clone(), host));
             core.board.ring(Job::Events);
             true
         }
@@ -192,8 +195,7 @@ pub(crate) async fn tell_others(core: &Arc<Core>) -> u64 {
     for Outgoing { event, topic, records, roster } in outgoing {
         if let Some(topic) = topic {
             for record in &records {
-                // Nobody may be subscribed yet; direct pushes and sync do not depend on it.
-                let _ = core.network.publish(&topic, record.clone()).await;
+                publish(core, &event, &topic, record).await;
             }
         }
         if !records.is_empty() {
@@ -218,70 +220,40 @@ pub(crate) async fn tell_others(core: &Arc<Core>) -> u64 {
     count
 }
 
-async fn sync_round(core: &Arc<Core>) {
-    {
+/// Gossips a record. In a small event nobody depends on it: whoever is connected gets a push, and the others sync. In a large one those who are not
+/// neighbours hear of it by gossip, so what found nobody is tried again.
+async fn publish(core: &Core, event: &EventId, topic: &str, record: &[u8]) {
+    let published = core.network.publish(topic, record.to_vec()).await;
+    if matches!(published, Err(GossipError::NobodyListens)) && core.events.is_sparse(event) {
         let mut rounds = core.rounds.inner();
-        if now_ms().saturating_sub(rounds.synced_at) < SYNC_EVERY_MS {
-            return;
+        if rounds.unheard.len() == MAX_UNHEARD {
+            rounds.unheard.pop_front();
         }
-        rounds.synced_at = now_ms();
-    }
-    let connected: Vec<NodeId> = core.network.peers().borrow().iter().map(|peer| peer.node.clone()).collect();
-    for node in connected {
-        if !core.events.shared_with(&node).is_empty() {
-            core.tasks.spawn(crate::tasks::Stage::Work, "sync", sync_with(core.clone(), node));
-        }
+        rounds.unheard.push_back((topic.to_owned(), record.to_vec()));
     }
 }
 
-/// Syncs every common event with a node that is connected: fetches what I lack, then pushes what it lacks.
-pub(super) async fn sync_with(core: Arc<Core>, node: NodeId) {
-    for event in core.events.shared_with(&node) {
-        if let Err(error) = sync_event(&core, &node, event).await {
-            tracing::debug!("a sync ended early: {error:#}");
+/// Gossips what found nobody before; whether there is still something and somebody connected.
+async fn publish_again(core: &Core) -> bool {
+    let unheard = std::mem::take(&mut core.rounds.inner().unheard);
+    for (topic, record) in unheard {
+        // A topic that is not followed any more belongs to an earlier epoch.
+        if let Some(event) = core.events.by_topic(&topic) {
+            publish(core, &event, &topic, &record).await;
         }
     }
-}
-
-async fn sync_event(core: &Arc<Core>, node: &NodeId, event: EventId) -> anyhow::Result<()> {
-    for _ in 0..MAX_PAGES {
-        let Some(vector) = core.events.vector(&event) else { return Ok(()) };
-        let request = SyncRequest { event, vector };
-        let reply: SyncReply = transfer::ask(&core.network, node, Protocol::Sync, &request).await?;
-        let SyncReply::Page { page, vector: theirs } = reply else { return Ok(()) };
-        look_at(core, event, node, &theirs).await;
-        let more = page.more;
-        take(core, event, page.roster, page.records).await;
-        if more {
-            continue;
-        }
-        // Now the other direction: what they lack.
-        let answering = core.clone();
-        let to = node.clone();
-        if let Some((mine, _)) = blocking(move || answering.events.page_for(&event, &to, &theirs)).await?
-            && !(mine.roster.is_empty() && mine.records.is_empty())
-        {
-            let push = Push { event, roster: mine.roster, records: mine.records };
-            let reply: PushReply = transfer::ask(&core.network, node, Protocol::Push, &push).await?;
-            if reply == PushReply::Refused {
-                return Ok(());
-            }
-        }
-        core.rounds.has_it(event, node.clone());
-        core.live.tell(What::Events, Some(event.to_string()));
-        return Ok(());
-    }
-    Ok(())
+    !core.rounds.inner().unheard.is_empty() && !core.network.peers().borrow().is_empty()
 }
 
 /// Takes what a peer gave and wakes whom it concerns. Gives whether all that holds of it is stored for good.
-async fn take(
+pub(super) async fn take(
     core: &Arc<Core>,
     event: EventId,
     roster: Vec<inframe_protocol::roster::SignedRosterEntry>,
     records: Vec<Vec<u8>>,
 ) -> bool {
     let worker = core.clone();
+    let entries = !roster.is_empty();
     let taken = blocking(move || worker.events.take(&event, &roster, &records)).await;
     let Ok(Taken { changes, alarms, problem }) = taken else { return false };
     let stored = !matches!(problem, Some(EventsError::Vault(_) | EventsError::Catalog(_)));
@@ -301,8 +273,11 @@ async fn take(
     if changes.is_empty() {
         return stored;
     }
-    // At once: the streams of those who joined just now would be refused.
-    core.network.set_known(core.events.known_nodes()).await;
+    if entries {
+        // At once: the streams of those who joined just now would be refused.
+        reach::name_nodes(core).await;
+        core.tasks.spawn(Stage::Work, "announcing a roster", syncing::announce(core.clone(), event));
+    }
     core.live.tell(What::Events, Some(event.to_string()));
     core.board.ring(Job::Matching);
     core.board.ring(Job::Events);
@@ -329,19 +304,8 @@ pub(super) async fn note_of(core: &Arc<Core>, peer: NodeId, kind: ActivityKind, 
     }
 }
 
-/// Looks whether a node went back in time.
-async fn look_at(core: &Arc<Core>, event: EventId, node: &NodeId, vector: &StateVector) {
-    let (worker, node, vector) = (core.clone(), node.clone(), vector.clone());
-    match blocking(move || worker.events.look_at_vector(&event, &node, &vector, now_ms())).await {
-        Ok(Ok(Some(alarm))) => sound(core, event, &alarm).await,
-        Ok(Ok(None)) => {}
-        Ok(Err(error)) => tracing::warn!("an alarm could not be kept: {error}"),
-        Err(error) => tracing::warn!("an alarm could not be kept: {error:#}"),
-    }
-}
-
 /// Notes an alarm; that it is news was judged before.
-async fn sound(core: &Arc<Core>, event: EventId, alarm: &Alarm) {
+pub(super) async fn sound(core: &Arc<Core>, event: EventId, alarm: &Alarm) {
     let name = core.events.name(&event);
     let who = |member| core.events.nickname(&event, member);
     let text = match alarm {
@@ -380,7 +344,7 @@ pub(super) async fn answer_join(core: Arc<Core>, mut stream: PeerStream) -> anyh
     let before = core.events.waiting_count(&event);
     let reply = blocking(move || answerer.events.answer_join(&from, request)).await??;
     // Before the newcomer hears of it: a stranger's next stream would be refused.
-    core.network.set_known(core.events.known_nodes()).await;
+    reach::name_nodes(&core).await;
     stream.write_message(&reply).await?;
     stream.close().await?;
     let name = core.events.name(&event);
@@ -396,20 +360,6 @@ pub(super) async fn answer_join(core: Arc<Core>, mut stream: PeerStream) -> anyh
         }
     }
     Ok(())
-}
-
-/// A peer asks what it lacks.
-pub(super) async fn answer_sync(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Result<()> {
-    let request: SyncRequest = stream.read_message(SyncRequest::MAX_BYTES).await?;
-    let (answerer, node) = (core.clone(), stream.peer().clone());
-    look_at(&core, request.event, &node, &request.vector).await;
-    let page = blocking(move || answerer.events.page_for(&request.event, &node, &request.vector)).await?;
-    let reply = match page {
-        Some((page, vector)) => SyncReply::Page { page, vector },
-        None => SyncReply::NotFound,
-    };
-    stream.write_message(&reply).await?;
-    Ok(stream.close().await?)
 }
 
 /// A peer pushes something new. Signatures decide what is taken, not who brings it; but only members of the event, or the host whom I asked to
@@ -430,7 +380,7 @@ pub(super) async fn take_push(core: Arc<Core>, mut stream: PeerStream) -> anyhow
     if gap {
         // Not admitted by what I know: the host may have admitted me just now, which the answer to a join request tells.
         core.board.ring(Job::Events);
-        core.tasks.spawn(crate::tasks::Stage::Work, "sync", sync_with(core.clone(), peer));
+        core.tasks.spawn(Stage::Work, "sync", syncing::with(core.clone(), peer));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use inframe_protocol::join::{JoinRefusal, JoinReply};
 use tokio::sync::mpsc;
 
 use super::askers::{Askers, Verdict};
-use super::{Core, Job, events, receiving, sending};
+use super::{Core, Job, events, receiving, sending, syncing};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::live::What;
@@ -31,7 +31,7 @@ pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<Netwo
             NetworkEvent::Connected(node) => {
                 core.live.tell(What::Status, None);
                 core.live.tell(What::Events, None);
-                core.tasks.spawn(Stage::Work, "sync", events::sync_with(core.clone(), node));
+                core.tasks.spawn(Stage::Work, "sync", syncing::with(core.clone(), node));
                 core.fetches.hurry();
                 core.offers.hurry();
                 core.board.ring(Job::Events);
@@ -105,7 +105,7 @@ async fn turn_away(protocol: Protocol, mut stream: PeerStream) {
 async fn handle(core: Arc<Core>, protocol: Protocol, stream: PeerStream) {
     let outcome = match protocol {
         Protocol::Join => events::answer_join(core, stream).await,
-        Protocol::Sync => events::answer_sync(core, stream).await,
+        Protocol::Sync => syncing::answer(core, stream).await,
         Protocol::Push => events::take_push(core, stream).await,
         Protocol::Offer => receiving::answer(core, stream).await,
         Protocol::Fetch => sending::serve(core, stream).await,

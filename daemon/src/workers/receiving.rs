@@ -19,7 +19,7 @@ pub(super) use self::taking_in::step as take_in;
 use super::board::Step;
 use super::lanes::{self, Lanes, Waiting};
 use super::progress::UnderWay;
-use super::{Core, Job, blocking};
+use super::{Core, Job, blocking, reach};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::library::{Origin, received_note};
@@ -126,6 +126,7 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
 
 /// Fetches what was accepted, and what is accepted meanwhile.
 pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
+    reach::name_nodes_of_transfers(&core).await;
     lanes::run(&core, Job::Receiving, &Fetches(core.clone())).await
 }
 

@@ -14,7 +14,7 @@ use inframe_protocol::{MemberId, NodeId, OfferId, UnixMillis};
 use super::board::Step;
 use super::lanes::{self, Lanes, Waiting};
 use super::progress::UnderWay;
-use super::{Core, Job, blocking, matching, videos};
+use super::{Core, Job, blocking, matching, reach, videos};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::library::AssetKind;
@@ -32,6 +32,7 @@ const OFFER_AGAIN: Duration = Duration::from_secs(120);
 
 /// Offers what waits and whose receiver is connected, and what comes to wait meanwhile.
 pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
+    reach::name_nodes_of_transfers(&core).await;
     lanes::run(&core, Job::Sending, &Offers(core.clone())).await
 }
 

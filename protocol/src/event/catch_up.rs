@@ -1,21 +1,138 @@
-//! Catching up: what this node holds, in short, and what another node lacks of it.
+//! Catching up: what this node holds, in short and in full, and what another node lacks of it.
 
 use super::EventState;
-use crate::limits::{MAX_RECORDS_PER_AUTHOR, MAX_SYNC_PAGE_BYTES};
+use crate::ids::{MemberId, NodeId};
+use crate::limits::{MAX_RECORDS_PER_AUTHOR, MAX_SYNC_PAGE_BYTES, MAX_VECTOR_BYTES, SYNC_SLICES};
 use crate::record::Applied;
 use crate::roster::SignedRosterEntry;
-use crate::sync::{Held, StateVector, SyncPage};
+use crate::sync::{Held, SliceHasher, Slices, Slicing, StateDigest, StateVector, SyncPage, SyncReply, SyncRequest};
+
+/// Bytes of a vector besides its authors, with room to spare.
+const VECTOR_FRAME_BYTES: usize = 256;
+/// Bytes of an author in a vector besides the records: the id and their count.
+const AUTHOR_BYTES: usize = 32 + 2;
+/// Most bytes of one record in a vector: number and tag.
+const HELD_BYTES: usize = 10 + 8;
+
+fn held(record: &Applied) -> Held {
+    Held { seq: record.header().seq, tag: record.tag() }
+}
 
 impl EventState {
-    /// What this node holds. Two nodes with equal vectors hold the same.
+    /// The first epoch that this node can open; the largest number if it can open none.
+    fn oldest_epoch(&self) -> u32 {
+        self.grants.keys().next().copied().unwrap_or(u32::MAX)
+    }
+
+    /// What this node holds, all of it. Two nodes with equal vectors hold the same.
     pub fn vector(&self) -> StateVector {
-        let held = |record: &Applied| Held { seq: record.header().seq, tag: record.tag() };
+        self.vector_of(Slices::ALL)
+    }
+
+    /// What this node holds of these slices.
+    fn vector_of(&self, slices: Slices) -> StateVector {
+        let slicing = Slicing::of_head(&self.roster.head_hash());
+        let told = |author: &MemberId| slices == Slices::ALL || slices.contains(slicing.slice_of(author));
+        let authors = self.logs.iter().filter(|(author, _)| told(author));
         StateVector {
             roster: self.roster.next_index(),
             head: self.roster.head_hash(),
-            oldest_epoch: self.grants.keys().next().copied().unwrap_or(u32::MAX),
-            authors: self.logs.iter().map(|(author, log)| (*author, log.records().map(held).collect())).collect(),
+            oldest_epoch: self.oldest_epoch(),
+            slices,
+            authors: authors.map(|(author, log)| (*author, log.records().map(held).collect())).collect(),
         }
+    }
+
+    /// As many of these slices as fit one vector, the first ones, and one at least.
+    fn fitting(&self, slices: Slices) -> Slices {
+        let slicing = Slicing::of_head(&self.roster.head_hash());
+        let mut bytes = [0; SYNC_SLICES];
+        for (author, log) in &self.logs {
+            if let Some(bytes) = bytes.get_mut(slicing.slice_of(author)) {
+                *bytes += AUTHOR_BYTES + log.records().count() * HELD_BYTES;
+            }
+        }
+        let mut room = MAX_VECTOR_BYTES - VECTOR_FRAME_BYTES;
+        let mut fitting = Slices::NONE;
+        for (slice, bytes) in bytes.iter().enumerate().filter(|(slice, _)| slices.contains(*slice)) {
+            match room.checked_sub(*bytes) {
+                Some(left) => room = left,
+                None if fitting.is_empty() => {}
+                None => break,
+            }
+            fitting = fitting.with(slice);
+        }
+        fitting
+    }
+
+    /// R58: what this node holds from an epoch on, in short.
+    fn digest(&self, from_epoch: u32) -> StateDigest {
+        let kept = self.digest.get_or_init(|| self.make_digest(from_epoch));
+        if kept.from_epoch == from_epoch { kept.clone() } else { self.make_digest(from_epoch) }
+    }
+
+    fn make_digest(&self, from_epoch: u32) -> StateDigest {
+        let slicing = Slicing::of_head(&self.roster.head_hash());
+        let mut hashers: Vec<SliceHasher> = std::iter::repeat_with(SliceHasher::new).take(SYNC_SLICES).collect();
+        for (author, log) in &self.logs {
+            let Some(hasher) = hashers.get_mut(slicing.slice_of(author)) else { continue };
+            let records = log.records().filter(|record| record.header().epoch >= from_epoch);
+            records.for_each(|record| hasher.add(author, held(record)));
+        }
+        let slices = hashers.iter().map(SliceHasher::finish).collect();
+        StateDigest { from_epoch, slices, ..self.roster_digest() }
+    }
+
+    fn roster_digest(&self) -> StateDigest {
+        let (roster, head) = (self.roster.next_index(), self.roster.head_hash());
+        StateDigest { roster, head, from_epoch: self.oldest_epoch(), slices: Vec::new() }
+    }
+
+    /// Asks a member's node whether it holds the same.
+    pub fn compare_with(&self, node: &NodeId) -> SyncRequest {
+        // What one of the two cannot open it does not get (R49), and must not make them differ for ever.
+        let theirs = self.member_by_node(node).map_or(0, |member| member.joined_epoch);
+        SyncRequest::Compare { event: self.event(), digest: self.digest(self.oldest_epoch().max(theirs)) }
+    }
+
+    /// Tells a member's node what roster is here; it asks for what it lacks (R60).
+    pub fn announcement(&self) -> SyncRequest {
+        SyncRequest::Compare { event: self.event(), digest: self.roster_digest() }
+    }
+
+    /// Asks for what is lacking here in these slices, as many of them as fit one request.
+    pub fn lacking(&self, slices: Slices) -> SyncRequest {
+        SyncRequest::Lacking { event: self.event(), vector: self.vector_of(self.fitting(slices)) }
+    }
+
+    /// The answer to a member's node.
+    pub fn answer(&self, request: &SyncRequest) -> SyncReply {
+        match request {
+            SyncRequest::Compare { digest, .. } => self.compared(digest),
+            SyncRequest::Lacking { vector, .. } => {
+                let same = vector.roster == self.roster.next_index() && vector.head == self.roster.head_hash();
+                let slices = if same { self.fitting(vector.slices) } else { Slices::NONE };
+                SyncReply::Page { page: self.page(vector, slices), vector: self.vector_of(slices) }
+            }
+        }
+    }
+
+    fn compared(&self, theirs: &StateDigest) -> SyncReply {
+        let StateDigest { roster, head, from_epoch, slices } = theirs;
+        if (*roster, head) != (self.roster.next_index(), &self.roster.head_hash()) {
+            // R59
+            let authors = Vec::new();
+            let held = StateVector { roster: *roster, head: *head, oldest_epoch: 0, slices: Slices::NONE, authors };
+            return SyncReply::Page { page: self.page(&held, Slices::NONE), vector: self.vector_of(Slices::NONE) };
+        }
+        if slices.is_empty() {
+            return SyncReply::Same;
+        }
+        let ours = self.digest(*from_epoch).slices;
+        let pairs = ours.iter().zip(slices).enumerate();
+        let differ = pairs.filter(|(_, (ours, theirs))| ours != theirs).map(|(slice, _)| slice);
+        let slices = differ.fold(Slices::NONE, Slices::with);
+        if slices.is_empty() { SyncReply::Same } else { SyncReply::Differs { slices } }
     }
 
     /// R15: whether another node was shown another roster by the host than this one.
@@ -23,8 +140,12 @@ impl EventState {
         theirs.roster > 0 && self.roster.hash_after(theirs.roster).is_some_and(|hash| hash != theirs.head)
     }
 
-    /// What another node lacks, as much as fits into one page. Records come only once the roster is whole, because they are judged by it.
+    /// What another node lacks, as much as fits into one page.
     pub fn missing_for(&self, theirs: &StateVector) -> SyncPage {
+        self.page(theirs, theirs.slices)
+    }
+
+    fn page(&self, theirs: &StateVector, slices: Slices) -> SyncPage {
         let mut page = PageWriter { page: SyncPage::default(), room: MAX_SYNC_PAGE_BYTES };
         let first = theirs.roster as usize;
         if self.contradicts(theirs) {
@@ -32,23 +153,21 @@ impl EventState {
             self.roster.entries().get(first - 1).into_iter().for_each(|entry| page.entry(entry));
             return page.page;
         }
-        self.roster.entries().iter().skip(first).for_each(|entry| page.entry(entry));
-        if page.page.more {
+        if theirs.roster != self.roster.next_index() {
+            // R59: records are judged by the roster, so it comes first; and slices are those of one roster.
+            self.roster.entries().iter().skip(first).for_each(|entry| page.entry(entry));
+            page.page.more |= !page.page.roster.is_empty();
             return page.page;
         }
-        let mut held_back = false;
+        let slicing = Slicing::of_head(&self.roster.head_hash());
         for (author, log) in &self.logs {
-            for record in log.records().filter(|record| is_missing(record, theirs.of(author))) {
-                // R49: it cannot open them, and would keep old profiles sealed for ever.
-                if record.header().epoch < theirs.oldest_epoch {
-                    held_back = true;
-                } else {
-                    page.record(record);
-                }
+            if slices != Slices::ALL && !slices.contains(slicing.slice_of(author)) {
+                continue;
             }
+            // R49: what it cannot open it would keep sealed for ever.
+            let open = log.records().filter(|record| record.header().epoch >= theirs.oldest_epoch);
+            open.filter(|record| is_missing(record, theirs.of(author))).for_each(|record| page.record(record));
         }
-        // A grant in these entries may open what is held back: then the other node asks again, as one who can.
-        page.page.more |= held_back && !page.page.roster.is_empty();
         page.page
     }
 }

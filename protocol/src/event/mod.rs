@@ -7,16 +7,19 @@
 //! A record of an epoch whose grant is not here (from before this member joined, say) is verified, kept sealed and passed on, and opened
 //! once the grant arrives.
 
+mod asking;
 mod author_log;
 mod catch_up;
 mod membership;
+pub mod spreading;
 mod stored;
 mod unsaved;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+pub use asking::{Asking, Heard};
 pub use stored::StateError;
 pub use unsaved::Unsaved;
 
@@ -25,6 +28,7 @@ use crate::keys::{EpochGrant, MemberKeys, SealedBox};
 use crate::limits::MAX_CLOCK_SKEW_MS;
 use crate::record::{FindMe, Header, Received, RecordBody, RecordError, RecordTag, SealedRecord};
 use crate::roster::{Roster, RosterBody, RosterError, SignedRosterEntry, open_grant};
+use crate::sync::StateDigest;
 use author_log::AuthorLog;
 
 /// What is different after something was taken in.
@@ -82,6 +86,8 @@ pub struct EventState {
     grants: BTreeMap<u32, EpochGrant>,
     /// What has changed since it was last asked for.
     unsaved: Unsaved,
+    /// The digest of what is here, once it was asked for: a quiet event is compared again and again.
+    digest: Arc<OnceLock<StateDigest>>,
 }
 
 impl EventState {
@@ -93,11 +99,13 @@ impl EventState {
             keys: None,
             grants: BTreeMap::new(),
             unsaved: Unsaved::default(),
+            digest: Arc::default(),
         }
     }
 
     /// Sets the keys of this node's member: opens the grants that are sealed to them, and the records of those epochs.
     pub fn set_keys(&mut self, keys: MemberKeys) {
+        self.digest = Arc::default();
         self.keys = Some(keys);
         self.grants.clear();
         let mut epoch = 0;
@@ -118,6 +126,11 @@ impl EventState {
     /// The event.
     pub fn event(&self) -> EventId {
         self.roster.event()
+    }
+
+    /// The id of this node's member, once its keys are set.
+    pub fn me(&self) -> Option<MemberId> {
+        self.keys.as_ref().map(MemberKeys::member_id)
     }
 
     /// The roster.
@@ -166,6 +179,7 @@ impl EventState {
             judged => judged?,
         };
         Arc::make_mut(&mut self.roster).take(signed, &entry);
+        self.digest = Arc::default();
         let mut changes = match &entry.body {
             RosterBody::Created { host, .. } => vec![Change::EventChanged, Change::MemberJoined(host.member_id())],
             RosterBody::Joined { member, .. } => vec![Change::MemberJoined(member.member_id())],
@@ -232,6 +246,7 @@ impl EventState {
         let log = Arc::make_mut(self.logs.entry(author).or_default());
         let before = Standing::of(log);
         let taken = log.insert(applied)?;
+        self.digest = Arc::default();
         let changes = before.changes(author, log);
         self.unsaved.note(author, taken.dropped);
         self.unsaved.note(author, [seq]);
@@ -274,6 +289,7 @@ impl EventState {
             let spent = log.spent(now);
             if !spent.is_empty() {
                 dropped += spent.len();
+                self.digest = Arc::default();
                 Arc::make_mut(log).remove(&spent);
                 self.unsaved.note(*author, spent);
             }

@@ -92,6 +92,7 @@ impl EventState {
     pub fn add_kept(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let record = Received::read(bytes)?.verify_kept(&self.roster)?.open(None)?;
         let author = record.header().author;
+        self.digest = Arc::default();
         let log = Arc::make_mut(self.logs.entry(author).or_default());
         Ok(log.keep(record)?)
     }

@@ -1,12 +1,12 @@
 //! A party for tests: an event with its host and members, each with a state of their own, and ways to pass bytes between them.
 #![allow(dead_code, reason = "each test file is compiled with its own copy and uses a part of it")]
 
-use inframe_protocol::event::{Change, EventState};
+use inframe_protocol::event::{Asking, Change, EventState, Heard};
 use inframe_protocol::frame::{Message, decode, encode};
 use inframe_protocol::keys::{EventKey, MemberKeys, Signature};
+use inframe_protocol::push::Push;
 use inframe_protocol::record::{FindMe, Header, RecordBody, RecordError, SealedRecord, Subject};
 use inframe_protocol::roster::{Joining, NewEvent, RosterEntry, RosterWriter, SignedRosterEntry};
-use inframe_protocol::sync::{SyncReply, SyncRequest};
 use inframe_protocol::template::Template;
 use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis};
 
@@ -18,6 +18,12 @@ pub const START: UnixMillis = UnixMillis(1_767_225_600_000);
 /// What the event's key signs roster entries for, as SPEC.md says; written out, so that a change of the constant is noticed.
 pub const ROSTER_CONTEXT: &str = "inframe 1 roster entry";
 
+/// A node id of this number.
+pub fn node(number: u16) -> NodeId {
+    let [high, low] = number.to_be_bytes();
+    NodeId::new([&[high ^ low], [low; 37].as_slice()].concat()).unwrap()
+}
+
 /// One member and their node.
 #[derive(Clone)]
 pub struct Guest {
@@ -27,11 +33,11 @@ pub struct Guest {
 }
 
 impl Guest {
-    pub fn new(event: EventId, number: u8) -> Self {
+    pub fn new(event: EventId, number: u16) -> Self {
         let keys = MemberKeys::generate().unwrap();
         let mut state = EventState::new(event);
         state.set_keys(keys.clone());
-        Self { keys, node: NodeId::new([number; 38]).unwrap(), state }
+        Self { keys, node: node(number), state }
     }
 
     pub fn id(&self) -> MemberId {
@@ -121,14 +127,14 @@ impl Party {
     }
 
     /// The host and `count - 1` members who all know the whole roster.
-    pub fn of(count: u8) -> Self {
+    pub fn of(count: u16) -> Self {
         let mut party = Self::admitted(count);
         party.spread_roster();
         party
     }
 
     /// The host and `count - 1` members of whom only the host knows.
-    pub fn admitted(count: u8) -> Self {
+    pub fn admitted(count: u16) -> Self {
         let mut party = Self::new();
         for number in 1..count {
             party.admit(number);
@@ -145,7 +151,7 @@ impl Party {
     }
 
     /// Admits a new guest, who knows nothing of the roster yet.
-    pub fn admit(&mut self, number: u8) -> SignedRosterEntry {
+    pub fn admit(&mut self, number: u16) -> SignedRosterEntry {
         let guest = Guest::new(self.key.event_id(), number);
         let grant = self.guests[0].state.current_grant().unwrap().clone();
         let entry = self.writer().admit(&grant, guest.joining(), START).unwrap();
@@ -222,25 +228,46 @@ pub fn over_the_wire<M: Message>(message: &M) -> M {
     decode(&encode(message, M::MAX_BYTES).unwrap(), M::MAX_BYTES).unwrap()
 }
 
-/// One guest asks another for what it lacks, page after page, until there is no more. Gives how many pages came.
-pub fn catch_up(asker: &mut Guest, answerer: &Guest, now: UnixMillis) -> usize {
-    for pages in 1.. {
-        let request = over_the_wire(&SyncRequest { event: asker.state.event(), vector: asker.state.vector() });
-        let page = answerer.state.missing_for(&request.vector);
-        let reply = over_the_wire(&SyncReply::Page { page, vector: answerer.state.vector() });
-        let SyncReply::Page { page, .. } = reply else { unreachable!("a page went in") };
-        for entry in &page.roster {
-            let _ = asker.state.apply_roster(entry);
+/// One guest asks another for what it lacks, question after question, until there is no more, and pushes what the other lacks if that is little.
+/// Gives how many questions it took.
+pub fn sync(asker: &mut Guest, answerer: &mut Guest, now: UnixMillis) -> usize {
+    let mut asking = Asking::new(answerer.node.clone());
+    for questions in 1.. {
+        assert!(questions < 1_000, "the questions never end");
+        let Some(request) = asking.request(&asker.state) else { return questions };
+        let request = over_the_wire(&request);
+        let reply = over_the_wire(&answerer.state.answer(&request));
+        let Heard::Page { page, theirs, ask_again } = (match asking.hear(reply) {
+            Heard::AskAgain => continue,
+            heard => heard,
+        }) else {
+            return questions;
+        };
+        take(asker, &page.roster, &page.records, now);
+        if ask_again {
+            continue;
         }
-        for record in &page.records {
-            let _ = asker.state.receive(record, now);
+        if let Some(page) = asker.state.pushed_back(&theirs) {
+            let push = over_the_wire(&Push::page(asker.state.event(), page));
+            take(answerer, &push.roster, &push.records, now);
         }
-        if !page.more {
-            return pages;
-        }
-        assert!(pages < 1_000, "the pages never end");
+        return questions;
     }
     unreachable!()
+}
+
+fn take(guest: &mut Guest, roster: &[SignedRosterEntry], records: &[Vec<u8>], now: UnixMillis) {
+    for entry in roster {
+        let _ = guest.state.apply_roster(entry);
+    }
+    for record in records {
+        let _ = guest.state.receive(record, now);
+    }
+}
+
+/// As [`sync`], and the answerer stays as it is.
+pub fn catch_up(asker: &mut Guest, answerer: &Guest, now: UnixMillis) -> usize {
+    sync(asker, &mut answerer.clone(), now)
 }
 
 /// A record of a guest with this body, sealed without the checks that an honest writer makes.

@@ -10,7 +10,7 @@ use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::record::{RecordBody, Subject};
 use inframe_protocol::relay::{Punch, PunchNow, RelayHello, RelayProof, RelayWelcome};
 use inframe_protocol::roster::{Role, SignedRosterEntry};
-use inframe_protocol::sync::{SyncReply, SyncRequest};
+use inframe_protocol::sync::{Slices, SyncReply};
 use inframe_protocol::{ContentId, EventId, FindMeId, InviteId, NodeId, OfferId, UnixMillis};
 
 use super::{Case, Hex, Input, case, frame};
@@ -105,11 +105,12 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("join_reply_waiting", frame("JoinReply", &JoinReply::Waiting)),
         ("join_reply_admitted", frame("JoinReply", &JoinReply::admitted(&entries))),
         ("join_reply_refused", frame("JoinReply", &JoinReply::Refused(JoinRefusal::UsedUp))),
-        ("sync_request", frame("SyncRequest", &SyncRequest { event, vector: host.vector() })),
-        (
-            "sync_reply_page",
-            frame("SyncReply", &SyncReply::Page { page: host.missing_for(&guest.vector()), vector: host.vector() }),
-        ),
+        ("sync_request_compare", frame("SyncRequest", &host.compare_with(&party.guests[1].node))),
+        ("sync_request_announce", frame("SyncRequest", &host.announcement())),
+        ("sync_request_lacking", frame("SyncRequest", &guest.lacking(Slices::ALL))),
+        ("sync_reply_page", frame("SyncReply", &host.answer(&guest.lacking(Slices::ALL)))),
+        ("sync_reply_same", frame("SyncReply", &host.answer(&host.compare_with(&party.guests[1].node)))),
+        ("sync_reply_differs", frame("SyncReply", &host.answer(&guest.compare_with(&party.guests[0].node)))),
         ("sync_reply_not_found", frame("SyncReply", &SyncReply::NotFound)),
         ("push_record", frame("Push", &Push::record(event, bytes))),
         ("push_roster", frame("Push", &Push::roster(event, entries))),

@@ -9,7 +9,7 @@ use inframe_protocol::offer::Offer;
 use inframe_protocol::record::{FindMe, Header, RecordBody, Subject};
 use inframe_protocol::relay::RelayHello;
 use inframe_protocol::roster::{Role, RosterBody, SignedRosterEntry};
-use inframe_protocol::sync::{Held, StateVector, SyncRequest};
+use inframe_protocol::sync::{Held, SliceDigest, Slices, StateDigest, StateVector, SyncRequest};
 use inframe_protocol::template::Template;
 use inframe_protocol::{ContentId, EventId, MemberId, NodeId};
 use serde::Serialize;
@@ -43,10 +43,11 @@ fn frames() -> Vec<Refused> {
     let count = body.windows(2).position(|window| window == [1, request.addresses[0].len() as u8]).unwrap();
     let overlong = [&body[..count], &[0x81, 0], &body[count + 1..]].concat();
     let long_entry = sign_entry(&EventKey::from_seed([1; 32]), &vec![0; MAX_ROSTER_ENTRY_BYTES + 1]);
-    let vector = |authors| SyncRequest {
+    let vector = |authors| SyncRequest::Lacking {
         event: EventId([7; 32]),
-        vector: StateVector { roster: 1, head: [1; 32], oldest_epoch: 0, authors },
+        vector: StateVector { roster: 1, head: [1; 32], oldest_epoch: 0, slices: Slices::ALL, authors },
     };
+    let digest = StateDigest { roster: 1, head: [1; 32], from_epoch: 0, slices: vec![SliceDigest([1; 16]); 31] };
     let held = |seq| Held { seq, tag: inframe_protocol::record::RecordTag([1; 8]) };
     let (a, b) = (MemberId([1; 32]), MemberId([2; 32]));
     vec![
@@ -91,7 +92,7 @@ fn frames() -> Vec<Refused> {
         (
             9,
             "long_entry",
-            "an entry of 32 KiB and one byte in a join reply",
+            "an entry of 160 KiB and one byte in a join reply",
             raw_frame("JoinReply", &JoinReply::Admitted(vec![long_entry])),
         ),
         (
@@ -119,6 +120,12 @@ fn frames() -> Vec<Refused> {
             "too_many_records",
             "257 records of one author",
             raw_frame("SyncRequest", &vector(vec![(a, (0..257).map(held).collect())])),
+        ),
+        (
+            57,
+            "one_slice_less",
+            "a digest of 31 slices",
+            raw_frame("SyncRequest", &SyncRequest::Compare { event: EventId([7; 32]), digest }),
         ),
     ]
 }

@@ -16,7 +16,7 @@ use inframe_protocol::{
     push::Push,
     record::{FindMe, Header, RecordBody, Subject},
     roster::SignedRosterEntry,
-    sync::{SyncReply, SyncRequest},
+    sync::{Slices, SyncReply},
     template::Template,
 };
 use libp2p::PeerId;
@@ -126,7 +126,7 @@ impl Member {
     /// When the daemon does not answer.
     pub async fn sync_once(&self) -> Result<SyncReply> {
         let mut wire = self.peer.open(self.daemon, SYNC).await?;
-        wire.send(&SyncRequest { event: self.event, vector: self.state.vector() }).await?;
+        wire.send(&self.state.lacking(Slices::ALL)).await?;
         wire.message().await
     }
 

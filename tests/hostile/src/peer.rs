@@ -25,7 +25,7 @@ use crate::wire::{ANSWER, Wire};
 /// Names of the stream protocols.
 pub const JOIN: &str = "/inframe/join/1";
 /// See [`JOIN`].
-pub const SYNC: &str = "/inframe/sync/1";
+pub const SYNC: &str = "/inframe/sync/2";
 /// See [`JOIN`].
 pub const PUSH: &str = "/inframe/push/1";
 /// See [`JOIN`].

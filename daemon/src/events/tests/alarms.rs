@@ -1,7 +1,6 @@
 //! What is wrong in an event is kept and told once: whichever came first, and over a restart.
 
 use inframe_protocol::record::{Header, SealedRecord};
-use inframe_protocol::sync::StateVector;
 
 use super::*;
 
@@ -77,10 +76,7 @@ fn r15_a_second_roster_is_told_once_and_both_entries_are_kept() {
 fn r54_a_node_that_goes_back_is_told_once_a_day_and_answers_that_cross_are_not() {
     let (event, host, guests) = party(1);
     let member = guests[0].events.entries()[&event].my_id();
-    let shows = |roster, at| {
-        let vector = StateVector { roster, ..host.events.vector(&event).unwrap() };
-        host.events.look_at_vector(&event, &node(1), &vector, at).unwrap()
-    };
+    let shows = |roster, at| host.events.look_at_roster(&event, &node(1), roster, at).unwrap();
     let start = now_ms();
     assert_eq!(shows(2, start), None);
     assert_eq!(shows(1, start + 60_000), None, "it may have been on its way");
@@ -89,8 +85,5 @@ fn r54_a_node_that_goes_back_is_told_once_a_day_and_answers_that_cross_are_not()
     assert_eq!((shows(2, start + 500_000), shows(1, start + 900_000)), (None, None), "again, on the same day");
     assert_eq!(shows(2, start + DAY_MS), None);
     assert_eq!(shows(1, start + 2 * DAY_MS), Some(Alarm::WentBack(member)));
-    assert_eq!(
-        host.events.look_at_vector(&event, &node(99), &host.events.vector(&event).unwrap(), start).unwrap(),
-        None
-    );
+    assert_eq!(host.events.look_at_roster(&event, &node(99), 1, start).unwrap(), None);
 }

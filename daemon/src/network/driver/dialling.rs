@@ -1,7 +1,7 @@
 //! Which peers are dialled and when: known ones again and again, found ones at once, all of them when this machine's own
 //! network has changed.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use libp2p::{
     Multiaddr, PeerId,
@@ -22,7 +22,7 @@ use super::{
 };
 
 impl Driver {
-    pub(super) fn set_known(&mut self, known: Vec<(PeerId, Vec<Multiaddr>)>) {
+    pub(super) fn set_known(&mut self, known: Vec<(PeerId, Vec<Multiaddr>)>, kept: &BTreeSet<PeerId>) {
         if known.len() > limits::KNOWN_PEERS {
             tracing::warn!(named = known.len(), kept = limits::KNOWN_PEERS, "not all known peers are kept connected");
         }
@@ -38,6 +38,9 @@ impl Driver {
             behaviour.counted.remove_peer_id(peer);
             behaviour.substreams.keep(*peer, false);
             behaviour.gossip.set_application_score(peer, gossip::STRANGER);
+        }
+        for (peer, keep) in self.redial.keep(kept) {
+            behaviour.substreams.keep(peer, keep);
         }
     }
 

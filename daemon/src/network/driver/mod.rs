@@ -206,7 +206,7 @@ impl Driver {
             }
             Command::SetRelay(wish) => self.set_relay(wish),
             Command::LookOutside(answer) => self.look_outside(answer),
-            Command::SetKnown(known) => self.set_known(known),
+            Command::SetKnown(known, kept) => self.set_known(known, &kept),
             Command::Subscribe(topic, answer) => {
                 // Whoever asked may have stopped waiting; so may those below.
                 let _ = answer.send(gossip::subscribe(&mut self.swarm.behaviour_mut().gossip, &topic));
