@@ -103,7 +103,7 @@ hostile: build ## Hostile peers against a real daemon, one after the other; writ
 	@$(BUILT)/hostile $(if $(ONLY),--only "$(ONLY)",--page tests/hostile.md)
 
 .PHONY: scale
-scale: ## Events of 50, 200 and 1,000 members in one process, with the real protocol (20 minutes, 8 GB of memory; SIZES="50 200", MINUTES=60, CHURN=20, SEED=1)
+scale: ## Events of 50, 200 and 1,000 members in one process, with the real protocol (15 minutes of processor time, 13 GB of memory; SIZES="50 200", MINUTES=60, CHURN=20, SEED=1)
 	@cargo run --quiet -p inframe-scale --bin scale -- $(SIZES)
 
 .PHONY: chaos-worker
