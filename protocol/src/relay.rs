@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn r57_a_welcome_tells_the_time_of_the_relay_whatever_it_is() {
+    fn r61_a_welcome_tells_the_time_of_the_relay_whatever_it_is() {
         for now in [0, 1_800_000_000_000, u64::MAX].map(UnixMillis) {
             let welcome = RelayWelcome { seen: "/ip4/203.0.113.7/tcp/7412".to_owned(), admitted: false, now };
             let bytes = frame::encode(&welcome, RelayWelcome::MAX_BYTES).unwrap();
