@@ -92,6 +92,10 @@ bench-vault: setup ## Time taking photos into the vault and serving them against
 bench-transfer: build ## Time a large video and 1,000 photos between two daemons against rsync and plain TCP (15 minutes; ROUNDS=3, PHOTOS=1000, MIB=1024)
 	@$(BUILT)/transfer
 
+.PHONY: bench-lines
+bench-lines: build ## Time photos over lines that are narrow, far, lossy, out of order or cut, against rsync (15 minutes; root, for network namespaces)
+	@$(BUILT)/lines
+
 .PHONY: chaos
 chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; writes tests/reliability.md (up to two hours; SEED=1, MINUTES=10 for each, ONLY=flips,power)
 	@$(BUILD) -p inframe-chaos --bins

@@ -3,6 +3,7 @@
 mod background;
 mod backup;
 mod export;
+mod keeping;
 mod kept;
 mod relay;
 mod traffic;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use background::{Background, BackgroundRow};
 pub use backup::{BackupPlan, BackupRow};
 pub use export::{ExportPlan, ExportResult, ExportRow};
+pub use keeping::{Keeping, KeepingRow, LEAST_ROOM_BYTES};
 pub use kept::{Kept, KeptRow};
 pub use relay::{NamedRelay, RelayRow};
 pub use traffic::{LEAST_BYTES_S, QuietHours, Traffic, TrafficRow};

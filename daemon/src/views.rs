@@ -193,6 +193,26 @@ pub struct SettingsView {
     pub most_processes: u32,
     /// How much of the line transfers may have, and when.
     pub traffic: TrafficView,
+    /// What this device keeps for members who are away.
+    pub keeping: KeepingView,
+}
+
+/// What this device keeps for members who are away: sealed, so that it cannot look at it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeepingView {
+    /// Bytes that it may take; nothing is kept when absent.
+    pub room_bytes: Option<u64>,
+    /// Photos and videos that lie here for others.
+    pub count: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+/// How much is to be kept for members who are away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeepingBody {
+    /// Bytes that it may take, at least 67108864; absent to keep nothing, which erases what lies here.
+    pub room_bytes: Option<u64>,
 }
 
 /// How much of the line transfers may have, and when.
@@ -249,6 +269,8 @@ pub struct SettingsPatch {
     pub processes: Option<u32>,
     /// How much of the line transfers may have, and when: all of it anew.
     pub traffic: Option<TrafficView>,
+    /// How much is kept for members who are away.
+    pub keeping: Option<KeepingBody>,
 }
 
 /// A path on the daemon's machine.

@@ -60,6 +60,7 @@ pub mod groups;
 pub mod ids;
 pub mod invite;
 pub mod join;
+pub mod keep;
 pub mod keys;
 pub mod limits;
 pub mod offer;

@@ -118,6 +118,10 @@ pub const GROUP_BYTES: u64 = 256 * 1024;
 pub const MAX_GROUPS: usize = (MAX_RENDITION_BYTES / GROUP_BYTES) as usize;
 /// Bytes of an offer: the hashes of 256 groups and the rest. Offers of more than 64 MiB carry no hashes; the reply to the fetch does.
 pub const MAX_OFFER_BYTES: usize = 256 * 32 + 1_024;
+/// How long a keeper may be asked to hold a sealed delivery, in milliseconds: a fortnight, a holiday.
+pub const MAX_KEPT_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
+/// Bytes of what is said to a keeper: a label, a sealed letter and a signature.
+pub const MAX_KEEP_BYTES: usize = 640;
 /// Bytes of a punch: eight addresses and their lengths.
 pub const MAX_PUNCH_BYTES: usize = 8 * 130 + 8;
 /// Bytes of an offer's reply, a receipt, a fetch request, or what is said to a relay and back: a few ids or an address.
@@ -135,5 +139,7 @@ pub const MAX_SYNCS_A_MINUTE: u32 = 600;
 pub const MAX_PUSHES_A_MINUTE: u32 = 600;
 /// Gossiped records that one neighbour passes on in a minute: a full event whose members all write anew, a profile and three find-mes each.
 pub const MAX_GOSSIP_A_MINUTE: u32 = 4_000;
+/// What one node may ask of a keeper in a minute: a hundred photos put down at once, with the question for room before each.
+pub const MAX_KEEPS_A_MINUTE: u32 = 600;
 /// Fetch requests of one node in a minute: small photos over a fast line.
 pub const MAX_FETCHES_A_MINUTE: u32 = 6_000;

@@ -67,16 +67,7 @@ impl Message for Offer {
     fn check(&self) -> Result<(), FieldError> {
         check_size(self.size_bytes)?;
         check_media_type(&self.media_type)?;
-        // R42
-        for side in [self.width, self.height] {
-            if side == 0 {
-                return Err(FieldError::Empty { field: "width or height" });
-            }
-            check_count("width or height", u64::from(side), u64::from(MAX_SIDE_PX))?;
-        }
-        if !(self.score.is_finite() && self.score >= 0.0) {
-            return Err(FieldError::Value { field: "score", why: "a distance is finite and not negative" });
-        }
+        check_picture(self.width, self.height, self.score)?;
         if !self.groups.is_empty() {
             check_groups(&self.groups, self.size_bytes)?;
         }
@@ -92,6 +83,20 @@ pub(crate) fn check_size(size_bytes: u64) -> Result<(), FieldError> {
     check_count("size_bytes", size_bytes, MAX_RENDITION_BYTES)
 }
 
+/// R42: the sides of a rendition and the score of its match.
+pub(crate) fn check_picture(width: u32, height: u32, score: f32) -> Result<(), FieldError> {
+    for side in [width, height] {
+        if side == 0 {
+            return Err(FieldError::Empty { field: "width or height" });
+        }
+        check_count("width or height", u64::from(side), u64::from(MAX_SIDE_PX))?;
+    }
+    if score.is_finite() && score >= 0.0 {
+        return Ok(());
+    }
+    Err(FieldError::Value { field: "score", why: "a distance is finite and not negative" })
+}
+
 /// R41: one hash for each group.
 pub(crate) fn check_groups(groups: &[GroupHash], size_bytes: u64) -> Result<(), FieldError> {
     if groups.len() as u64 == group_count(size_bytes) {
@@ -101,7 +106,7 @@ pub(crate) fn check_groups(groups: &[GroupHash], size_bytes: u64) -> Result<(), 
 }
 
 /// R43: two words of lowercase letters, digits, dot, plus and minus with a slash between.
-fn check_media_type(text: &str) -> Result<(), FieldError> {
+pub(crate) fn check_media_type(text: &str) -> Result<(), FieldError> {
     let field = "media_type";
     check_count(field, text.len() as u64, MAX_MEDIA_TYPE_BYTES as u64)?;
     let is_word = |word: &str| {

@@ -7,11 +7,11 @@ mod party;
 use std::collections::{BTreeMap, BTreeSet};
 
 use inframe_protocol::NodeId;
-use inframe_protocol::event::EventState;
 use inframe_protocol::event::spreading::{EPOCH_SPREADS_MS, KEPT_NEIGHBOURS, TRIED_NEIGHBOURS, WRITE_ANEW_WITHIN_MS};
+use inframe_protocol::event::{Asking, EventState};
 use inframe_protocol::limits::{MAX_RECORDS_PER_AUTHOR, MAX_VECTOR_BYTES};
 use inframe_protocol::record::{Header, RecordBody, SealedRecord};
-use inframe_protocol::sync::{Slices, SyncReply, SyncRequest};
+use inframe_protocol::sync::{Slices, SyncPage, SyncReply, SyncRequest};
 use party::{Guest, Party, START, over_the_wire, sync};
 
 fn profile(nickname: &str) -> RecordBody {
@@ -97,6 +97,80 @@ fn r60_news_of_the_roster_travel_from_neighbour_to_neighbour() {
         assert_eq!(party.guests[to].state.answer(&announcement), SyncReply::Same);
     }
     assert_eq!(party.guests[3].state.roster(), party.guests[0].state.roster());
+}
+
+#[test]
+fn r60_each_roster_is_told_to_others_first() {
+    let mut party = Party::of(60);
+    let nodes: Vec<NodeId> = party.guests[1..].iter().map(|guest| guest.node.clone()).collect();
+    let mut ever_told = BTreeSet::new();
+    for _ in 0..20 {
+        let told = party.guests[0].state.told_of_roster(nodes.iter().cloned());
+        assert_eq!(told, party.guests[0].state.told_of_roster(nodes.iter().rev().cloned()), "whatever the order");
+        assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), 12);
+        ever_told.extend(told);
+        party.rotate();
+    }
+    // Left out twenty times of twenty: 0.8^20, one in ninety.
+    assert!(ever_told.len() > 54, "{}", ever_told.len());
+    let few = party.guests[0].state.told_of_roster(nodes[..5].to_vec());
+    assert_eq!(few.len(), 5);
+}
+
+#[test]
+fn d7_a_sync_ends_when_what_comes_is_of_no_use() {
+    let party = Party::of(3);
+    let (asker, other) = (&party.guests[1], &party.guests[2]);
+    // One who always says that records differ, and never has any.
+    let mut asking = Asking::new(other.node.clone());
+    let mut questions = 0;
+    while let Some(request) = asking.request(&asker.state) {
+        questions += 1;
+        assert!(questions < 10, "it goes on for ever");
+        let reply = match request {
+            SyncRequest::Compare { .. } => SyncReply::Differs { slices: Slices::ALL },
+            SyncRequest::Lacking { mut vector, .. } => {
+                vector.slices = Slices::NONE.with(0);
+                SyncReply::Page { page: SyncPage { more: true, ..SyncPage::default() }, vector }
+            }
+        };
+        asking.hear(reply);
+    }
+    assert_eq!(questions, 2);
+}
+
+#[test]
+fn r58_slices_are_asked_for_of_the_roster_that_they_are_of() {
+    let mut party = Party::of(3);
+    let other = party.guests[2].clone();
+    let mut asking = Asking::new(other.node.clone());
+    assert!(matches!(asking.request(&party.guests[1].state), Some(SyncRequest::Compare { .. })));
+    asking.hear(SyncReply::Differs { slices: Slices::NONE.with(3) });
+    // Meanwhile the roster grows.
+    party.rotate();
+    party.spread_roster();
+    assert!(matches!(asking.request(&party.guests[1].state), Some(SyncRequest::Compare { .. })), "compared anew");
+}
+
+#[test]
+fn r36_the_newest_profile_reaches_those_whose_places_are_full() {
+    let mut party = Party::of(3);
+    let author = party.guests[2].clone();
+    let profile = author.forge(author.header(1, START), &profile("Ann"));
+    let withdraw = |seq| author.forge(author.header(seq, START), &RecordBody::Withdraw { find_me: author.fresh_id() });
+    let many: Vec<Vec<u8>> = (10..10 + MAX_RECORDS_PER_AUTHOR as u64).map(withdraw).collect();
+    for guest in &mut party.guests[..2] {
+        many.iter().for_each(|bytes| drop(guest.state.receive(bytes, START).unwrap()));
+    }
+    party.guests[1].state.receive(&profile, START).unwrap();
+    let (mut without, mut with) = (party.guests[0].clone(), party.guests[1].clone());
+    sync(&mut without, &mut with, START);
+    assert_eq!(without.state.profile(&author.id()).unwrap().nickname, "Ann");
+    assert_eq!(without.state.vector(), with.state.vector());
+    // And the other way round, where it is pushed.
+    let (mut with, mut without) = (party.guests[1].clone(), party.guests[0].clone());
+    sync(&mut with, &mut without, START);
+    assert_eq!(without.state.vector(), with.state.vector());
 }
 
 #[test]

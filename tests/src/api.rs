@@ -128,6 +128,10 @@ impl Api {
         self.with(Method::PATCH, "/settings", &json!({ "traffic": traffic })).await
     }
 
+    pub async fn keep_for_others(&self, room_bytes: Option<u64>) -> Result<Settings> {
+        self.with(Method::PATCH, "/settings", &json!({ "keeping": { "room_bytes": room_bytes } })).await
+    }
+
     pub async fn give_processes(&self, processes: u32) -> Result<Settings> {
         self.with(Method::PATCH, "/settings", &json!({ "processes": processes })).await
     }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::bad_line::BadLine;
 use crate::daemon::Options;
 
 /// Beginning of the names of all namespaces that are made here; the process id follows.
@@ -78,8 +79,14 @@ impl Lan {
     /// How to start a daemon on a host: it listens on all its addresses and looks for others by multicast.
     #[must_use]
     pub fn options(&self, host: usize, nickname: &str) -> Options {
-        let under = ["ip", "netns", "exec", &self.namespace(host)].map(Into::into).to_vec();
+        let under = self.under(host).into_iter().map(Into::into).collect();
         Options { listen: LISTEN.to_owned(), mdns: true, under, ..Options::local(nickname) }
+    }
+
+    /// What a program is run under to be on a host.
+    #[must_use]
+    pub fn under(&self, host: usize) -> Vec<String> {
+        ["ip", "netns", "exec", &self.namespace(host)].map(str::to_owned).to_vec()
     }
 
     /// A program to be run on a host; its arguments are still to be added.
@@ -143,6 +150,29 @@ impl Lan {
     pub fn cable(&self, host: usize, plugged: bool) -> Result<()> {
         let state = if plugged { "up" } else { "down" };
         ip(&["-n", &self.switch(), "link", "set", &format!("p{host}"), state])
+    }
+
+    /// Puts a line between a host and its switch that can be made as bad as wanted. It is good at first.
+    ///
+    /// # Errors
+    /// When this user may not make network devices.
+    pub fn bad_line(&self, host: usize) -> Result<BadLine> {
+        let (switch, namespace, port) = (self.switch(), self.namespace(host), format!("p{host}"));
+        let (subnet, address) = (self.host(host)?.subnet, self.address(host)?);
+        ip(&["-n", &switch, "link", "del", &port])?;
+        // Names of this machine's own network are at most 15 bytes long; they are there for a moment.
+        let ends = ['a', 'b'].map(|end| format!("bl{}{end}{host}", std::process::id() % 1_000_000));
+        let line = BadLine::between([&ends[0], &ends[1]])?;
+        for (end, namespace, name) in [(&ends[0], &namespace, "eth0"), (&ends[1], &switch, port.as_str())] {
+            ip(&["link", "set", end, "netns", namespace, "name", name])?;
+        }
+        ip(&["-n", &switch, "link", "set", &port, "master", &format!("br{subnet}"), "up"])?;
+        ip(&["-n", &namespace, "addr", "add", &format!("{address}/24"), "dev", "eth0"])?;
+        ip(&["-n", &namespace, "link", "set", "eth0", "up"])?;
+        if self.hosts.iter().any(|host| host.subnet > 0) {
+            ip(&["-n", &namespace, "route", "add", "default", "via", &self::address(subnet, ROUTER).to_string()])?;
+        }
+        Ok(line)
     }
 
     fn add_bridge(&self, subnet: u8) -> Result<()> {

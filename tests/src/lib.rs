@@ -8,6 +8,7 @@
 //! | [`disk`] | a small disk that can be filled |
 //! | [`doctor`] | run `inframe doctor` and read what it says |
 //! | [`lan`] | a local network that can be cut, renumbered and routed |
+//! | [`bad_line`] | a line of such a network that loses, delays, reorders and cuts |
 //! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
 //! | [`events_api`] | those of events and transfers |
 //! | [`vault_api`] | those of the vault: lock, ways to unlock, backup |
@@ -15,6 +16,7 @@
 //! | [`wait`] | wait for a condition and say what was seen last |
 //! | [`nat`] | two homes behind routers, and a relay between them |
 //! | [`relay`] | one real `inframe relay` |
+//! | [`peers`] | other programs that copy files, to be compared with |
 //! | [`photos`] | the sample photos, the selfie, varied copies, planted metadata |
 //! | [`heads`] | one head turned each way, for the pose challenge |
 //! | [`films`] | videos made of the sample photos, with the real `ffmpeg` |
@@ -26,6 +28,7 @@
 //! Deliberately absent: any use of the daemon's library. What is tested here is what another program sees: sockets, files, exit codes.
 
 pub mod api;
+pub mod bad_line;
 pub mod cli;
 pub mod daemon;
 pub mod disk;
@@ -38,6 +41,7 @@ pub mod jpeg;
 pub mod kill;
 pub mod lan;
 pub mod nat;
+pub mod peers;
 pub mod photos;
 pub mod relay;
 pub mod scan;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::api::Api;
 use crate::daemon::{Daemon, Options};
+use crate::lan::Lan;
 use crate::photos;
 use crate::views::{Asset, Event, EventPatch, Person, Status};
 use crate::wait::{Seen, wait_until};
@@ -89,6 +90,32 @@ impl Scene {
         }
         Ok(())
     }
+}
+
+/// Starts a daemon on each host of a network, in one event that the first has made. Gives them and the id of the event.
+///
+/// # Errors
+/// When any step fails.
+pub async fn gather_on(lan: &Lan, hosts: usize) -> Result<(Vec<Daemon>, String)> {
+    let starting = (0..hosts).map(|host| Daemon::start_with(lan.options(host, &format!("Node {host}"))));
+    let nodes = futures::future::try_join_all(starting).await?;
+    let (first, others) = nodes.split_first().context("no hosts")?;
+    let event = first.api().create_event("Party").await?.id;
+    let patch = EventPatch { admit_automatically: Some(true), ..EventPatch::default() };
+    first.api().patch_event(&event, &patch).await?;
+    let link = first.api().invite(&event, None, Some(10)).await?.link;
+    for node in others {
+        node.api().join(&link).await?;
+    }
+    for node in &nodes {
+        wait_until(&format!("all members at {}", node.nickname()), SOON, async || {
+            let seen = node.api().event(&event).await?;
+            let all = seen.members.len() == hosts;
+            Ok(Seen::when(all.then_some(()), || format!("{} members, {:?}", seen.members.len(), seen.problem)))
+        })
+        .await?;
+    }
+    Ok((nodes, event))
 }
 
 /// Waits until all workers of `node` are idle with nothing pending.

@@ -66,6 +66,14 @@ pub struct Settings {
     pub processes: u32,
     pub most_processes: u32,
     pub traffic: serde_json::Value,
+    pub keeping: Keeping,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Keeping {
+    pub room_bytes: Option<u64>,
+    pub count: u64,
+    pub bytes: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

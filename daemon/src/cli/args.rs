@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::backup::{BackupArgs, RestoreArgs};
 use super::doctor::DoctorArgs;
 use super::export::ExportArgs;
+use super::keep::KeepArgs;
 use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
 use super::relay::RelayFlags;
@@ -109,6 +110,8 @@ pub(super) enum Command {
     },
     /// How much of the line transfers may have, and when; shows it, or changes what is given
     Traffic(TrafficArgs),
+    /// Keep sealed photos for members who are away; shows what holds, or changes it
+    Keep(KeepArgs),
     /// Let imports, watched folders and the search for faces rest
     Pause,
     /// Let them go on

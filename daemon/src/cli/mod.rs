@@ -9,6 +9,7 @@ mod eval;
 mod event;
 mod export;
 mod import;
+mod keep;
 mod keys;
 mod models;
 mod people;
@@ -168,6 +169,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::Status => sharing::status(client, screen).await?,
         Command::Transfers { retry } => sharing::transfers(client, screen, retry).await?,
         Command::Activity { limit } => sharing::activity(client, screen, limit).await?,
+        Command::Keep(wishes) => keep::run(client, screen, wishes).await?,
         Command::Traffic(wishes) => traffic::run(client, screen, wishes).await?,
         Command::Pause => upkeep::pause(client, screen, true).await?,
         Command::Resume => upkeep::pause(client, screen, false).await?,

@@ -16,6 +16,7 @@ use crate::clock::now_ms;
 
 impl Events {
     /// What this node has of an event.
+    #[cfg(test)]
     #[must_use]
     pub fn vector(&self, event: &EventId) -> Option<StateVector> {
         self.read(event, |entry| entry.state.vector())
@@ -108,6 +109,13 @@ impl Events {
             entry.state.members().map(|member| member.node.clone()).filter(|node| *node != self.me).collect()
         };
         self.read(event, others).unwrap_or_default()
+    }
+
+    /// The connected nodes of an event that are told at once that its roster has changed.
+    #[must_use]
+    pub fn told_of_roster(&self, event: &EventId, is_connected: impl Fn(&NodeId) -> bool) -> Vec<NodeId> {
+        let connected = self.nodes(event).into_iter().filter(is_connected);
+        self.read(event, |entry| entry.state.told_of_roster(connected)).unwrap_or_default()
     }
 
     /// Every node that this one wants to be connected to, with addresses known for it.

@@ -10,6 +10,7 @@ mod description;
 mod entry;
 mod epochs;
 mod joining;
+mod keeping;
 mod leaving;
 mod rows;
 mod stored;

@@ -13,6 +13,8 @@ pub enum Protocol {
     Offer,
     /// Fetching a photo that was offered.
     Fetch,
+    /// Asking to keep something for a member who is away, and bringing it to them.
+    Keep,
     /// Connecting straight where a connection leads through a relay.
     Punch,
     /// What a relay is told and says; no node takes this.
@@ -21,9 +23,11 @@ pub enum Protocol {
 
 impl Protocol {
     /// All protocols.
-    pub const ALL: [Self; 7] = [Self::Join, Self::Sync, Self::Push, Self::Offer, Self::Fetch, Self::Punch, Self::Relay];
+    pub const ALL: [Self; 8] =
+        [Self::Join, Self::Sync, Self::Push, Self::Offer, Self::Fetch, Self::Keep, Self::Punch, Self::Relay];
     /// Those that a node takes streams of.
-    pub const OF_A_NODE: [Self; 6] = [Self::Join, Self::Sync, Self::Push, Self::Offer, Self::Fetch, Self::Punch];
+    pub const OF_A_NODE: [Self; 7] =
+        [Self::Join, Self::Sync, Self::Push, Self::Offer, Self::Fetch, Self::Keep, Self::Punch];
     /// Those that a relay takes streams of.
     pub const OF_A_RELAY: [Self; 1] = [Self::Relay];
 
@@ -35,6 +39,7 @@ impl Protocol {
             Self::Push => "/inframe/push/1",
             Self::Offer => "/inframe/offer/1",
             Self::Fetch => "/inframe/fetch/1",
+            Self::Keep => "/inframe/keep/1",
             Self::Punch => "/inframe/punch/1",
             Self::Relay => "/inframe/relay/1",
         }
@@ -52,6 +57,7 @@ impl Protocol {
             Self::Push => &[Self::Push],
             Self::Offer => &[Self::Offer],
             Self::Fetch => &[Self::Fetch],
+            Self::Keep => &[Self::Keep],
             Self::Punch => &[Self::Punch],
             Self::Relay => &[Self::Relay],
         }

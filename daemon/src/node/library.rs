@@ -96,13 +96,14 @@ impl Node {
             processes: count(self.core.sandbox.processes()),
             most_processes: count(most_processes()),
             traffic: super::traffic::view(&self.core.traffic.get()),
+            keeping: super::keeping::view(&self.core),
         })
     }
 
-    /// Changes names, how much of the machine the background may have, and how much of the line transfers may have.
+    /// Changes names, how much of the machine the background may have, how much of the line transfers may have, and how much is kept for others.
     ///
     /// # Errors
-    /// When a name is empty, the number of processes is none that this machine can give, or a limit or an hour makes no sense.
+    /// When a name is empty, the number of processes is none that this machine can give, or a limit, an hour or the room makes no sense.
     pub async fn change_settings(&self, patch: SettingsPatch) -> Answer<SettingsView> {
         let clean = |name: Option<String>, what: &str| match name.as_deref().map(clean_nickname) {
             Some(name) if name.is_empty() => {
@@ -119,10 +120,15 @@ impl Node {
             processes => processes,
         };
         let traffic = patch.traffic.as_ref().map(super::traffic::chosen).transpose()?;
+        let keeping = patch.keeping.as_ref().map(super::keeping::chosen).transpose()?;
         self.blocking(move |core| {
             if let Some(traffic) = traffic {
                 core.traffic.change(|now| *now = traffic)?;
                 core.apply_traffic();
+            }
+            if let Some(keeping) = keeping {
+                core.keeping_row.change(|now| *now = keeping)?;
+                core.board.ring(crate::workers::Job::Keeping);
             }
             if patch.background_paused.is_some() || processes.is_some() {
                 let now = core.background.change(|background| {

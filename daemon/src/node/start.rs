@@ -23,13 +23,15 @@ use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{
-    BackgroundRow, BackupRow, ExportRow, RelayRow, Settings, SettingsRow, TrafficRow, VerifiedRow, clean_nickname,
-    generated_nickname, host_name,
+    BackgroundRow, BackupRow, ExportRow, KeepingRow, RelayRow, Settings, SettingsRow, TrafficRow, VerifiedRow,
+    clean_nickname, generated_nickname, host_name,
 };
+use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
 use crate::vault::{BlobId, KeyFile, Keys, Kind, Opening, SlotKind, Subkey, Vault, VaultError};
 use crate::video::Tools;
+use crate::workers::keeping::held_blob;
 use crate::workers::{self, Board, Core, Lanes, embeddings};
 
 /// What a node is started with.
@@ -149,6 +151,10 @@ impl Node {
             approvals,
             deliveries,
             arrivals,
+            deposits,
+            held,
+            sealed,
+            keeping_row,
             traffic,
         } = stored;
         sandbox.use_model(model).await;
@@ -195,7 +201,12 @@ impl Node {
             approvals,
             deliveries,
             arrivals,
+            deposits,
+            held,
+            sealed,
+            keeping_row,
             traffic,
+            keeping: Default::default(),
             up: Default::default(),
             down: Default::default(),
             fetches: Lanes::new(workers::FETCH_PAUSE),
@@ -319,6 +330,10 @@ struct Stored {
     approvals: Ledger<crate::sharing::ledgers::StoredApproval>,
     deliveries: Ledger<crate::sharing::ledgers::StoredDelivery>,
     arrivals: Ledger<crate::sharing::ledgers::StoredArrival>,
+    deposits: Ledger<StoredDeposit>,
+    held: Ledger<StoredHeld>,
+    sealed: Ledger<StoredSealed>,
+    keeping_row: KeepingRow,
     traffic: TrafficRow,
 }
 
@@ -370,6 +385,10 @@ impl Stored {
             approvals: Ledger::open_versioned(vault.clone(), Kind::Approval)?,
             deliveries: Ledger::open(vault.clone(), Kind::Delivery)?,
             arrivals: Ledger::open(vault.clone(), Kind::Incoming)?,
+            deposits: Ledger::open(vault.clone(), Kind::Deposit)?,
+            held: Ledger::open(vault.clone(), Kind::Held)?,
+            sealed: Ledger::open(vault.clone(), Kind::Sealed)?,
+            keeping_row: KeepingRow::open(vault.clone())?,
             traffic: TrafficRow::open(vault.clone())?,
             settings,
             packs,
@@ -408,6 +427,10 @@ impl Stored {
                 arriving.insert(BlobId(id));
             }
         }
+        // What is kept for others is named in the same way.
+        arriving.extend(
+            self.held.all().iter().filter(|(_, row)| row.bytes() > 0).map(|(_, row)| held_blob(row.delivery.label())),
+        );
         let unnamed = self.library.unnamed(&renditions.chain(arriving.iter().copied()).collect())?;
         if self.vault.is_incomplete() {
             self.tell_of_losses();

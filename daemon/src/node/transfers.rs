@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use inframe_protocol::{NodeId, OfferId};
+use inframe_protocol::{EventId, NodeId, OfferId};
 
 use super::sharing::short_id;
 use super::{Answer, Node, NodeError};
@@ -167,6 +167,13 @@ fn waits_for(core: &Core, node: Option<&NodeId>, when_back: &str) -> Option<Stri
     core.traffic.get().quiet_now().or_else(|| is_away.then(away))
 }
 
+/// Who keeps it for a receiver who is away.
+fn kept_by(core: &Core, id: OfferId, event: &EventId) -> Option<String> {
+    let deposit = core.deposits.get(&id.0).filter(|deposit| deposit.is_kept)?;
+    let (_, keeper) = core.events.member_by_node(event, &deposit.keeper)?;
+    Some(format!("they are away; {keeper} keeps it for them, sealed"))
+}
+
 /// Bytes a second, and seconds that are left.
 fn pace(core: &Core, id: OfferId, size_bytes: u64) -> (Option<u64>, Option<u64>) {
     let speed = core.progress.speed(&id);
@@ -196,7 +203,8 @@ fn sending_view(core: &Core, id: OfferId, row: &StoredDelivery, state: State) ->
         seconds_left,
         state: state.word().into(),
         reason: match state {
-            State::Waiting => waits_for(core, core.events.member_node(&row.event, &row.member).as_ref(), GOES_OUT),
+            State::Waiting => kept_by(core, id, &row.event)
+                .or_else(|| waits_for(core, core.events.member_node(&row.event, &row.member).as_ref(), GOES_OUT)),
             _ => None,
         }
         .or_else(|| row.reason.clone()),

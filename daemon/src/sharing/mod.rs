@@ -1,5 +1,6 @@
 //! What may leave this node, and in which form.
 
 pub mod egress;
+pub mod kept;
 pub mod ledgers;
 pub mod policy;

@@ -45,6 +45,8 @@ pub enum Job {
     Receiving,
     /// Looks at what was fetched and takes it into the library.
     TakingIn,
+    /// Gives to keepers, and keeps for others.
+    Keeping,
     /// Joins, syncs, renews find-mes.
     Events,
     /// Copies the vault elsewhere.
@@ -57,7 +59,7 @@ pub enum Job {
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 15] = [
+    pub const ALL: [Job; 16] = [
         Job::Watch,
         Job::Faces,
         Job::Videos,
@@ -69,6 +71,7 @@ impl Job {
         Job::Sending,
         Job::Receiving,
         Job::TakingIn,
+        Job::Keeping,
         Job::Events,
         Job::Backup,
         Job::Verify,
@@ -95,6 +98,7 @@ impl Job {
             Job::Sending => "sending",
             Job::Receiving => "receiving",
             Job::TakingIn => "taking in",
+            Job::Keeping => "keeping",
             Job::Events => "events",
             Job::Backup => "backup",
             Job::Verify => "file check",

@@ -9,6 +9,7 @@ use super::backup::BackupState;
 use super::board::{Board, Job};
 use super::events::Rounds;
 use super::export::ExportState;
+use super::keeping::Remembered;
 use super::lanes::Lanes;
 use super::lists::Lists;
 use super::matching::Projected;
@@ -31,8 +32,9 @@ use crate::packs::Packs;
 use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
 use crate::settings::{
-    Background, BackgroundRow, BackupRow, ExportRow, RelayRow, SettingsRow, TrafficRow, VerifiedRow,
+    Background, BackgroundRow, BackupRow, ExportRow, KeepingRow, RelayRow, SettingsRow, TrafficRow, VerifiedRow,
 };
+use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::tasks::Tasks;
 use crate::transfer::Pace;
@@ -132,6 +134,16 @@ pub struct Core {
     pub deliveries: Ledger<StoredDelivery>,
     /// Photos on their way here.
     pub arrivals: Ledger<StoredArrival>,
+    /// What others keep for my receivers.
+    pub deposits: Ledger<StoredDeposit>,
+    /// What I keep for others.
+    pub held: Ledger<StoredHeld>,
+    /// How arrivals are opened that keepers bring.
+    pub sealed: Ledger<StoredSealed>,
+    /// Whether I keep things for others, and how much.
+    pub keeping_row: KeepingRow,
+    /// What keeping remembers.
+    pub keeping: Remembered,
     /// Progress of transfers.
     pub progress: Progress,
     /// How much of the line transfers may have, and when.
@@ -237,6 +249,21 @@ impl Core {
             Some(crate::sharing::policy::Ruling::Send) => Ok(node),
             _ => Err(Held::Policy),
         }
+    }
+
+    /// Why a delivery has come to its end, if it has. One that a keeper holds goes on when the find-me has run out, as it does while its receiver is
+    /// away.
+    #[must_use]
+    pub fn ended(&self, offer: &[u8], delivery: &StoredDelivery) -> Option<Held> {
+        let held = self.may_leave(delivery).err()?;
+        let is_kept = || {
+            let deposit = self.deposits.get(offer)?;
+            let in_time = deposit.is_kept && deposit.delivery.label().expires.0 > crate::clock::now_ms();
+            let taken_back = self.events.was_withdrawn(&delivery.event, &delivery.member, &delivery.find_me);
+            (in_time && !taken_back).then_some(())
+        };
+        let goes_on = held == Held::FindMeGone && is_kept().is_some();
+        (!goes_on).then_some(held)
     }
 
     /// The policy question for one photo and one person.

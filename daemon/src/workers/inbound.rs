@@ -8,7 +8,7 @@ use inframe_protocol::join::{JoinRefusal, JoinReply};
 use tokio::sync::mpsc;
 
 use super::askers::{Askers, Verdict};
-use super::{Core, Job, events, receiving, sending, syncing};
+use super::{Core, Job, events, keeping, receiving, sending, syncing};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::live::What;
@@ -37,6 +37,7 @@ pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<Netwo
                 core.board.ring(Job::Events);
                 core.board.ring(Job::Sending);
                 core.board.ring(Job::Receiving);
+                core.board.ring(Job::Keeping);
                 core.board.ring(Job::Verify);
             }
             NetworkEvent::Disconnected(_) => {
@@ -73,6 +74,7 @@ fn asks_for(protocol: Protocol) -> Option<Ask> {
         Protocol::Sync => Some(Ask::Sync),
         Protocol::Push => Some(Ask::Push),
         Protocol::Fetch => Some(Ask::Fetch),
+        Protocol::Keep => Some(Ask::Keep),
         // Punches are the network's own, and no node takes what is a relay's.
         Protocol::Offer | Protocol::Punch | Protocol::Relay => None,
     }
@@ -109,6 +111,7 @@ async fn handle(core: Arc<Core>, protocol: Protocol, stream: PeerStream) {
         Protocol::Push => events::take_push(core, stream).await,
         Protocol::Offer => receiving::answer(core, stream).await,
         Protocol::Fetch => sending::serve(core, stream).await,
+        Protocol::Keep => keeping::answer(core, stream).await,
         // The network part keeps these for itself.
         Protocol::Punch | Protocol::Relay => Ok(()),
     };

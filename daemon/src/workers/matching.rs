@@ -257,7 +257,7 @@ fn end_what_is_gone(core: &Arc<Core>, ruled: &HashSet<[u8; 16]>, asked: &HashSet
         if !under_way || ruled.contains(key.as_slice()) {
             continue;
         }
-        let Err(held) = core.may_leave(&delivery) else { continue };
+        let Some(held) = core.ended(&key, &delivery) else { continue };
         cancel(core, &key, &held.to_string())?;
     }
     for (key, approval) in core.approvals.all() {

@@ -14,6 +14,7 @@ pub(crate) mod farewells;
 mod going;
 pub(crate) mod import;
 mod inbound;
+pub(crate) mod keeping;
 mod lanes;
 mod lists;
 pub(crate) mod matching;
@@ -50,7 +51,7 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 15] = [
+const SLOWLY: [(Job, Duration); 16] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
     (Job::Videos, Duration::from_secs(600)),
@@ -62,6 +63,7 @@ const SLOWLY: [(Job, Duration); 15] = [
     (Job::Sending, Duration::from_secs(30)),
     (Job::Receiving, Duration::from_secs(30)),
     (Job::TakingIn, Duration::from_secs(30)),
+    (Job::Keeping, Duration::from_secs(15)),
     (Job::Events, Duration::from_secs(30)),
     (Job::Backup, Duration::from_secs(600)),
     (Job::Verify, Duration::from_secs(3600)),
@@ -102,6 +104,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                             Job::Sending => sending::step(core).await,
                             Job::Receiving => receiving::step(core).await,
                             Job::TakingIn => receiving::take_in(core).await,
+                            Job::Keeping => keeping::step(core).await,
                             Job::Events => events::step(core).await,
                             Job::Backup => backup::step(core).await,
                             Job::Verify => verify::step(core).await,

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use inframe_protocol::NodeId;
 
 use super::Core;
+use crate::sharing::kept::HeldState;
 use crate::sharing::ledgers::{ArrivalState, DeliveryState};
 
 /// Names them to the network.
@@ -24,7 +25,7 @@ pub(super) async fn name_nodes_of_transfers(core: &Core) {
     }
 }
 
-/// The nodes that a photo goes to or comes from.
+/// The nodes that a photo goes to or comes from, or is kept for.
 fn in_transfers(core: &Core) -> BTreeSet<NodeId> {
     let going = core.deliveries.all().into_iter().filter_map(|(_, row)| {
         let open = matches!(row.state, DeliveryState::Pending | DeliveryState::Accepted);
@@ -32,5 +33,10 @@ fn in_transfers(core: &Core) -> BTreeSet<NodeId> {
     });
     let coming = core.arrivals.all().into_iter();
     let coming = coming.filter_map(|(_, row)| (row.state == ArrivalState::Accepted).then(|| row.node.clone()));
-    going.chain(coming).collect()
+    let kept = core.held.all().into_iter().filter_map(|(_, row)| {
+        let label = *row.delivery.label();
+        let is_kept = matches!(row.state, HeldState::Kept);
+        is_kept.then(|| core.events.member_node(&label.event, &label.to)).flatten()
+    });
+    going.chain(coming).chain(kept).collect()
 }

@@ -11,10 +11,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use inframe_protocol::limits::GROUP_BYTES;
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
-use inframe_protocol::{NodeId, OfferId};
+use inframe_protocol::{MemberId, NodeId, OfferId};
 
 pub(crate) use self::filing::settle_video;
-use self::sink::Sink;
+pub(super) use self::sink::Sink;
 pub(super) use self::taking_in::step as take_in;
 use super::board::Step;
 use super::lanes::{self, Lanes, Waiting};
@@ -57,10 +57,15 @@ pub(super) async fn answer(core: Arc<Core>, mut stream: PeerStream) -> anyhow::R
     Ok(())
 }
 
-fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow::Result<OfferReply> {
-    let Some((from, _)) = core.events.member_by_node(&offer.event, peer) else {
-        return Ok(OfferReply::Decline(DeclineReason::NotAllowed));
-    };
+fn decide(core: &Core, peer: &NodeId, offer: &Offer) -> anyhow::Result<OfferReply> {
+    match core.events.member_by_node(&offer.event, peer) {
+        Some((from, _)) => decide_from(core, from, peer, offer),
+        None => Ok(OfferReply::Decline(DeclineReason::NotAllowed)),
+    }
+}
+
+/// Decides on an offer of a member that this node brings: their own, or a keeper's.
+pub(super) fn decide_from(core: &Core, from: MemberId, peer: &NodeId, offer: &Offer) -> anyhow::Result<OfferReply> {
     if core.profile_sought(&offer.event, &offer.find_me).is_none() {
         return Ok(OfferReply::Decline(DeclineReason::NoSuchFindMe));
     }
@@ -80,7 +85,17 @@ fn decide(core: &Core, peer: &inframe_protocol::NodeId, offer: &Offer) -> anyhow
     {
         return Ok(match known.state {
             _ if known.content != offer.content || known.from != from => OfferReply::Decline(DeclineReason::NotAllowed),
-            ArrivalState::Accepted => OfferReply::Accept,
+            ArrivalState::Accepted => {
+                // Whoever is there now has it as well: it goes on from them.
+                core.arrivals.change(&offer.offer.0, |row| {
+                    let other = row.node != *peer && !core.network.is_connected(&row.node);
+                    if other {
+                        row.node = peer.clone();
+                    }
+                    other
+                })?;
+                OfferReply::Accept
+            }
             ArrivalState::Stored(_) | ArrivalState::Done(_) => OfferReply::Have,
             ArrivalState::Failed => OfferReply::Decline(DeclineReason::Unwanted),
         });
@@ -210,13 +225,35 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
         return Ok(false);
     }
     let under_way = UnderWay::begin(core, offer, row.size_bytes.saturating_sub(left_bytes));
-    let sink = Sink::new(incoming, core.disk.clone());
+    let sealed = core.sealed.get(&offer.0).filter(|sealed| sealed.keeper == row.node);
+    let (wanted, sink) = match &sealed {
+        None => {
+            let wanted = Wanted { offer, content: row.content, size_bytes };
+            (wanted, Sink::new(incoming, core.disk.clone()))
+        }
+        Some(sealed) => {
+            let label = sealed.delivery.label();
+            let wanted = Wanted { offer, content: label.content, size_bytes: label.size_bytes };
+            (wanted, Sink::opening(incoming, core.disk.clone(), sealed.key))
+        }
+    };
     let stream = core.network.open(&row.node, Protocol::Fetch).await?;
     let progress = move |progress: transfer::Progress| under_way.set(progress.bytes_done);
-    let wanted = Wanted { offer, content: row.content, size_bytes };
     let fetched = transfer::fetch(stream, wanted, sink, &TransferLimits::at(core.down.clone()), progress).await;
     let fetched = match fetched {
         Ok(fetched) => fetched,
+        // A keeper's word is not the sender's, who may still offer it.
+        Err(
+            error @ (FetchError::NotOffered
+            | FetchError::WrongBytes { .. }
+            | FetchError::WrongList(_)
+            | FetchError::SizeMismatch { .. }
+            | FetchError::NoAnswer(_)
+            | FetchError::TooManyStored { .. }),
+        ) if sealed.is_some() => {
+            not_from_keeper(core, offer, row, &error.to_string()).await?;
+            return Ok(true);
+        }
         Err(FetchError::NotOffered) => {
             fail(core, offer, blob, "they do not offer this photo any more").await?;
             return Ok(true);
@@ -247,12 +284,41 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     };
     let incoming = fetched.sink.into_incoming();
     let blob = blocking(move || incoming.finish()).await??;
+    if sealed.is_some() {
+        // What the keeper had is what was sealed; whether that is what the letter says is seen now (R64).
+        let reader = core.clone();
+        let content = blocking(move || super::sending::group_list(&reader, blob).map(|list| list.content())).await??;
+        core.lists.forget(blob);
+        if content != row.content {
+            not_from_keeper(core, offer, row, "what was sealed is not what its letter says").await?;
+            return Ok(true);
+        }
+    }
     stored(core, offer, blob).await?;
     // D1: durable first, then "delivered". A holder that misses the receipt offers again and hears that we have it.
     if let Err(error) = fetched.confirmation.confirm(ReceiptState::Delivered).await {
         tracing::debug!("a receipt did not get through: {error}");
     }
     Ok(true)
+}
+
+/// What came from a keeper is thrown away, and taken from it no more. The sender may still offer it.
+async fn not_from_keeper(core: &Arc<Core>, offer: OfferId, row: &StoredArrival, why: &str) -> anyhow::Result<()> {
+    core.keeping.was_wrong(offer, row.node.clone());
+    let nickname = core.events.member_by_node(&row.event, &row.node).map(|(_, nickname)| nickname);
+    let nickname = nickname.unwrap_or_else(|| "A former member".to_owned());
+    let text = format!("{nickname} kept something for you and sent something else: {why}. It was thrown away.");
+    core.note(ActivityKind::Suspicious, text, None, Some(row.event)).await;
+    let cleaner = core.clone();
+    blocking(move || {
+        let blobs = cleaner.vault.blobs();
+        let _ = blobs.discard_incoming(BlobId(offer.0));
+        let _ = blobs.remove(BlobId(offer.0));
+        cleaner.arrivals.remove(&[offer.0.to_vec()])
+    })
+    .await??;
+    core.tell_transfer(&offer);
+    Ok(())
 }
 
 async fn stored(core: &Arc<Core>, offer: OfferId, blob: BlobId) -> anyhow::Result<()> {

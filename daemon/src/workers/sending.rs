@@ -14,7 +14,7 @@ use inframe_protocol::{MemberId, NodeId, OfferId, UnixMillis};
 use super::board::Step;
 use super::lanes::{self, Lanes, Waiting};
 use super::progress::UnderWay;
-use super::{Core, Job, blocking, matching, reach, videos};
+use super::{Core, Job, blocking, keeping, matching, reach, videos};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::library::AssetKind;
@@ -68,17 +68,17 @@ impl lanes::Work for Offers {
         if core.traffic.get().quiet_now().is_some() {
             return None;
         }
-        let could_start = |row: &StoredDelivery| {
+        let could_start = |id: &OfferId, row: &StoredDelivery| {
             let node = core.events.member_node(&row.event, &row.member);
             // What may not leave any more is cancelled whoever is connected.
-            node.is_some_and(|node| core.network.is_connected(&node)) || core.may_leave(row).is_err()
+            node.is_some_and(|node| core.network.is_connected(&node)) || core.ended(&id.0, row).is_some()
         };
         let waiting = |(id, row): (OfferId, Arc<StoredDelivery>)| {
             let size_bytes = row.rendition.as_ref().map_or_else(
                 || core.library.get(row.asset).map_or(0, |asset| asset.size_bytes),
                 |rendition| rendition.size_bytes,
             );
-            could_start(&row).then_some(Waiting { id, peer: row.member, size_bytes, since: row.at })
+            could_start(&id, &row).then_some(Waiting { id, peer: row.member, size_bytes, since: row.at })
         };
         Some(self.due().filter_map(waiting).collect())
     }
@@ -103,6 +103,7 @@ impl lanes::Work for Offers {
 async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery>) -> anyhow::Result<bool> {
     let node = match core.may_leave(&delivery) {
         Ok(node) => node,
+        Err(_) if core.ended(&offer.0, &delivery).is_none() => return Ok(false),
         Err(held) => {
             blocking(move || matching::cancel(&core, &offer.0, &held.to_string())).await??;
             return Ok(true);
@@ -159,7 +160,7 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
 }
 
 /// The media type of a rendition: photos of formats that the egress filter cannot take apart leave as a JPEG, videos as MP4.
-fn sent_as(media_type: &str) -> &str {
+pub(super) fn sent_as(media_type: &str) -> &str {
     match media_type {
         "image/jpeg" | "image/png" | "image/webp" | "image/gif" => media_type,
         _ if media_type.starts_with("video/") => videos::MEDIA_TYPE,
@@ -168,7 +169,11 @@ fn sent_as(media_type: &str) -> &str {
 }
 
 /// The rendition, made now unless it was made before; `None` when this photo cannot be made safe to send.
-async fn rendition(core: &Arc<Core>, offer: OfferId, delivery: &StoredDelivery) -> anyhow::Result<Option<Rendition>> {
+pub(super) async fn rendition(
+    core: &Arc<Core>,
+    offer: OfferId,
+    delivery: &StoredDelivery,
+) -> anyhow::Result<Option<Rendition>> {
     if let Some(rendition) = &delivery.rendition {
         return Ok(Some(rendition.clone()));
     }
@@ -277,7 +282,7 @@ async fn wait(core: &Arc<Core>, offer: OfferId, reason: &str) -> anyhow::Result<
     set_state(core, offer, DeliveryState::Pending, Some(reason.to_owned())).await
 }
 
-async fn delivered(core: &Arc<Core>, offer: OfferId, delivery: &StoredDelivery) -> anyhow::Result<()> {
+pub(super) async fn delivered(core: &Arc<Core>, offer: OfferId, delivery: &StoredDelivery) -> anyhow::Result<()> {
     set_state(core, offer, DeliveryState::Delivered, None).await?;
     core.live.tell(crate::live::What::Asset, Some(delivery.asset.to_string()));
     Ok(())
@@ -293,6 +298,9 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
         anyhow::bail!("a fetch was put off: {quiet}");
     }
     let Some((delivery, rendition)) = servable(&core, &peer, &request) else {
+        if let Some(sealed) = keeping::servable(&core, &peer, &request) {
+            return keeping::serve(core, stream, request, sealed).await;
+        }
         let (worker, asker) = (core.clone(), peer.clone());
         if blocking(move || offer_again(&worker, &asker, &request)).await?? {
             core.board.ring(Job::Sending);
@@ -322,7 +330,7 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
     blocking(move || noter.activity.note(ActivityKind::Left, text, Some(asset), Some(event))).await??;
     let under_way = UnderWay::begin(&core, offer, request.from_group.saturating_mul(GROUP_BYTES));
     let progress = move |progress: transfer::Progress| under_way.set(progress.bytes_done);
-    let source = Guarded { core: core.clone(), delivery: delivery.clone(), source };
+    let source = Guarded::new(core.clone(), delivery.clone(), source);
     let served = transfer::serve(stream, &request, list, source, &TransferLimits::at(core.up.clone()), progress).await;
     let receipt = served.context("a transfer broke off; it goes on when the other side asks again")?;
     match receipt.state {
@@ -332,10 +340,16 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
 }
 
 /// Asks before every group whether the photo may still leave (D4): a withdrawal or a changed rule ends a slow transfer as well.
-struct Guarded<S> {
+pub(super) struct Guarded<S> {
     core: Arc<Core>,
     delivery: Arc<StoredDelivery>,
     source: S,
+}
+
+impl<S> Guarded<S> {
+    pub(super) fn new(core: Arc<Core>, delivery: Arc<StoredDelivery>, source: S) -> Self {
+        Self { core, delivery, source }
+    }
 }
 
 impl<S: GroupSource> GroupSource for Guarded<S> {
@@ -379,7 +393,7 @@ fn servable(core: &Core, peer: &NodeId, request: &FetchRequest) -> Option<(Arc<S
 }
 
 /// The hashes of a rendition's groups: a few milliseconds for a photo and a second for a gigabyte of video, if they are not kept.
-fn group_list(core: &Core, blob: BlobId) -> anyhow::Result<Arc<GroupList>> {
+pub(super) fn group_list(core: &Core, blob: BlobId) -> anyhow::Result<Arc<GroupList>> {
     if let Some(list) = core.lists.get(blob) {
         return Ok(list);
     }

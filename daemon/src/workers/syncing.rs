@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
-use inframe_protocol::event::spreading::{SYNC_EVERY_MS, TOLD_OF_ROSTER};
+use inframe_protocol::event::spreading::SYNC_EVERY_MS;
 use inframe_protocol::event::{Asking, Heard};
 use inframe_protocol::frame::Message;
 use inframe_protocol::push::{Push, PushReply};
@@ -138,8 +138,8 @@ fn holds_the_same(core: &Core, event: EventId, node: &NodeId) {
 /// Tells some neighbours how long the roster is here; they ask for what they lack (R60).
 pub(super) async fn announce(core: Arc<Core>, event: EventId) {
     let Some(announcement) = core.events.announcement(&event) else { return };
-    let connected = core.events.nodes(&event).into_iter().filter(|node| core.network.is_connected(node));
-    let told: Vec<NodeId> = connected.take(TOLD_OF_ROSTER).collect();
+    let told = core.events.told_of_roster(&event, |node| core.network.is_connected(node));
+    let at_once = told.len();
     let tell = |node: NodeId| {
         let (core, announcement) = (core.clone(), &announcement);
         async move {
@@ -154,7 +154,7 @@ pub(super) async fn announce(core: Arc<Core>, event: EventId) {
             }
         }
     };
-    futures::stream::iter(told).for_each_concurrent(TOLD_OF_ROSTER, tell).await;
+    futures::stream::iter(told).for_each_concurrent(at_once, tell).await;
 }
 
 /// A peer asks what it lacks, or tells how long its roster is.

@@ -28,6 +28,7 @@ use inframe_protocol::{
     groups::{GroupList, verify_group},
     invite::Invite,
     join::{JoinReply, JoinRequest},
+    keep::{KeepReply, KeepRequest},
     offer::{Offer, OfferReply, Receipt},
     push::{Push, PushReply},
     relay::{Punch, PunchNow, RelayHello, RelayWelcome},
@@ -61,23 +62,25 @@ fn party() -> &'static Party {
     PARTY.get_or_init(|| Party::of(3))
 }
 
-/// Names of the messages, in the order of the first byte that chooses one.
-const MESSAGES: [&str; 15] = [
-    "JoinRequest",
-    "JoinReply",
-    "SyncRequest",
-    "SyncReply",
-    "Push",
-    "PushReply",
-    "Offer",
-    "OfferReply",
-    "Receipt",
-    "FetchRequest",
-    "FetchReply",
-    "RelayHello",
-    "RelayWelcome",
-    "Punch",
-    "PunchNow",
+/// The messages by name, in the order of the first byte that chooses one, with what reads them.
+pub const MESSAGES: &[(&str, fn(&[u8]) -> bool)] = &[
+    ("JoinRequest", reread::<JoinRequest>),
+    ("JoinReply", reread::<JoinReply>),
+    ("SyncRequest", reread::<SyncRequest>),
+    ("SyncReply", reread::<SyncReply>),
+    ("Push", reread::<Push>),
+    ("PushReply", reread::<PushReply>),
+    ("Offer", reread::<Offer>),
+    ("OfferReply", reread::<OfferReply>),
+    ("Receipt", reread::<Receipt>),
+    ("FetchRequest", reread::<FetchRequest>),
+    ("FetchReply", reread::<FetchReply>),
+    ("RelayHello", reread::<RelayHello>),
+    ("RelayWelcome", reread::<RelayWelcome>),
+    ("Punch", reread::<Punch>),
+    ("PunchNow", reread::<PunchNow>),
+    ("KeepRequest", reread::<KeepRequest>),
+    ("KeepReply", reread::<KeepReply>),
 ];
 
 fn reread<M: Message>(body: &[u8]) -> bool {
@@ -91,24 +94,7 @@ fn reread<M: Message>(body: &[u8]) -> bool {
 /// The first byte chooses the message, the rest is what is in the frame.
 fn messages(bytes: &[u8]) -> bool {
     let Some((which, body)) = bytes.split_first() else { return false };
-    match MESSAGES.get(usize::from(*which)).copied().unwrap_or_default() {
-        "JoinRequest" => reread::<JoinRequest>(body),
-        "JoinReply" => reread::<JoinReply>(body),
-        "SyncRequest" => reread::<SyncRequest>(body),
-        "SyncReply" => reread::<SyncReply>(body),
-        "Push" => reread::<Push>(body),
-        "PushReply" => reread::<PushReply>(body),
-        "Offer" => reread::<Offer>(body),
-        "OfferReply" => reread::<OfferReply>(body),
-        "Receipt" => reread::<Receipt>(body),
-        "FetchRequest" => reread::<FetchRequest>(body),
-        "FetchReply" => reread::<FetchReply>(body),
-        "RelayHello" => reread::<RelayHello>(body),
-        "RelayWelcome" => reread::<RelayWelcome>(body),
-        "Punch" => reread::<Punch>(body),
-        "PunchNow" => reread::<PunchNow>(body),
-        _ => false,
-    }
+    MESSAGES.get(usize::from(*which)).is_some_and(|(_, read)| read(body))
 }
 
 /// A member takes these bytes as a record; whatever comes of it, what is stored is read again.

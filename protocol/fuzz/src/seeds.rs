@@ -36,7 +36,7 @@ fn hex(input: &Value, field: &str) -> Vec<u8> {
 
 pub fn messages() -> Vec<Vec<u8>> {
     let frames = vectors("frame").into_iter().filter_map(|input| {
-        let which = MESSAGES.iter().position(|name| input["message"] == *name)?;
+        let which = MESSAGES.iter().position(|(name, _)| input["message"] == *name)?;
         let frame = hex(&input, "frame");
         Some([&[which as u8], frame.get(4..)?].concat())
     });

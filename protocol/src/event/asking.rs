@@ -13,9 +13,10 @@ pub struct Asking {
     with: NodeId,
     /// Slices that differ and were not asked for in full yet; none before the first comparison.
     open: Slices,
-    /// How many roster entries were here when entries came the last time.
-    entries_came_at: Option<u32>,
-    asked_at: u32,
+    /// The roster that those are slices of (R58).
+    head: [u8; 32],
+    /// The last question: the same one again would be answered by the same.
+    last: Option<SyncRequest>,
 }
 
 /// What an answer leads to.
@@ -41,16 +42,21 @@ pub enum Heard {
 impl Asking {
     /// A sync with this node.
     pub fn new(with: NodeId) -> Self {
-        Self { with, open: Slices::NONE, entries_came_at: None, asked_at: 0 }
+        Self { with, open: Slices::NONE, head: [0; 32], last: None }
     }
 
-    /// The next question; none if the entries that came were of no use, as those of a forger are.
+    /// The next question; none if what came was of no use, as what a forger sends is.
     pub fn request(&mut self, state: &EventState) -> Option<SyncRequest> {
-        self.asked_at = state.roster().next_index();
-        if self.entries_came_at == Some(self.asked_at) {
+        let head = state.roster().head_hash();
+        if self.head != head {
+            (self.head, self.open) = (head, Slices::NONE);
+        }
+        let next = if self.open.is_empty() { state.compare_with(&self.with) } else { state.lacking(self.open) };
+        if self.last.as_ref() == Some(&next) {
             return None;
         }
-        Some(if self.open.is_empty() { state.compare_with(&self.with) } else { state.lacking(self.open) })
+        self.last = Some(next.clone());
+        Some(next)
     }
 
     /// Hears the answer to the last question.
@@ -64,7 +70,6 @@ impl Asking {
             }
             SyncReply::Page { page, vector: theirs } => {
                 let asked = self.open;
-                self.entries_came_at = (!page.roster.is_empty()).then_some(self.asked_at);
                 if theirs.slices.is_empty() {
                     // R59: the rosters differ; once they do not, the records are compared.
                     self.open = Slices::NONE;

@@ -216,9 +216,14 @@ impl AuthorLog {
         dropped
     }
 
+    /// The numbers of the records that have no end (R36): the newest profile and the newest leave.
+    pub(super) fn endless(&self) -> [Option<u64>; 2] {
+        [self.newest(is_profile), self.newest(is_leave)]
+    }
+
     /// The record that has to go first, if there are too many.
     fn too_many(&self) -> Option<u64> {
-        let endless = [self.newest(is_profile), self.newest(is_leave)];
+        let endless = self.endless();
         let may_go = |seq: &&u64| !endless.contains(&Some(**seq));
         // R52: what has no end does not count, so that a newer one makes no room for what is gone elsewhere.
         let large = || self.records.iter().filter(|(_, record)| is_large(record)).map(|(seq, _)| seq).filter(may_go);

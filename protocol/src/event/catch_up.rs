@@ -67,8 +67,11 @@ impl EventState {
 
     /// R58: what this node holds from an epoch on, in short.
     fn digest(&self, from_epoch: u32) -> StateDigest {
-        let kept = self.digest.get_or_init(|| self.make_digest(from_epoch));
-        if kept.from_epoch == from_epoch { kept.clone() } else { self.make_digest(from_epoch) }
+        // Nearly all members can open what this one can.
+        if from_epoch != self.oldest_epoch() {
+            return self.make_digest(from_epoch);
+        }
+        self.digest.get_or_init(|| self.make_digest(from_epoch)).clone()
     }
 
     fn make_digest(&self, from_epoch: u32) -> StateDigest {
@@ -166,19 +169,25 @@ impl EventState {
             }
             // R49: what it cannot open it would keep sealed for ever.
             let open = log.records().filter(|record| record.header().epoch >= theirs.oldest_epoch);
-            open.filter(|record| is_missing(record, theirs.of(author))).for_each(|record| page.record(record));
+            let endless = log.endless();
+            let missing = |record: &&Applied| {
+                // R36: it takes one of the places there, however full they are.
+                let stays = endless.contains(&Some(record.header().seq));
+                is_missing(record, theirs.of(author), stays)
+            };
+            open.filter(missing).for_each(|record| page.record(record));
         }
         page.page
     }
 }
 
 /// Whether another node lacks a record and would keep it beside those that it holds of the author.
-fn is_missing(record: &Applied, held: &[Held]) -> bool {
+fn is_missing(record: &Applied, held: &[Held], stays: bool) -> bool {
     match held.binary_search_by_key(&record.header().seq, |held| held.seq) {
         // R35: of two records with one number, the one with the lower tag is kept by all.
         Ok(at) => held.get(at).is_some_and(|held| record.tag() < held.tag),
         // R36: they have as many newer ones as they keep.
-        Err(place) => place > 0 || held.len() < MAX_RECORDS_PER_AUTHOR,
+        Err(place) => stays || place > 0 || held.len() < MAX_RECORDS_PER_AUTHOR,
     }
 }
 

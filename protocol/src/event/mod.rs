@@ -10,6 +10,7 @@
 mod asking;
 mod author_log;
 mod catch_up;
+mod keeping;
 mod membership;
 pub mod spreading;
 mod stored;

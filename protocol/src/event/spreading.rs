@@ -19,7 +19,7 @@ pub const SYNC_WITH_ALL: usize = 12;
 /// Members that a round of syncs is with otherwise.
 pub const SYNC_PARTNERS: usize = 3;
 /// Members whom a node tells at once that its roster has changed.
-pub const TOLD_OF_ROSTER: usize = 12;
+const TOLD_OF_ROSTER: usize = 12;
 /// Milliseconds from one round of syncs to the next.
 pub const SYNC_EVERY_MS: u64 = 60_000;
 /// Milliseconds that a large event's new epoch has to spread before its members write anew. What comes before the epoch is dropped, and would
@@ -30,6 +30,9 @@ pub const WRITE_ANEW_WITHIN_MS: u64 = 20_000;
 
 /// Derives the order in which a member draws its neighbours.
 const NEIGHBOURS_CONTEXT: &str = "inframe 1 neighbours";
+
+/// Derives the order in which a member tells others of a roster.
+const TOLD_CONTEXT: &str = "inframe 1 told of a roster";
 
 /// The place of another member in this member's order.
 fn rank(key: &[u8; 32], other: &MemberId) -> u64 {
@@ -68,6 +71,19 @@ impl EventState {
             goes_on
         });
         kept.map(|(_, node)| node.clone()).collect()
+    }
+
+    /// Whom of these connected nodes this member tells at once of the roster that is here now. Each roster draws others: a member who is told by
+    /// none of them of one entry hears of the next.
+    pub fn told_of_roster(&self, connected: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
+        let Some(me) = self.me() else { return Vec::new() };
+        let mut hasher = blake3::Hasher::new_derive_key(TOLD_CONTEXT);
+        hasher.update(&self.roster().head_hash()).update(me.as_bytes());
+        let key = *hasher.finalize().as_bytes();
+        let ranked = connected.into_iter().map(|node| (*blake3::keyed_hash(&key, node.as_bytes()).as_bytes(), node));
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, node)| node).take(TOLD_OF_ROSTER).collect()
     }
 
     /// Whether it is time for this member to write its records anew under the current epoch, or the milliseconds until then. The epoch's age is

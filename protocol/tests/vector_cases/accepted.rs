@@ -5,6 +5,8 @@ use inframe_protocol::frame::{Message, encode};
 use inframe_protocol::groups::GroupHasher;
 use inframe_protocol::invite::Invite;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
+use inframe_protocol::keep::{KeepReply, KeepRequest, Label, Letter, SealedDelivery, sealed_bytes};
+use inframe_protocol::keys::{MemberKeys, Signature};
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, Receipt, ReceiptState};
 use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::record::{RecordBody, Subject};
@@ -69,6 +71,50 @@ pub(super) fn offer() -> Offer {
     }
 }
 
+/// What a keeper would hold of [`offer`], from the second guest of a party to the third.
+pub(super) fn label(party: &Party) -> Label {
+    Label {
+        event: party.key.event_id(),
+        offer: OfferId([1; 16]),
+        from: party.guests[1].id(),
+        to: party.guests[2].id(),
+        find_me: FindMeId([3; 16]),
+        content: ContentId::of(b"a photo, sealed"),
+        size_bytes: sealed_bytes(7),
+        expires: START.plus(7 * 24 * HOUR),
+    }
+}
+
+pub(super) fn letter() -> Letter {
+    Letter {
+        key: [6; 32],
+        content: offer().content,
+        size_bytes: 7,
+        media_type: "image/jpeg".to_owned(),
+        width: 4_000,
+        height: 3_000,
+        taken_at: Some(START),
+        score: 9.5,
+    }
+}
+
+/// As the third guest meets it an hour after the start, with the receipt of these keys.
+pub(super) fn kept(party: &Party, delivery: &SealedDelivery, signer: &MemberKeys) -> Input {
+    let receiver = &party.guests[2];
+    Input::Kept {
+        state: Hex(receiver.state.to_bytes()),
+        keys: Hex(receiver.keys.to_bytes().to_vec()),
+        now: START.plus(HOUR).0,
+        delivery: Hex(postcard::to_stdvec(delivery).unwrap()),
+        receipt: Hex(delivery.receipt(signer).unwrap().0.to_vec()),
+    }
+}
+
+/// From the second guest to the third, for the label and with the keys given.
+pub(super) fn delivery(party: &Party, label: Label, keys: &MemberKeys) -> SealedDelivery {
+    SealedDelivery::write(label, &letter(), &party.guests[2].keys.public().seal, keys).unwrap()
+}
+
 /// A roster entry as the second guest meets it.
 pub(super) fn entry(party: &Party, entry: &SignedRosterEntry) -> Input {
     let guest = &party.guests[1];
@@ -100,7 +146,18 @@ fn messages() -> Vec<(&'static str, Input)> {
     content.update(&vec![9; 600_000]);
     let list = content.finish().unwrap();
     let receipt = |state| Receipt { offer: OfferId([1; 16]), state };
+    let three = Party::of(3);
+    let sealed = delivery(&three, label(&three), &three.guests[1].keys);
     vec![
+        ("keep_request_room", frame("KeepRequest", &KeepRequest::Room { event, size_bytes: 17 })),
+        ("keep_request_delivery", frame("KeepRequest", &KeepRequest::Delivery(sealed.clone()))),
+        ("keep_request_erase", frame("KeepRequest", &KeepRequest::Erase { event, offer: OfferId([1; 16]) })),
+        ("keep_reply_accept", frame("KeepReply", &KeepReply::Accept)),
+        ("keep_reply_kept", frame("KeepReply", &KeepReply::Kept)),
+        ("keep_reply_delivered", frame("KeepReply", &KeepReply::Delivered(Signature([9; 64])))),
+        ("keep_reply_not_now", frame("KeepReply", &KeepReply::NotNow)),
+        ("keep_reply_no", frame("KeepReply", &KeepReply::No)),
+        ("kept_delivery", kept(&three, &sealed, &three.guests[2].keys)),
         ("join_request", frame("JoinRequest", &join_request())),
         ("join_reply_waiting", frame("JoinReply", &JoinReply::Waiting)),
         ("join_reply_admitted", frame("JoinReply", &JoinReply::admitted(&entries))),

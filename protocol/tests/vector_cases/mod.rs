@@ -10,7 +10,8 @@ use inframe_protocol::frame::{Message, decode, encode};
 use inframe_protocol::groups::{GroupList, verify_group};
 use inframe_protocol::invite::Invite;
 use inframe_protocol::join::{JoinReply, JoinRequest};
-use inframe_protocol::keys::{MemberKeys, MemberPublic};
+use inframe_protocol::keep::{KeepReply, KeepRequest, SealedDelivery};
+use inframe_protocol::keys::{MemberKeys, MemberPublic, Signature};
 use inframe_protocol::offer::{Offer, OfferReply, Receipt};
 use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::relay::{Punch, PunchNow, RelayHello, RelayWelcome};
@@ -75,6 +76,8 @@ pub enum Input {
     JoinProof { request: Hex, secret: Hex, host: NodeId, joiner: NodeId },
     /// A hello to a relay, the relay's token, and both ends of the connection.
     RelayProof { hello: Hex, token: String, relay: NodeId, node: NodeId },
+    /// A sealed delivery, the state and the keys of its receiver, the time there, and the receipt for it.
+    Kept { state: Hex, keys: Hex, now: u64, delivery: Hex, receipt: Hex },
     /// Event, host's node, joiner's two public keys and node, as two people compare them.
     Words { event: EventId, host: NodeId, member: MemberPublic, joiner: NodeId },
     /// One group of a content.
@@ -122,6 +125,8 @@ impl Input {
                 "RelayWelcome" => reread::<RelayWelcome>(&frame.0),
                 "Punch" => reread::<Punch>(&frame.0),
                 "PunchNow" => reread::<PunchNow>(&frame.0),
+                "KeepRequest" => reread::<KeepRequest>(&frame.0),
+                "KeepReply" => reread::<KeepReply>(&frame.0),
                 other => panic!("there is no message {other}"),
             },
             Self::RosterEntry { state, keys, entry } => {
@@ -142,6 +147,17 @@ impl Input {
             Self::RelayProof { hello, token, relay, node } => {
                 let hello: RelayHello = decode(&hello.0, RelayHello::MAX_BYTES).unwrap();
                 said(hello.verify_proof(token, relay, node))
+            }
+            Self::Kept { state, keys, now, delivery, receipt } => {
+                let delivery: SealedDelivery = postcard::from_bytes(&delivery.0).unwrap();
+                let opened = || {
+                    delivery.verify(&state_of(state, keys))?;
+                    delivery.check_time(UnixMillis(*now))?;
+                    let letter = delivery.open(&MemberKeys::from_bytes(keys.array()))?;
+                    delivery.verify_receipt(&Signature(receipt.array()))?;
+                    Ok::<_, inframe_protocol::keep::KeepError>(letter.media_type.clone())
+                };
+                said(opened())
             }
             Self::Words { event, host, member, joiner } => {
                 Ok(format!("{:?}", verification_words(*event, host, member, joiner)))

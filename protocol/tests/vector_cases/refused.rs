@@ -3,6 +3,7 @@
 use inframe_protocol::frame::Message;
 use inframe_protocol::groups::GroupHasher;
 use inframe_protocol::join::{JoinReply, JoinRequest};
+use inframe_protocol::keep::{Label, SealedDelivery};
 use inframe_protocol::keys::{EventKey, MemberPublic, seal_to};
 use inframe_protocol::limits::{GROUP_BYTES, MAX_RENDITION_BYTES, MAX_ROSTER_ENTRY_BYTES};
 use inframe_protocol::offer::Offer;
@@ -14,7 +15,10 @@ use inframe_protocol::template::Template;
 use inframe_protocol::{ContentId, EventId, MemberId, NodeId};
 use serde::Serialize;
 
-use super::accepted::{SEEN, entry, host, invite, join_request, joiner, offer, record, relay_hello, relay_proof};
+use super::accepted::{
+    SEEN, delivery, entry, host, invite, join_request, joiner, kept, label, letter, offer, record, relay_hello,
+    relay_proof,
+};
 use super::{Case, Hex, Input, case, embedding, face};
 use crate::party::{Guest, HOUR, MINUTE, Party, START, seal_unchecked, sign_entry, sign_unchecked};
 
@@ -414,8 +418,30 @@ fn contents() -> Vec<Refused> {
     ]
 }
 
+fn keeping() -> Vec<Refused> {
+    let party = Party::of(3);
+    let (right, sender, receiver) = (label(&party), &party.guests[1].keys, &party.guests[2].keys);
+    let of = |label: Label| kept(&party, &delivery(&party, label, sender), receiver);
+    let stranger = Guest::new(party.key.event_id(), 9);
+    let sealed_to_another = SealedDelivery::write(right, &letter(), &sender.public().seal, sender).unwrap();
+    let room = |size_bytes: u64| raw_frame("KeepRequest", &(0_u8, EventId([7; 32]), size_bytes));
+    vec![
+        (62, "from_a_stranger", "its sender is no member", of(Label { from: stranger.id(), ..right })),
+        (62, "to_oneself", "sender and receiver are one", of(Label { from: right.to, ..right })),
+        (62, "other_event", "of another event", of(Label { event: EventId([7; 32]), ..right })),
+        (62, "other_keys", "signed by another member", kept(&party, &delivery(&party, right, receiver), receiver)),
+        (63, "expired", "its time is over", of(Label { expires: START, ..right })),
+        (63, "too_long", "to be kept for over a fortnight", of(Label { expires: START.plus(15 * 24 * HOUR), ..right })),
+        (63, "no_bytes", "a tag and nothing sealed", room(16)),
+        (63, "too_large", "more than 4 GiB", room(MAX_RENDITION_BYTES + 1)),
+        (64, "other_receiver", "the letter is sealed to another", kept(&party, &sealed_to_another, receiver)),
+        (64, "other_size", "the letter is of another size", of(Label { size_bytes: 24, ..right })),
+        (65, "other_receipt", "the sender signs the receipt", kept(&party, &delivery(&party, right, sender), sender)),
+    ]
+}
+
 pub(super) fn cases() -> Vec<(String, Case)> {
-    [frames(), invites(), rosters(), records(), embeddings(), contents()]
+    [frames(), invites(), rosters(), records(), embeddings(), contents(), keeping()]
         .concat()
         .into_iter()
         .map(|(rule, name, what, input)| (format!("refused/r{rule}_{name}"), case(what, Some(rule), input)))

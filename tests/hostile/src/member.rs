@@ -13,10 +13,10 @@ use inframe_protocol::{
     keys::MemberKeys,
     limits::MAX_FETCH_REPLY_BYTES,
     offer::{Offer, OfferReply},
-    push::Push,
+    push::{Push, PushReply},
     record::{FindMe, Header, RecordBody, Subject},
     roster::SignedRosterEntry,
-    sync::{Slices, SyncReply},
+    sync::{Slices, StateVector, SyncReply},
     template::Template,
 };
 use libp2p::PeerId;
@@ -130,14 +130,24 @@ impl Member {
         wire.message().await
     }
 
-    /// Pushes bytes as records and entries, whatever they are; gives when the daemon has read them.
+    /// What the daemon holds by its own word, when it has the same roster as this member.
     ///
     /// # Errors
-    /// When it does not.
-    pub async fn push(&self, roster: Vec<SignedRosterEntry>, records: Vec<Vec<u8>>) -> Result<()> {
+    /// When it does not answer, or the rosters differ.
+    pub async fn held_by_daemon(&self) -> Result<StateVector> {
+        let SyncReply::Page { vector, .. } = self.sync_once().await? else { bail!("the daemon knows no such event") };
+        ensure!(vector.slices == Slices::ALL, "the daemon tells of {:?} only", vector.slices);
+        Ok(vector)
+    }
+
+    /// Pushes bytes as records and entries, whatever they are; gives the answer, which comes when the daemon has judged them.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn push(&self, roster: Vec<SignedRosterEntry>, records: Vec<Vec<u8>>) -> Result<PushReply> {
         let mut wire = self.peer.open(self.daemon, PUSH).await?;
         wire.send(&Push { event: self.event, roster, records }).await?;
-        wire.close().await
+        wire.message().await
     }
 
     /// A header for its next record.
@@ -155,10 +165,11 @@ impl Member {
     /// Writes a record as an honest member does, and pushes it.
     ///
     /// # Errors
-    /// When it breaks a rule or the daemon does not read it.
+    /// When it breaks a rule or the daemon does not take it.
     pub async fn say(&mut self, body: RecordBody) -> Result<Vec<u8>> {
         let (bytes, _) = self.state.write(body, now())?;
-        self.push(Vec::new(), vec![bytes.clone()]).await?;
+        let reply = self.push(Vec::new(), vec![bytes.clone()]).await?;
+        ensure!(reply == PushReply::Taken, "what is right was answered by {reply:?}");
         Ok(bytes)
     }
 

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use anyhow::Result;
 use inframe_protocol::allowance::Ask;
-use inframe_protocol::event::spreading::TOLD_OF_ROSTER;
 use inframe_protocol::event::{Asking, Heard};
 use inframe_protocol::frame::{Message, decode};
 use inframe_protocol::push::{Push, PushReply};
@@ -112,8 +111,10 @@ impl World {
     pub(crate) fn announce(&mut self, number: usize) -> Result<()> {
         let Some(member) = self.members.get(number) else { return Ok(()) };
         let frame = Self::frame(&member.state.announcement())?;
-        let others = member.connected.iter().copied().collect();
-        for other in self.random.some(others, TOLD_OF_ROSTER) {
+        let nodes = member.connected.iter().filter_map(|other| Some(self.members.get(*other)?.node.clone()));
+        let told = member.state.told_of_roster(nodes);
+        let told: Vec<usize> = told.iter().filter_map(|node| self.numbers.get(node).copied()).collect();
+        for other in told {
             self.send(number, other, Wire::SyncRequest(frame.clone(), true), Asks::Sync);
         }
         Ok(())

@@ -1,19 +1,17 @@
 //! Times the way between two real daemons against other programs that copy files, on the same data over loopback: `make bench-transfer`.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use inframe_tests::daemon::Daemon;
 use inframe_tests::films::{Film, LARGE, LARGE_BYTES_A_SECOND};
+use inframe_tests::peers::{Data, Ends, Run, by_rsync_daemon, by_ssh, median, new_folder, processor_seconds};
 use inframe_tests::photos;
 use inframe_tests::scene::{WORKED, announce, enrol, join, share_all, upload, wait_for_rest};
 use inframe_tests::wait::{Seen, wait_until};
 use serde_json::json;
 
-/// Linux counts processor time in hundredths of a second, on every architecture that it runs on today.
-const TICKS_PER_SECOND: f64 = 100.0;
 const GIB: f64 = (1u64 << 30) as f64;
 /// All photos together are imported, searched for faces and offered before the clock runs.
 const PREPARED: Duration = Duration::from_secs(3600);
@@ -26,23 +24,6 @@ struct Wishes {
     rounds: usize,
     photos: u32,
     mib: u64,
-}
-
-/// One copy.
-#[derive(Clone, Copy, Default)]
-struct Run {
-    seconds: f64,
-    /// Of both ends.
-    processor_seconds: f64,
-    /// Most memory of the sender and of the receiver, bytes, where it is known.
-    memory: Option<(u64, u64)>,
-}
-
-/// A set of files to be copied.
-struct Data {
-    name: &'static str,
-    folder: PathBuf,
-    bytes: u64,
 }
 
 #[tokio::main]
@@ -60,6 +41,7 @@ async fn main() -> Result<()> {
         let mut holder = Holder::start(set).await?;
         let others: [(&str, Copy); 3] =
             [("rsync over ssh, AES-GCM", by_ssh), ("rsync daemon", by_rsync_daemon), ("plain TCP and write", by_tcp)];
+        let ends = Ends::loopback();
         let mut runs: Vec<(&str, Vec<Run>)> = vec![("Inframe", Vec::new())];
         runs.extend(others.iter().map(|(name, _)| (*name, Vec::new())));
         let mut first = Vec::new();
@@ -68,7 +50,7 @@ async fn main() -> Result<()> {
             first.push(first_ms);
             runs[0].1.push(run);
             for (at, (_, copy)) in others.iter().enumerate() {
-                runs[at + 1].1.push(copy(work.path(), set)?);
+                runs[at + 1].1.push(copy(&ends, work.path(), set)?);
             }
         }
         println!("\n{}, {:.2} GiB, medians of {} rounds, in turns", set.name, set.bytes as f64 / GIB, wishes.rounds);
@@ -90,12 +72,6 @@ async fn main() -> Result<()> {
         "but the receiver decodes what came and looks for faces in processes of its own meanwhile, whose time is not counted."
     );
     Ok(())
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn film(work: &Path, mib: u64) -> Result<Data> {
@@ -223,25 +199,6 @@ async fn waiting(node: &Daemon, worker: &str) -> Result<usize> {
     Ok(usize::try_from(found.pending)?)
 }
 
-/// User and system time of a process so far, without its children.
-fn processor_seconds(pid: u32) -> Result<f64> {
-    Ok(stat_fields(&pid.to_string())?.get(11..13).context("a short /proc/PID/stat")?.iter().sum::<f64>()
-        / TICKS_PER_SECOND)
-}
-
-/// User and system time of the children that this process has waited for.
-fn childrens_seconds() -> Result<f64> {
-    Ok(stat_fields("self")?.get(13..15).context("a short /proc/self/stat")?.iter().sum::<f64>() / TICKS_PER_SECOND)
-}
-
-/// Fields of proc(5), from the third on.
-fn stat_fields(process: &str) -> Result<Vec<f64>> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name in brackets may hold spaces; fields are counted from behind it.
-    let (_, fields) = stat.rsplit_once(')').context("an unknown form of /proc/PID/stat")?;
-    Ok(fields.split_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect())
-}
-
 fn peak(pid: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM in /proc/PID/status")?;
@@ -249,98 +206,10 @@ fn peak(pid: u32) -> Result<u64> {
 }
 
 /// Copies the data into a new folder under the first.
-type Copy = fn(&Path, &Data) -> Result<Run>;
-
-/// Runs `client` while `server` runs, and counts the time of both.
-fn timed(to: &Path, mut server: Child, client: &mut Command) -> Result<Run> {
-    let before = childrens_seconds()?;
-    let began = Instant::now();
-    let status = client.stdout(Stdio::null()).status();
-    let seconds = began.elapsed().as_secs_f64();
-    // Whatever came of it, the server goes.
-    let _ = server.kill();
-    server.wait()?;
-    ensure!(status?.success(), "{client:?} failed");
-    std::fs::remove_dir_all(to)?;
-    Ok(Run { seconds, processor_seconds: childrens_seconds()? - before, memory: None })
-}
-
-fn new_folder(work: &Path) -> Result<PathBuf> {
-    let to = work.join("copy");
-    std::fs::create_dir(&to)?;
-    Ok(to)
-}
-
-/// A port that nobody has just now.
-fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-fn when_listening(port: u16) -> Result<()> {
-    let began = Instant::now();
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        ensure!(began.elapsed() < Duration::from_secs(10), "nobody listens at port {port}");
-        std::thread::sleep(LOOK);
-    }
-    Ok(())
-}
-
-fn by_ssh(work: &Path, data: &Data) -> Result<Run> {
-    let keys = work.join("ssh");
-    if !keys.exists() {
-        std::fs::create_dir(&keys)?;
-        for key in ["host", "user"] {
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-                .arg(keys.join(key))
-                .status()?;
-            ensure!(made.success(), "ssh-keygen failed");
-        }
-        std::fs::copy(keys.join("user.pub"), keys.join("authorized_keys"))?;
-        std::fs::create_dir_all("/run/sshd")?;
-    }
-    let (to, port) = (new_folder(work)?, free_port()?);
-    let mut server = Command::new("/usr/sbin/sshd");
-    server.args(["-D", "-f", "/dev/null", "-p", &port.to_string()]);
-    let options = [
-        "ListenAddress=127.0.0.1".to_owned(),
-        format!("HostKey={}", keys.join("host").display()),
-        format!("AuthorizedKeysFile={}", keys.join("authorized_keys").display()),
-        "StrictModes=no".into(),
-        "UsePAM=no".into(),
-        "PidFile=none".into(),
-    ];
-    options.iter().for_each(|option| {
-        server.args(["-o", option]);
-    });
-    let server = server.stderr(Stdio::null()).spawn().context("sshd is not installed")?;
-    when_listening(port)?;
-    let ssh = format!(
-        "ssh -p {port} -i {} -c aes128-gcm@openssh.com -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
-        keys.join("user").display()
-    );
-    let from = format!("{}/", data.folder.display());
-    let target = format!("127.0.0.1:{}/", to.display());
-    timed(&to, server, Command::new("rsync").args(["-rW", "--fsync", "-e", &ssh, &from, &target]))
-}
-
-fn by_rsync_daemon(work: &Path, data: &Data) -> Result<Run> {
-    let (to, port) = (new_folder(work)?, free_port()?);
-    let config = work.join("rsyncd.conf");
-    std::fs::write(
-        &config,
-        format!("[to]\npath = {}\nread only = false\nuse chroot = false\nuid = 0\ngid = 0\n", to.display()),
-    )?;
-    let mut server = Command::new("rsync");
-    server.args(["--daemon", "--no-detach", "--address", "127.0.0.1", "--port", &port.to_string()]);
-    let server = server.arg("--config").arg(&config).stderr(Stdio::null()).spawn().context("rsync is not installed")?;
-    when_listening(port)?;
-    let (from, target) = (format!("{}/", data.folder.display()), format!("rsync://127.0.0.1:{port}/to/"));
-    timed(&to, server, Command::new("rsync").args(["-rW", "--fsync", &from, &target]))
-}
+type Copy = fn(&Ends, &Path, &Data) -> Result<Run>;
 
 /// What the machine can do without a check and without a key: one connection, then one sync a file.
-fn by_tcp(work: &Path, data: &Data) -> Result<Run> {
+fn by_tcp(_: &Ends, work: &Path, data: &Data) -> Result<Run> {
     let to = new_folder(work)?;
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;

@@ -11,6 +11,7 @@ mod golden;
 mod guardians;
 mod import;
 mod invites;
+mod keeping;
 mod keys;
 mod leaving;
 mod local_api;

@@ -9,9 +9,8 @@ use inframe_tests::doctor::Doctor;
 use inframe_tests::lan::Lan;
 use inframe_tests::nat::{BETWEEN, Nat, Ports};
 use inframe_tests::relay::Relay;
-use inframe_tests::wait::{Seen, wait_until};
 
-use super::meet::BACK;
+use super::meet::relay_is;
 
 const RELAY: &str = "/ip4/203.0.113.1/tcp/7413";
 
@@ -27,14 +26,6 @@ fn alone(lan: &Lan, host: usize) -> Result<Command> {
     let mut command = lan.command(host, &binary()?);
     command.args(["--data-dir", "/tmp/inframe-doctor-without-a-daemon"]);
     Ok(command)
-}
-
-async fn relay_is(node: &Daemon, state: &str) -> Result<()> {
-    wait_until(&format!("a relay that is {state}"), BACK, async || {
-        let relay = node.api().relay().await?;
-        Ok(Seen::when((relay.state == state).then_some(()), || format!("{relay:?}")))
-    })
-    .await
 }
 
 #[tokio::test]
@@ -130,20 +121,20 @@ async fn a_router_that_keeps_ports_and_one_that_does_not_are_told_apart_and_so_a
     let mut relay = Relay::start(nat.between(&binary()?), RELAY).await?;
     let node = Daemon::start_with(nat.options(0, "Node")).await?;
     node.api().set_relay(relay.address()?, "a token that I made up").await?;
-    relay_is(&node, "failed").await?;
+    relay_is(node.api(), "failed").await?;
     let wrong = Doctor::of(&node)?;
     wrong.expect("relay", "failed", "does not take this token", "Ask whoever runs the relay")?;
     ensure!(!wrong.success);
 
     node.api().set_relay(relay.address()?, relay.token()).await?;
-    relay_is(&node, "reachable").await?;
+    relay_is(node.api(), "reachable").await?;
     let well = Doctor::of(&node)?;
     well.expect("nat", "good", "keeps the port: this device is seen at 203.0.113.10:7412", "")?;
     well.expect("relay", "good", &format!("The relay at {BETWEEN}:7413 takes the token, holds a place"), "")?;
     well.expect("clock", "good", "the relay's clock agrees", "")?;
 
     relay.kill().await?;
-    relay_is(&node, "failed").await?;
+    relay_is(node.api(), "failed").await?;
     let down = Doctor::of(&node)?;
     down.expect("relay", "failed", BETWEEN, "See whether the relay")?;
     down.expect("nat", "not-checked", "does not say", "check of the relay")?;
@@ -162,7 +153,7 @@ async fn behind_a_router_that_changes_ports_it_is_said_that_photos_go_through_th
     let mut relay = Relay::start(nat.between(&binary()?), RELAY).await?;
     let node = Daemon::start_with(nat.options(0, "Node")).await?;
     node.api().set_relay(relay.address()?, relay.token()).await?;
-    relay_is(&node, "reachable").await?;
+    relay_is(node.api(), "reachable").await?;
     let doctor = Doctor::of(&node)?;
     doctor.expect("nat", "warning", "photos go through the relay", "forward TCP port 7412")?;
     doctor.expect("relay", "good", "holds a place", "")?;

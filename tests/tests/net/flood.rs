@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use inframe_tests::lan::Lan;
-use inframe_tests::scene::SOON;
+use inframe_tests::scene::{SOON, gather_on};
 use inframe_tests::wait::{Seen, wait_until};
 
-use super::meet::{BACK, all_see_all, gather, ids};
+use super::meet::{BACK, all_see_all, ids};
 
 /// Where the helpers below send from; they are no tests without this.
 const FORGE_FROM: &str = "INFRAME_TEST_FORGE_FROM";
@@ -28,7 +28,7 @@ async fn d7_made_up_nodes_by_the_thousand_do_not_hide_a_real_one() -> Result<()>
         return Ok(());
     }
     let mut lan = Lan::bridge(3)?;
-    let (mut nodes, _) = gather(&lan, 2).await?;
+    let (mut nodes, _) = gather_on(&lan, 2).await?;
     let ids = ids(&nodes).await?;
     for node in &mut nodes {
         node.stop().await?;

@@ -8,11 +8,11 @@ use inframe_tests::cli;
 use inframe_tests::daemon::Daemon;
 use inframe_tests::lan::Lan;
 use inframe_tests::photos;
-use inframe_tests::scene::{self, WORKED, announce, received, upload};
+use inframe_tests::scene::{self, WORKED, announce, gather_on, received, upload};
 use inframe_tests::wait::{Seen, wait_until};
 use serde_json::Value;
 
-use super::meet::{BACK, all_see_all, gather, ids, renumber_all, sees};
+use super::meet::{BACK, all_see_all, ids, renumber_all, sees};
 
 /// A peer that says nothing any more is given up after two lost pings: about a minute.
 const LOST: Duration = Duration::from_secs(180);
@@ -41,7 +41,7 @@ async fn two_nodes_find_each_other_by_multicast_alone_and_deliver() -> Result<()
         return Ok(());
     }
     let mut lan = Lan::bridge(2)?;
-    let (mut nodes, event) = gather(&lan, 2).await?;
+    let (mut nodes, event) = gather_on(&lan, 2).await?;
     let ids = ids(&nodes).await?;
     renumber_all(&mut lan, &mut nodes).await?;
     all_see_all(&nodes, &ids, BACK).await?;
@@ -64,7 +64,7 @@ async fn five_nodes_find_each_other_by_multicast_alone() -> Result<()> {
         return Ok(());
     }
     let mut lan = Lan::bridge(5)?;
-    let (mut nodes, _) = gather(&lan, 5).await?;
+    let (mut nodes, _) = gather_on(&lan, 5).await?;
     let ids = ids(&nodes).await?;
     renumber_all(&mut lan, &mut nodes).await?;
     all_see_all(&nodes, &ids, BACK).await
@@ -76,7 +76,7 @@ async fn a_node_whose_address_changes_is_connected_at_the_new_one() -> Result<()
         return Ok(());
     }
     let mut lan = Lan::bridge(2)?;
-    let (nodes, _) = gather(&lan, 2).await?;
+    let (nodes, _) = gather_on(&lan, 2).await?;
     let ids = ids(&nodes).await?;
     all_see_all(&nodes, &ids, BACK).await?;
     lan.renumber(1, 77)?;
@@ -97,7 +97,7 @@ async fn a_node_that_loses_its_address_knows_at_once_that_it_is_alone_and_comes_
         return Ok(());
     }
     let mut lan = Lan::bridge(2)?;
-    let (nodes, _) = gather(&lan, 2).await?;
+    let (nodes, _) = gather_on(&lan, 2).await?;
     let ids = ids(&nodes).await?;
     all_see_all(&nodes, &ids, BACK).await?;
     lan.take_address(1)?;
@@ -113,7 +113,7 @@ async fn after_a_cable_was_out_both_sides_are_connected_again() -> Result<()> {
         return Ok(());
     }
     let lan = Lan::bridge(2)?;
-    let (nodes, _) = gather(&lan, 2).await?;
+    let (nodes, _) = gather_on(&lan, 2).await?;
     let ids = ids(&nodes).await?;
     all_see_all(&nodes, &ids, BACK).await?;
     let pulled = Instant::now();
@@ -131,7 +131,7 @@ async fn a_machine_that_sleeps_and_wakes_up_elsewhere_is_connected_again() -> Re
         return Ok(());
     }
     let mut lan = Lan::bridge(2)?;
-    let (nodes, _) = gather(&lan, 2).await?;
+    let (nodes, _) = gather_on(&lan, 2).await?;
     let ids = ids(&nodes).await?;
     all_see_all(&nodes, &ids, BACK).await?;
     signal(&nodes[1], "-STOP")?;
@@ -148,7 +148,7 @@ async fn over_a_router_the_addresses_in_the_invite_and_in_the_event_are_enough()
         return Ok(());
     }
     let lan = Lan::subnets(&[1, 1])?;
-    let (mut nodes, _) = gather(&lan, 2).await?;
+    let (mut nodes, _) = gather_on(&lan, 2).await?;
     let ids = ids(&nodes).await?;
     all_see_all(&nodes, &ids, BACK).await?;
     for at in 0..nodes.len() {

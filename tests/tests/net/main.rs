@@ -3,6 +3,7 @@
 mod doctor;
 mod flood;
 mod lan;
+mod lines;
 mod meet;
 mod nat;
 mod typed;

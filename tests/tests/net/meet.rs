@@ -2,37 +2,24 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use inframe_tests::api::Api;
 use inframe_tests::daemon::Daemon;
 use inframe_tests::lan::Lan;
-use inframe_tests::scene::SOON;
-use inframe_tests::views::EventPatch;
+use inframe_tests::views::MyRelay;
 use inframe_tests::wait::{Seen, wait_until};
 
 /// Some seconds on an idle machine; less than the pauses that have grown to five minutes.
 pub const BACK: Duration = Duration::from_secs(90);
 
-/// Starts a daemon on each host, in one event that the first has made.
-pub async fn gather(lan: &Lan, hosts: usize) -> Result<(Vec<Daemon>, String)> {
-    let starting = (0..hosts).map(|host| Daemon::start_with(lan.options(host, &format!("Node {host}"))));
-    let nodes = futures::future::try_join_all(starting).await?;
-    let (first, others) = nodes.split_first().context("no hosts")?;
-    let event = first.api().create_event("Party").await?.id;
-    let patch = EventPatch { admit_automatically: Some(true), ..EventPatch::default() };
-    first.api().patch_event(&event, &patch).await?;
-    let link = first.api().invite(&event, None, Some(10)).await?.link;
-    for node in others {
-        node.api().join(&link).await?;
-    }
-    for node in &nodes {
-        wait_until(&format!("all members at {}", node.nickname()), SOON, async || {
-            let seen = node.api().event(&event).await?;
-            let all = seen.members.len() == hosts;
-            Ok(Seen::when(all.then_some(()), || format!("{} members, {:?}", seen.members.len(), seen.problem)))
-        })
-        .await?;
-    }
-    Ok((nodes, event))
+/// Waits until a node says of its relay that it is so.
+pub async fn relay_is(api: &Api, state: &str) -> Result<MyRelay> {
+    wait_until(&format!("a relay that is {state}"), BACK, async || {
+        let relay = api.relay().await?;
+        let is = relay.state == state;
+        Ok(Seen::when(is.then(|| relay.clone()), || format!("{relay:?}")))
+    })
+    .await
 }
 
 /// Waits until `node` is connected to `other`, or is not.

@@ -3,17 +3,16 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use inframe_tests::api::Api;
 use inframe_tests::cli;
 use inframe_tests::daemon::{Daemon, binary};
 use inframe_tests::nat::{BETWEEN, Nat, Ports};
 use inframe_tests::photos;
 use inframe_tests::relay::Relay;
 use inframe_tests::scene::{self, SOON, WORKED, announce, received, upload};
-use inframe_tests::views::{EventPatch, MyRelay};
+use inframe_tests::views::EventPatch;
 use inframe_tests::wait::{Seen, wait_until};
 
-use super::meet::{BACK, sees};
+use super::meet::{BACK, relay_is, sees};
 
 /// The wire, and not the whole machine: the relay prints this address alone.
 const LISTEN: &str = "/ip4/203.0.113.1/tcp/7413";
@@ -33,15 +32,6 @@ struct Homes {
     relay: Relay,
     // Last, so that it goes last.
     nat: Nat,
-}
-
-async fn relay_is(api: &Api, state: &str) -> Result<MyRelay> {
-    wait_until(&format!("a relay that is {state}"), BACK, async || {
-        let relay = api.relay().await?;
-        let is = relay.state == state;
-        Ok(Seen::when(is.then(|| relay.clone()), || format!("{relay:?}")))
-    })
-    .await
 }
 
 async fn relayed(node: &Daemon, other: &str, through_a_relay: bool, limit: Duration) -> Result<()> {

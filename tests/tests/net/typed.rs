@@ -4,8 +4,9 @@ use anyhow::Result;
 use inframe_tests::api::refusal;
 use inframe_tests::cli;
 use inframe_tests::lan::Lan;
+use inframe_tests::scene::gather_on;
 
-use super::meet::{BACK, all_see_all, gather, ids, renumber_all};
+use super::meet::{BACK, all_see_all, ids, renumber_all};
 
 #[tokio::test]
 async fn a_typed_address_connects_two_subnets_when_all_known_ones_are_wrong() -> Result<()> {
@@ -13,7 +14,7 @@ async fn a_typed_address_connects_two_subnets_when_all_known_ones_are_wrong() ->
         return Ok(());
     }
     let mut lan = Lan::subnets(&[1, 1])?;
-    let (mut nodes, _) = gather(&lan, 2).await?;
+    let (mut nodes, _) = gather_on(&lan, 2).await?;
     let ids = ids(&nodes).await?;
     all_see_all(&nodes, &ids, BACK).await?;
     renumber_all(&mut lan, &mut nodes).await?;

@@ -88,11 +88,17 @@ pub enum Kind {
     EventRecord = 52,
     /// What was found to be wrong in an event.
     EventAlarms = 53,
+    /// A delivery of mine that another member keeps for its receiver.
+    Deposit = 54,
+    /// A delivery between two others that I keep.
+    Held = 55,
+    /// How an arrival is opened that a keeper brings.
+    Sealed = 56,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 44] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -134,6 +140,9 @@ impl Kind {
         Self::RosterEntry,
         Self::EventRecord,
         Self::EventAlarms,
+        Self::Deposit,
+        Self::Held,
+        Self::Sealed,
     ];
 
     /// The sub-key that seals records of this kind.

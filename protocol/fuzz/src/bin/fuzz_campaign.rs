@@ -13,8 +13,8 @@ use data_encoding::HEXLOWER;
 use inframe_fuzz::{TARGETS, Target, corpus};
 
 /// Inputs of a corpus, and bytes of one, that are kept with the sources.
-const KEPT: usize = 400;
-const KEPT_BYTES: usize = 1_024;
+const KEPT: usize = 1_000;
+const KEPT_BYTES: usize = 2_048;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -41,6 +41,7 @@ pub async fn streams(field: &Field, pace: Pace) -> Result<String> {
         }
     });
     let held: Vec<_> = opening.buffer_unordered(1_000).filter_map(|stream| async { stream }).collect().await;
+    ensure!(raw > 0 && !held.is_empty(), "not one stream was opened: {raw}, {}", held.len());
     ensure!(held.len() <= 256, "a member holds {} streams", held.len());
     Ok(format!("a stranger opened {raw} and negotiated none; of a member's {most}, {} were open at once", held.len()))
 }
@@ -111,6 +112,7 @@ pub async fn half_open(field: &Field, _: Pace) -> Result<String> {
             Peer::start().await?.connect(&addresses).await.context("an honest newcomer from elsewhere is kept out")?;
         }
     }
+    ensure!(!held.is_empty(), "not one connection stays half open");
     Ok(format!("{} half-open connections from one address; a newcomer from elsewhere got in", held.len()))
 }
 

@@ -2,13 +2,15 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use inframe_protocol::{
-    InviteId,
+    InviteId, MemberId,
     invite::Invite,
     join::{JoinRefusal, JoinReply, JoinRequest},
     keys::{EventKey, MemberKeys},
-    limits::MAX_VECTOR_BYTES,
-    push::Push,
+    limits::{MAX_MEMBERS, MAX_SYNC_REQUEST_BYTES, MAX_VECTOR_BYTES},
+    push::{Push, PushReply},
+    record::RecordTag,
     roster::{NewEvent, Roster, RosterBody, RosterEntry, RosterWriter, SignedRosterEntry},
+    sync::{Held, Slices, StateVector, SyncRequest},
 };
 use inframe_tests::{
     scene::SOON,
@@ -166,7 +168,7 @@ pub async fn two_rosters(field: &Field, _: Pace) -> Result<String> {
     let push = async |entries: Vec<SignedRosterEntry>| {
         let mut wire = host.peer.open(daemon, PUSH).await?;
         wire.send(&Push { event: host.key.event_id(), roster: entries, records: Vec::new() }).await?;
-        wire.close().await
+        wire.message::<PushReply>().await
     };
     push(vec![host.renamed(index, head, "One story")?]).await?;
     wait_until("the first story", SOON, async || {
@@ -231,18 +233,58 @@ pub async fn lying_host(field: &Field, _: Pace) -> Result<String> {
     Ok(format!("{answered} wrong answers: the daemon waits on and is no member; the owner leaves"))
 }
 
-/// R45: the largest state vector that fits, and one that is larger.
+/// R45, R57: vectors of the greatest size that break a rule, a longer one, and a digest of too few slices.
 pub async fn vectors(field: &Field, _: Pace) -> Result<String> {
     let member = crate::member::Member::join(&field.link, "Mallory").await?;
+    let lacking = |authors: Vec<(MemberId, Vec<Held>)>| {
+        let (roster, head) = (member.state.roster().next_index(), member.state.roster().head_hash());
+        let vector = StateVector { roster, head, oldest_epoch: 0, slices: Slices::ALL, authors };
+        postcard::to_stdvec(&SyncRequest::Lacking { event: member.event, vector })
+    };
+    let held = |seqs: &mut dyn Iterator<Item = u64>| -> Vec<Held> {
+        seqs.map(|seq| Held { seq, tag: RecordTag([0xff; 8]) }).collect()
+    };
+    let author = |number: usize| {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        MemberId(id)
+    };
+    let top = u64::MAX - 1_000;
+    // As many full authors as fit one request, of whom the last breaks the rule, so that all is read before.
+    let full: Vec<_> =
+        (0..MAX_VECTOR_BYTES / 5_000).map(|number| (author(number), held(&mut (top..top + 256)))).collect();
+    let ending = |last: (MemberId, Vec<Held>)| [full.as_slice(), &[last]].concat();
+    let broken = [
+        lacking(ending((author(999), held(&mut (top..=top + 256)))))?,
+        lacking(ending((author(999), held(&mut (top..top + 200).rev()))))?,
+        lacking(ending((author(0), held(&mut (top..top + 9)))))?,
+        lacking((0..=MAX_MEMBERS).map(|number| (author(number), held(&mut (1..3)))).collect())?,
+    ];
+    ensure!(broken.iter().take(3).all(|body| body.len() > MAX_VECTOR_BYTES * 9 / 10), "they are not the greatest");
     let mut streams = Vec::new();
-    for _ in 0..16 {
-        let mut wire = member.peer.open(member.daemon, SYNC).await?;
-        // Zeros as the last of these bytes are no vector; they are held until then.
-        wire.send_body(&vec![0; MAX_VECTOR_BYTES]).await?;
-        streams.push(wire);
+    for round in 0..4 {
+        for body in &broken {
+            let mut wire = member.peer.open(member.daemon, SYNC).await?;
+            wire.send_body(body).await.with_context(|| format!("round {round}"))?;
+            streams.push(wire);
+        }
     }
+    let count = streams.len();
     for mut wire in streams {
         ensure!(wire.rest(1024, ANSWER).await?.is_empty(), "a broken vector was answered");
     }
-    Ok("16 requests of the greatest size at once, all broken: none is answered".to_owned())
+    let mut wire = member.peer.open(member.daemon, SYNC).await?;
+    // The daemon may have cut the stream before all is written.
+    let _ = wire.send_body(&vec![1; MAX_SYNC_REQUEST_BYTES + 1]).await;
+    ensure!(wire.rest(1024, ANSWER).await?.is_empty(), "a request that is too long was answered");
+    let SyncRequest::Compare { event, mut digest } = member.state.compare_with(&field.node) else { bail!("no digest") };
+    digest.slices.pop();
+    let mut wire = member.peer.open(member.daemon, SYNC).await?;
+    wire.send_body(&postcard::to_stdvec(&SyncRequest::Compare { event, digest })?).await?;
+    ensure!(wire.rest(1024, ANSWER).await?.is_empty(), "a digest of 31 slices was answered");
+    // One that keeps the rules is.
+    member.held_by_daemon().await?;
+    Ok(format!(
+        "{count} requests of the greatest size at once, a longer one and a digest of 31 slices: none is answered"
+    ))
 }

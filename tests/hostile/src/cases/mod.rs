@@ -235,7 +235,7 @@ pub const CASES: &[Case] = &[
         name: "query budget",
         does: "announces one face after the other",
         needs: Event,
-        noted: None,
+        noted: Some("announced more in"),
         may_leave: false,
         attack: |field, pace| Box::pin(records::budget(field, pace)),
     },
@@ -332,7 +332,7 @@ pub const CASES: &[Case] = &[
     Case {
         number: "R45",
         name: "broken vectors",
-        does: "asks to sync with 16 requests of the greatest size that are no vectors",
+        does: "asks to sync with requests of the greatest size that are no vectors: too many numbers, falling ones, authors twice, too many; a longer one; a digest too short",
         needs: Event,
         noted: None,
         may_leave: false,

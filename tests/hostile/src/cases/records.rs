@@ -4,6 +4,8 @@ use anyhow::{Context as _, Result, ensure};
 use inframe_protocol::{
     FindMeId, MemberId, UnixMillis,
     keys::{EpochGrant, EventKey, MemberKeys},
+    limits::{MAX_LARGE_RECORDS_PER_AUTHOR, MAX_LIVE_FIND_MES},
+    push::PushReply,
     record::{FindMe, Header, RecordBody, Subject},
     roster::{RosterBody, RosterEntry},
     template::Template,
@@ -26,11 +28,11 @@ fn profile(nickname: &str) -> RecordBody {
     RecordBody::Profile { nickname: nickname.to_owned(), addresses: Vec::new() }
 }
 
-/// What the daemon holds of an author; a record that was refused is not there.
+/// What the daemon holds of an author, by its own word; a record that was refused is not there.
 async fn held(field: &Field, author: &MemberId) -> Result<Vec<u64>> {
     let mut honest = field.honest.lock().await;
     honest.sync().await?;
-    let vector = honest.state.vector();
+    let vector = honest.held_by_daemon().await?;
     let of = vector.authors.into_iter().find(|(id, _)| id == author);
     Ok(of.map(|(_, held)| held.into_iter().map(|held| held.seq).collect()).unwrap_or_default())
 }
@@ -45,7 +47,6 @@ async fn refused(field: &Field, member: &Member, records: Vec<Vec<u8>>) -> Resul
         wire.raw(&gossip::publish(&topic, &record)).await?;
         member.push(Vec::new(), vec![record]).await?;
     }
-    // A push is read before it is judged; what is pushed last and is right comes after it.
     let after = held(field, &author).await?;
     ensure!(before == after, "a record was taken: {after:?} instead of {before:?}");
     Ok(())
@@ -130,7 +131,8 @@ pub async fn roster(field: &Field, _: Pace) -> Result<String> {
     }
     let mut honest = field.honest.lock().await;
     honest.sync().await?;
-    ensure!(honest.state.roster().next_index() == index, "the roster grew");
+    let held = honest.held_by_daemon().await?;
+    ensure!((held.roster, held.head) == (index, previous), "the daemon has another roster");
     Ok(format!("{count} entries signed with other keys: the roster is as it was"))
 }
 
@@ -175,11 +177,14 @@ pub async fn budget(field: &Field, pace: Pace) -> Result<String> {
         let header = Header { seq: header.seq + number, ..header };
         member.push(Vec::new(), vec![forge::record(header, &RecordBody::FindMe(claim), &member.keys, &grant)?]).await?;
     }
-    let mut honest = field.honest.lock().await;
-    honest.sync().await?;
-    let counted = honest.state.find_mes(now()).iter().filter(|live| live.author == member.keys.member_id()).count();
-    ensure!(counted <= 3, "{counted} find-mes count");
-    Ok(format!("{count} find-mes within a second: {counted} count"))
+    let author = member.keys.member_id();
+    let kept = held(field, &author).await?.len();
+    ensure!(kept <= MAX_LARGE_RECORDS_PER_AUTHOR, "the daemon keeps {kept} find-mes");
+    // What counts is a function of what is held: an honest member who holds the same counts the same.
+    let honest = field.honest.lock().await;
+    let counted = honest.state.find_mes(now()).iter().filter(|live| live.author == author).count();
+    ensure!(counted == MAX_LIVE_FIND_MES, "{counted} find-mes count");
+    Ok(format!("{count} find-mes within a second: {kept} are kept, {counted} count"))
 }
 
 /// A template as a face has it: codes about a normal distribution.
@@ -255,7 +260,8 @@ pub async fn clocks(field: &Field, _: Pace) -> Result<String> {
     refused(field, &member, records).await?;
     // The last number there is: allowed, and it ends what this member can say, nobody else.
     let last = forge::record(Header { seq: u64::MAX, ..header }, &profile("Mallory"), &member.keys, &grant)?;
-    member.push(Vec::new(), vec![last]).await?;
+    let reply = member.push(Vec::new(), vec![last]).await?;
+    ensure!(reply == PushReply::Taken, "the last number was answered by {reply:?}");
     field.honest.lock().await.say(profile("Honest still")).await?;
     Ok("an hour ahead, a year ahead, at the end of time and in 1970: none was taken; the highest number harms its author only".to_owned())
 }

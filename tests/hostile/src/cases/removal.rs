@@ -7,6 +7,7 @@ use inframe_protocol::{
     fetch::{FetchReply, FetchRequest},
     invite::Invite,
     join::{JoinRefusal, JoinReply, JoinRequest},
+    keys::EpochGrant,
     limits::GROUP_BYTES,
     record::{Received, RecordBody},
     roster::Roster,
@@ -23,7 +24,7 @@ use crate::{
     field::Field,
     forge::gossip,
     member::{Member, ask_to_join, now},
-    peer::{FETCH, GOSSIP, OFFER, PUSH, Peer, SYNC},
+    peer::{FETCH, GOSSIP, JOIN, OFFER, PUSH, Peer, SYNC},
     wire::ANSWER,
 };
 
@@ -42,12 +43,37 @@ pub(super) async fn remove(field: &Field, member: &Member) -> Result<()> {
     .await
 }
 
-/// Whoever is no member may open none of these. On a connection from before a stream may be taken and is answered as a stranger's.
+/// Whoever is no member may open none of these. That they may ask to join shows that they are heard.
 async fn is_shut_out(peer: &Peer, daemon: PeerId, who: &str) -> Result<()> {
+    peer.open(daemon, JOIN).await.with_context(|| format!("{who} is not heard at all"))?;
     for protocol in [SYNC, PUSH, OFFER, FETCH] {
         ensure!(peer.open(daemon, protocol).await.is_err(), "{who} may still speak {protocol}");
     }
     Ok(())
+}
+
+/// Follows the topic of a grant and hears whether gossip brings what the daemon's owner says then.
+async fn hears_the_owner(field: &Field, peer: &Peer, daemon: PeerId, grant: &EpochGrant, name: &str) -> Result<bool> {
+    let mut heard = peer.hear_gossip();
+    peer.open_untaken(daemon, GOSSIP).await?.raw(&gossip::subscribe([grant.topic_name()])).await?;
+    // Who has just come is given what is said from the next heartbeat on.
+    tokio::time::sleep(GOSSIPED).await;
+    field.api().rename(name).await?;
+    let mut gossiped = Vec::new();
+    let _ = tokio::time::timeout(GOSSIPED, async {
+        while let Some(piece) = heard.recv().await {
+            gossiped.extend(piece);
+        }
+    })
+    .await;
+    let mut honest = field.honest.lock().await;
+    honest.sync().await?;
+    let owner = honest.state.member_by_node(&field.node).context("no such member")?.id();
+    let profile = honest.state.profile(&owner).context("the owner has no profile")?;
+    ensure!(profile.nickname == name, "the owner is called {}", profile.nickname);
+    let newest = honest.state.records().filter(|(author, _)| *author == owner).max().context("nothing is said")?.1;
+    let said = honest.state.record(&owner, newest).context("no such record")?;
+    Ok(gossiped.windows(said.len()).any(|window| window == said))
 }
 
 /// 16: with the saved keys, on the old connection, on a new one, and at another member's daemon.
@@ -55,6 +81,7 @@ pub async fn with_saved_keys(field: &Field, _: Pace) -> Result<String> {
     let mut member = Member::join(&field.link, "Mallory").await?;
     let offer = claimed(field, &mut member).await?;
     let old = grant_of(&member)?;
+    ensure!(hears_the_owner(field, &member.peer, member.daemon, &old, "Before").await?, "a member hears no gossip");
     remove(field, &member).await?;
     is_shut_out(&member.peer, member.daemon, "a removed member on its old connection").await?;
 
@@ -68,8 +95,7 @@ pub async fn with_saved_keys(field: &Field, _: Pace) -> Result<String> {
     is_shut_out(&peer, friend, "a removed member at another daemon").await?;
 
     // It follows the topic that it knows, and waits for what is said.
-    let mut heard = peer.hear_gossip();
-    peer.open_untaken(daemon, GOSSIP).await?.raw(&gossip::subscribe([old.topic_name()])).await?;
+    ensure!(!hears_the_owner(field, &peer, daemon, &old, "After").await?, "gossip brought a new record");
     let mut honest = field.honest.lock().await;
     honest.sync().await?;
     let said = honest.say(RecordBody::Profile { nickname: "Honest, later".to_owned(), addresses: Vec::new() }).await?;
@@ -77,14 +103,6 @@ pub async fn with_saved_keys(field: &Field, _: Pace) -> Result<String> {
     drop(honest);
     let opened = Received::read(&said)?.verify(&roster, now())?.open(Some(&old));
     ensure!(opened.is_err(), "what is said after the removal opens with the old key");
-    let mut gossiped = Vec::new();
-    let _ = tokio::time::timeout(GOSSIPED, async {
-        while let Some(piece) = heard.recv().await {
-            gossiped.extend(piece);
-        }
-    })
-    .await;
-    ensure!(!gossiped.windows(said.len()).any(|window| window == said), "gossip brought a new record");
     let member = Member { peer, keys, state, event, daemon };
     let request = FetchRequest { offer: offer.offer, content: offer.content, from_group: 0 };
     match member.ask_for(&request).await {
