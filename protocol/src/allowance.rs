@@ -2,7 +2,8 @@
 
 use crate::ids::UnixMillis;
 use crate::limits::{
-    MAX_FETCHES_A_MINUTE, MAX_GOSSIP_A_MINUTE, MAX_JOINS_A_MINUTE, MAX_PUSHES_A_MINUTE, MAX_SYNCS_A_MINUTE,
+    MAX_CODES_A_MINUTE, MAX_FETCHES_A_MINUTE, MAX_GOSSIP_A_MINUTE, MAX_JOINS_A_MINUTE, MAX_PUSHES_A_MINUTE,
+    MAX_SYNCS_A_MINUTE,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -20,11 +21,13 @@ pub enum Ask {
     Gossip,
     /// To be sent a photo.
     Fetch,
+    /// To be let in with a code.
+    Code,
 }
 
 impl Ask {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Join, Self::Sync, Self::Push, Self::Gossip, Self::Fetch];
+    pub const ALL: [Self; 6] = [Self::Join, Self::Sync, Self::Push, Self::Gossip, Self::Fetch, Self::Code];
 
     /// How many in a minute.
     pub fn a_minute(self) -> u32 {
@@ -34,6 +37,7 @@ impl Ask {
             Self::Push => MAX_PUSHES_A_MINUTE,
             Self::Gossip => MAX_GOSSIP_A_MINUTE,
             Self::Fetch => MAX_FETCHES_A_MINUTE,
+            Self::Code => MAX_CODES_A_MINUTE,
         }
     }
 }

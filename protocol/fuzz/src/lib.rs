@@ -22,6 +22,7 @@ use std::{
 use data_encoding::HEXLOWER;
 use inframe_protocol::{
     ContentId, UnixMillis,
+    code::{CodeAsk, CodeGrant, CodeProof, CodeReply},
     event::EventState,
     fetch::{FetchReply, FetchRequest},
     frame::{Message, decode, encode},
@@ -62,7 +63,7 @@ fn party() -> &'static Party {
 }
 
 /// Names of the messages, in the order of the first byte that chooses one.
-const MESSAGES: [&str; 15] = [
+const MESSAGES: [&str; 19] = [
     "JoinRequest",
     "JoinReply",
     "SyncRequest",
@@ -78,6 +79,10 @@ const MESSAGES: [&str; 15] = [
     "RelayWelcome",
     "Punch",
     "PunchNow",
+    "CodeAsk",
+    "CodeReply",
+    "CodeProof",
+    "CodeGrant",
 ];
 
 fn reread<M: Message>(body: &[u8]) -> bool {
@@ -107,6 +112,10 @@ fn messages(bytes: &[u8]) -> bool {
         "RelayWelcome" => reread::<RelayWelcome>(body),
         "Punch" => reread::<Punch>(body),
         "PunchNow" => reread::<PunchNow>(body),
+        "CodeAsk" => reread::<CodeAsk>(body),
+        "CodeReply" => reread::<CodeReply>(body),
+        "CodeProof" => reread::<CodeProof>(body),
+        "CodeGrant" => reread::<CodeGrant>(body),
         _ => false,
     }
 }

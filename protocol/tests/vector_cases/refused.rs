@@ -14,7 +14,10 @@ use inframe_protocol::template::Template;
 use inframe_protocol::{ContentId, EventId, MemberId, NodeId};
 use serde::Serialize;
 
-use super::accepted::{SEEN, entry, host, invite, join_request, joiner, offer, record, relay_hello, relay_proof};
+use super::accepted::{
+    CODE_KEY, SEEN, code_grant, code_proof, code_run, entry, host, invite, join_request, joiner, offer, record,
+    relay_hello, relay_proof,
+};
 use super::{Case, Hex, Input, case, embedding, face};
 use crate::party::{Guest, HOUR, MINUTE, Party, START, seal_unchecked, sign_entry, sign_unchecked};
 
@@ -56,6 +59,25 @@ fn frames() -> Vec<Refused> {
             "too_long",
             "the header announces more than a join request may have",
             Input::Frame { message: "JoinRequest".to_owned(), frame: Hex(announced) },
+        ),
+        (62, "seven_digits", "a digit is missing", Input::Code { text: "47 293 81".to_owned() }),
+        (62, "letter", "a letter O for a zero", Input::Code { text: "47 293 O16".to_owned() }),
+        (62, "selector", "a selector of three digits", raw_frame("CodeAsk", &(100_u8, [6_u8; 32]))),
+        (63, "no_point", "an element that is no point of the curve", code_run(Some([2; 32]))),
+        (64, "other_key", "a proof of somebody who used another code", code_proof([8; 32])),
+        (65, "other_key", "a grant of somebody who used another code", code_grant([8; 32], |_| (), host())),
+        (
+            65,
+            "changed",
+            "a sealed invite with a bit turned",
+            code_grant(CODE_KEY, |grant| grant.sealed[0] ^= 1, host()),
+        ),
+        (65, "cut_off", "less than a tag", code_grant(CODE_KEY, |grant| grant.sealed.truncate(15), host())),
+        (
+            65,
+            "other_host",
+            "an invite of another host than the one that sends it",
+            code_grant(CODE_KEY, |_| (), joiner()),
         ),
         (55, "no_proof", "a hello without a proof", relay_proof(RelayHello { proof: None }, "a token")),
         (55, "other_token", "a proof with another token", relay_proof(relay_hello(), "another token")),
