@@ -2,6 +2,7 @@
 
 mod backup;
 mod children;
+mod codes;
 mod disk;
 mod doctor;
 mod enrol;
@@ -12,6 +13,7 @@ mod guardians;
 mod import;
 mod invites;
 mod keys;
+mod leaks;
 mod leaving;
 mod local_api;
 mod lock;
