@@ -158,7 +158,9 @@ impl Events {
             entry.usable(&shown.invite, now).map(str::to_owned)
         };
         if fits {
-            let Some(link) = self.read(event, link).flatten().map(zeroize::Zeroizing::new) else { return Ok(Judged::Ended) };
+            let Some(link) = self.read(event, link).flatten().map(zeroize::Zeroizing::new) else {
+                return Ok(Judged::Ended);
+            };
             return Ok(Judged::Granted(Invite::parse(&link)?));
         }
         if self.read(event, link).flatten().is_none() {
@@ -166,7 +168,9 @@ impl Events {
         }
         self.change(event, |entry| {
             // Another one may have ended it since.
-            let Some(shown) = entry.code.as_mut().filter(|shown| shown.open.code == *code) else { return Ok(Judged::Ended) };
+            let Some(shown) = entry.code.as_mut().filter(|shown| shown.open.code == *code) else {
+                return Ok(Judged::Ended);
+            };
             if shown.open.guesses_left() == 0 {
                 return Ok(Judged::Ended);
             }

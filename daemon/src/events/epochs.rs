@@ -66,7 +66,11 @@ impl Entry {
     }
 
     /// New keys for everybody who stays. Gives the entries.
-    pub(super) fn remove_or_rotate(&mut self, gone: &[MemberId], now: u64) -> Result<Vec<SignedRosterEntry>, EventsError> {
+    pub(super) fn remove_or_rotate(
+        &mut self,
+        gone: &[MemberId],
+        now: u64,
+    ) -> Result<Vec<SignedRosterEntry>, EventsError> {
         // Those who have left go under the same epoch.
         let mut going = self.state.leavers();
         going.retain(|leaver| !gone.contains(leaver));

@@ -81,7 +81,13 @@ impl Entry {
     }
 
     /// Makes an invite.
-    fn issue(&mut self, host: NodeId, addresses: Vec<String>, terms: Terms, now: u64) -> Result<IssuedLink, EventsError> {
+    fn issue(
+        &mut self,
+        host: NodeId,
+        addresses: Vec<String>,
+        terms: Terms,
+        now: u64,
+    ) -> Result<IssuedLink, EventsError> {
         if self.event_key.is_none() {
             return Err(EventsError::NotHost);
         }
@@ -89,8 +95,7 @@ impl Entry {
             return Err(EventsError::Invalid(format!("{MAX_INVITES} invites are valid already; revoke one first")));
         }
         let mut secret = [0; 32];
-        getrandom::fill(&mut secret)
-            .map_err(|_| EventsError::Invalid("the system gives no random numbers".into()))?;
+        getrandom::fill(&mut secret).map_err(|_| EventsError::Invalid("the system gives no random numbers".into()))?;
         let Terms { life_ms, uses } = terms;
         let expires = now.saturating_add(life_ms);
         let invite = Invite {
@@ -147,7 +152,8 @@ impl Events {
     pub fn invites(&self, event: &EventId, all: bool) -> Option<Vec<IssuedLink>> {
         let now = now_ms();
         let is_listed = |link: &IssuedLink| link.open || all && (!link.joined.is_empty() || link.waiting > 0);
-        let list = |entry: &Entry| entry.invites.iter().map(|invite| entry.shown(invite, now)).filter(is_listed).collect();
+        let list =
+            |entry: &Entry| entry.invites.iter().map(|invite| entry.shown(invite, now)).filter(is_listed).collect();
         self.read(event, list)
     }
 
@@ -209,12 +215,18 @@ impl Events {
 
 impl Entry {
     /// A member who may go with a leaked invite: one who came by it, or by any if all leaked.
-    fn removable(&self, member: &MemberId, leaked: Option<&InviteId>) -> Result<(MemberId, NodeId, String), EventsError> {
+    fn removable(
+        &self,
+        member: &MemberId,
+        leaked: Option<&InviteId>,
+    ) -> Result<(MemberId, NodeId, String), EventsError> {
         let known = self.state.roster().member(member).ok_or(EventsError::NotFound)?;
         let came_by = known.invite.is_some_and(|invite| leaked.is_none_or(|leaked| invite == *leaked));
         if known.role == Role::Host || !came_by {
             let who = self.nickname(member).unwrap_or_default();
-            return Err(EventsError::Invalid(format!("{who} did not come in by this invite; remove them by themselves")));
+            return Err(EventsError::Invalid(format!(
+                "{who} did not come in by this invite; remove them by themselves"
+            )));
         }
         Ok((*member, known.node.clone(), self.nickname(member).unwrap_or_default()))
     }

@@ -99,7 +99,9 @@ pub(super) fn is_straight(address: &Multiaddr) -> bool {
 
 /// Whether an address leads straight to this machine or to one on a local network: private, link-local, loopback.
 pub(super) fn is_local(address: &Multiaddr) -> bool {
-    let Some(ip) = split(address).filter(|way| way.relay.is_none()).map(|way| way.ip.to_canonical()) else { return false };
+    let Some(ip) = split(address).filter(|way| way.relay.is_none()).map(|way| way.ip.to_canonical()) else {
+        return false;
+    };
     let link_local = matches!(ip, IpAddr::V6(ip) if is_link_local(ip));
     link_local || matches!(reach(ip), Some(Reach::Private | Reach::LinkLocal | Reach::Loopback))
 }

@@ -4,23 +4,21 @@ use std::collections::{BTreeSet, HashSet};
 
 use inframe_protocol::limits::MAX_EVENT_NAME_BYTES;
 use inframe_protocol::roster::Role;
-use inframe_protocol::{EventId, InviteId, MemberId};
+use inframe_protocol::{EventId, MemberId};
 
 use super::invites::code_view;
 use super::library::asset_id;
 use super::{Answer, Node, NodeError};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::events::{Description, IssuedLink, Takes};
+use crate::events::{Description, Takes};
 use crate::faces::consent::Scope;
 use crate::faces::{ProfileError, ProfileId};
 use crate::library::AssetId;
 use crate::live::What;
 use crate::settings::clean_name;
 use crate::sharing::policy::Policy;
-use crate::views::{
-    AdmissionView, EventPatch, EventView, FindMeBody, InviteView, MemberView, NewEventBody, NewInviteBody,
-};
+use crate::views::{AdmissionView, EventPatch, EventView, FindMeBody, MemberView, NewEventBody};
 use crate::workers::{Job, events as events_worker, matching};
 
 /// Longest event name, characters.

@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn names_are_told_as_a_sentence_needs_them_and_many_are_counted() {
-        let names = |count: usize| ["Ann", "Bob", "Zoë", "Max", "Ben", "Eve"][..count].iter().map(|name| (*name).to_owned());
+        let names =
+            |count: usize| ["Ann", "Bob", "Zoë", "Max", "Ben", "Eve"][..count].iter().map(|name| (*name).to_owned());
         let told: Vec<String> = (0..=6).map(|count| named(&names(count).collect::<Vec<_>>())).collect();
         assert_eq!(told[..4], ["nobody", "Ann", "Ann and Bob", "Ann, Bob and Zoë"]);
         assert_eq!(told[6], "6 members");

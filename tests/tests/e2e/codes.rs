@@ -53,7 +53,11 @@ async fn somebody_on_the_same_network_types_a_code_and_asks_to_join() -> Result<
     .await?;
     // Its only use is reserved, so the code has ended too.
     assert_eq!(shown(&host, &event).await?.state, "used");
-    assert_eq!(guest.api().event(&event).await?.verification, asks.verification, "the words guard against somebody between");
+    assert_eq!(
+        guest.api().event(&event).await?.verification,
+        asks.verification,
+        "the words guard against somebody between"
+    );
     host.api().admit(&event, &asks.id, true).await?;
     wait_until("the admission", SOON, async || {
         let role = guest.api().event(&event).await?.role;

@@ -51,7 +51,11 @@ async fn a_code_finds_its_host_among_strangers_on_a_bridge_and_nobody_behind_a_r
     .await?;
     if of_ann[..2] != of_bob[..2] {
         let left = ann.api().events().await?.into_iter().find_map(|event| event.code).context("no code")?;
-        assert_eq!((left.state.as_str(), left.guesses_left), ("open", 5), "a code of another host is no wrong guess here");
+        assert_eq!(
+            (left.state.as_str(), left.guesses_left),
+            ("open", 5),
+            "a code of another host is no wrong guess here"
+        );
     }
     let refused = elsewhere.api().join(&of_bob).await.err().context("found behind a router")?;
     assert_eq!(refused.downcast::<Problem>()?.kind, "nobody-near");

@@ -47,7 +47,14 @@ pub(super) async fn list(client: &Client, screen: &Screen, event: &str) -> Resul
             let state = if invite.open { "valid" } else { "over" };
             let left = format!("{} of {}", invite.uses_left, invite.uses);
             let waiting = invite.waiting.to_string();
-            vec![short(&invite.id), state.to_owned(), left, shown(invite.expires_at), waiting, one_line(&joined.join(", "))]
+            vec![
+                short(&invite.id),
+                state.to_owned(),
+                left,
+                shown(invite.expires_at),
+                waiting,
+                one_line(&joined.join(", ")),
+            ]
         };
         let rows: Vec<Vec<String>> = invites.iter().map(row).collect();
         Ok(table(&["ID", "", "USES LEFT", "EXPIRES", "WAIT", "CAME BY IT"], &rows))
@@ -78,7 +85,9 @@ pub(super) async fn leaked(
     } else {
         let named = |wanted: &String| {
             let found = choose(came.clone(), wanted, |member| (&member.id, &member.nickname));
-            found.map(|member| member.id).map_err(|problem| CliError::Ambiguous(format!("{problem} among those who came by it")))
+            found
+                .map(|member| member.id)
+                .map_err(|problem| CliError::Ambiguous(format!("{problem} among those who came by it")))
         };
         remove.iter().map(named).collect::<Result<_, _>>()?
     };
@@ -127,7 +136,9 @@ pub(super) fn code_line(code: &CodeView) -> String {
             shown(code.ends_at),
             code.guesses_left
         ),
-        (None, "guessed") => "The code was ended, because too many wrong ones were tried; nobody came in by them.".to_owned(),
+        (None, "guessed") => {
+            "The code was ended, because too many wrong ones were tried; nobody came in by them.".to_owned()
+        }
         (None, "used") => "The code has ended: its invite was used.".to_owned(),
         (None, _) => "The code has ended: its time is over.".to_owned(),
     }

@@ -60,14 +60,17 @@ fn a_leaked_invite_is_worth_nothing_at_once_and_who_came_by_it_goes_if_the_host_
     assert_eq!((joined, shown[0].waiting), (vec![friends, strangers], 1));
     assert_eq!((shown[1].joined.len(), shown[1].waiting), (0, 1));
     let before = epoch(&host, &event);
-    let replaced =
-        host.events.replace_leaked(&event, Some(&leaked.id), &[strangers], Vec::new(), OTHERWISE).unwrap();
+    let replaced = host.events.replace_leaked(&event, Some(&leaked.id), &[strangers], Vec::new(), OTHERWISE).unwrap();
     assert_eq!((replaced.removed.as_slice(), replaced.declined), (["Guest".to_owned()].as_slice(), 1));
     assert_eq!((replaced.fresh.uses_left, replaced.fresh.uses), (TERMS.uses, TERMS.uses), "of the same kind");
     assert!(replaced.fresh.expires.abs_diff(now_ms() + TERMS.life_ms) < 60_000);
     assert_eq!(epoch(&host, &event), before + 1);
     assert_eq!(members(&host, &event), [node(0), node(1)].into());
-    assert_eq!(host.events.describe(&event, now_ms()).unwrap().code.unwrap().state, CodeState::Open, "of another invite");
+    assert_eq!(
+        host.events.describe(&event, now_ms()).unwrap().code.unwrap().state,
+        CodeState::Open,
+        "of another invite"
+    );
 
     // All of it survives a restart.
     let host = Place { events: restarted(&host), ..host };
@@ -95,7 +98,11 @@ fn keys_are_new_even_if_nobody_goes_and_nobody_goes_who_came_another_way() {
     assert!(matches!(leak(Some(&leaked.id), &[member]), Err(EventsError::Invalid(_))));
     assert!(matches!(leak(None, &[me]), Err(EventsError::Invalid(_))), "the host stays");
     assert!(matches!(leak(Some(&InviteId([9; 8])), &[]), Err(EventsError::NotFound)));
-    assert_eq!((epoch(&host, &event), host.events.invites(&event, false).unwrap().len()), (before, 2), "nothing changed");
+    assert_eq!(
+        (epoch(&host, &event), host.events.invites(&event, false).unwrap().len()),
+        (before, 2),
+        "nothing changed"
+    );
     leak(Some(&leaked.id), &[]).unwrap();
     assert_eq!(epoch(&host, &event), before + 1);
     // All at once; then there is nothing whose kind the fresh one could have.

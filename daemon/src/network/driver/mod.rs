@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use super::{
-    ConnectedPeer, NetworkEvent, Protocol, address,
+    ConnectedPeer, NetworkEvent, address,
     announced::Announced,
     behaviour::{Behaviour, BehaviourEvent},
     dials::Dials,

@@ -16,7 +16,12 @@ use crate::{
 };
 
 /// Asks with a code; the run and the daemon's element, if it shows one of this selector.
-async fn begin(peer: &Peer, daemon: PeerId, host: &NodeId, code: &JoinCode) -> Result<Option<(Wire, CodeRun, [u8; 32])>> {
+async fn begin(
+    peer: &Peer,
+    daemon: PeerId,
+    host: &NodeId,
+    code: &JoinCode,
+) -> Result<Option<(Wire, CodeRun, [u8; 32])>> {
     let mut wire = peer.open(daemon, CODE).await?;
     let run = CodeRun::of_joiner(code, host, &peer.node()?)?;
     wire.send(&CodeAsk { selector: code.selector(), element: run.element() }).await?;
