@@ -36,7 +36,7 @@ pub struct IssuedLink {
     pub uses: u32,
     /// Whether it can still be used.
     pub open: bool,
-    /// Members who came in by it, with their nicknames. The roster tells them, which lies sealed as this does.
+    /// Members who came in by it, the first first, with their nicknames. The roster tells them, which lies sealed as this does.
     pub joined: Vec<(MemberId, String)>,
     /// Those who wait with it.
     pub waiting: usize,
@@ -61,7 +61,8 @@ pub struct Replaced {
 
 impl Entry {
     fn shown(&self, invite: &IssuedInvite, now: u64) -> IssuedLink {
-        let members = self.state.members().filter(|member| member.invite == Some(invite.id));
+        let mut members: Vec<_> = self.state.members().filter(|member| member.invite == Some(invite.id)).collect();
+        members.sort_by_key(|member| (member.joined_at, member.id()));
         let named = |id: MemberId| (id, self.nickname(&id).unwrap_or_default());
         IssuedLink {
             id: invite.id,
@@ -70,7 +71,7 @@ impl Entry {
             uses_left: invite.uses_left,
             uses: invite.uses,
             open: invite.is_valid(now),
-            joined: members.map(|member| named(member.id())).collect(),
+            joined: members.into_iter().map(|member| named(member.id())).collect(),
             waiting: self.waiting_by(&invite.id),
         }
     }

@@ -53,7 +53,7 @@ pub enum SearchError {
     #[error("no event on this network has this code: check the first two digits, and whether the host still shows it")]
     NotHere,
     /// The first two digits are right and the others are not.
-    #[error("the code is wrong: the host's device takes {0} more wrong ones")]
+    #[error("the code is wrong; it ends after {0} more wrong ones")]
     Wrong(u8),
     /// It was wrong, or right too late.
     #[error("the code is wrong or has ended: ask the host for a new one")]
