@@ -4,23 +4,24 @@
 use std::fmt::{Debug, Write as _};
 
 use inframe_models::{Embedding, Face, Pose, Quality, Rect};
+use inframe_protocol::code::{CodeKey, CodeRun, JoinCode, OpenCode};
 use inframe_protocol::invite::Invite;
 use inframe_protocol::keys::{EpochGrant, EventKey, MemberKeys, Signature};
 use inframe_protocol::record::{FindMe, RecordBody, Subject};
 use inframe_protocol::relay::RelayProof;
 use inframe_protocol::template::{Projection, ProjectionKey, Template};
-use inframe_protocol::{EventId, FindMeId, InviteId, NodeId, UnixMillis};
+use inframe_protocol::{EventId, FindMeId, InviteId, MemberId, NodeId, UnixMillis};
 
 use crate::cli::Ready;
 use crate::door::{NewWay, Secret, SlotChange};
-use crate::events::{IssuedInvite, IssuedLink, Joining};
+use crate::events::{IssuedInvite, IssuedLink, Joining, ShownCode};
 use crate::faces::challenge::Frame;
 use crate::faces::{Likable, ProfileId, StoredFace, StoredFaces, StoredProfile, StoredSelfie};
 use crate::network::{NetworkConfig, RelayWish};
 use crate::people::StoredPerson;
 use crate::sandbox::EnrolledFace;
 use crate::vault::{Batch, KeyFile, Keys, Kind, Passphrase, RecoveryPhrase, Secret32, Unlock};
-use crate::views::{InviteView, JoinBody, RelayBody};
+use crate::views::{CodeView, InviteView, JoinBody, RelayBody};
 use crate::web::guard::secret::WebSecret;
 use crate::web::{LaunchLinkView, RecoveryWordsView, StoredSession};
 
@@ -50,6 +51,8 @@ fn face() -> Face {
 }
 
 fn protocol() -> Vec<Box<dyn Debug>> {
+    let (code, key) = (JoinCode::parse("17 117 117").unwrap(), CodeKey::from_bytes([BYTE; 32]));
+    let host = NodeId::new([2; 38]).unwrap();
     let find_me = FindMe {
         id: FindMeId([1; 16]),
         pack: "pack".into(),
@@ -77,6 +80,10 @@ fn protocol() -> Vec<Box<dyn Debug>> {
             secret: [BYTE; 32],
             expires: UnixMillis(7),
         }),
+        Box::new(code.clone()),
+        Box::new(key.prove()),
+        Box::new(CodeRun::of_joiner(&code, &host, &host).unwrap()),
+        Box::new(key.clone()),
         Box::new(find_me.clone()),
         Box::new(RecordBody::FindMe(find_me)),
     ]
@@ -139,6 +146,7 @@ fn faces() -> Vec<Box<dyn Debug>> {
 fn doors() -> Vec<Box<dyn Debug>> {
     let link = format!("inframe:{CANARY}");
     let id = InviteId([3; 8]);
+    let code = JoinCode::parse("17 117 117").unwrap();
     vec![
         Box::new(WebSecret::random().unwrap()),
         Box::new(StoredSession { hash: [1; 32], opened_at: 1, used_at: 2 }),
@@ -151,10 +159,45 @@ fn doors() -> Vec<Box<dyn Debug>> {
             locked: false,
             p2p: Vec::new(),
         }),
-        Box::new(IssuedInvite { id, secret: [BYTE; 32], link: link.clone(), expires: 7, uses_left: 1 }),
-        Box::new(IssuedLink { id, link: link.clone(), expires: 7, uses_left: 1 }),
+        Box::new(IssuedInvite {
+            id,
+            secret: [BYTE; 32],
+            link: link.clone(),
+            expires: 7,
+            uses_left: 1,
+            uses: 1,
+            life_ms: 9,
+        }),
+        Box::new(ShownCode { open: OpenCode::new(code.clone(), UnixMillis(7)), invite: id }),
+        Box::new(IssuedLink {
+            id,
+            link: link.clone(),
+            expires: 7,
+            uses_left: 1,
+            uses: 1,
+            open: true,
+            joined: vec![(MemberId([1; 32]), CANARY.into())],
+            waiting: 0,
+        }),
         Box::new(Joining { link: link.clone(), problem: None, at: 7 }),
-        Box::new(InviteView { id: "03".into(), link: link.clone(), qr_svg: link.clone(), expires_at: 7, uses_left: 1 }),
+        Box::new(InviteView {
+            id: "03".into(),
+            link: link.clone(),
+            qr_svg: link.clone(),
+            expires_at: 7,
+            uses_left: 1,
+            uses: 1,
+            open: true,
+            joined: Vec::new(),
+            waiting: 0,
+        }),
+        Box::new(CodeView {
+            code: Some(code.to_string()),
+            invite: "03".into(),
+            state: "open".into(),
+            ends_at: 7,
+            guesses_left: 5,
+        }),
         Box::new(JoinBody { link }),
         Box::new(RelayProof([BYTE; 32])),
         Box::new(RelayWish { node: NodeId::new([2; 38]).unwrap(), address: "/a".into(), token: CANARY.into() }),
@@ -176,7 +219,7 @@ fn d3_debug_shows_nothing_of_a_secret() {
             }
         }
     }
-    for secret in ["171", "ab, ab", "abab", "0.17", CANARY, CANARY_WORD, "abandon", "harbour"] {
+    for secret in ["171", "117", "ab, ab", "abab", "0.17", CANARY, CANARY_WORD, "abandon", "harbour"] {
         let line = shown.lines().find(|line| line.to_lowercase().contains(secret));
         assert!(line.is_none(), "{secret} is shown: {line:?}");
     }

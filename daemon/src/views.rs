@@ -681,6 +681,8 @@ pub struct EventView {
     pub waiting: Vec<AdmissionView>,
     /// Whether valid invites are admitted without asking (host only).
     pub admit_automatically: bool,
+    /// The code that this node shows as host, or showed last.
+    pub code: Option<CodeView>,
     /// Policy of this node here: `ask`, `automatic`, `never`.
     pub policy: String,
     /// Which of my photos take part: `window` (taken between start and end), `all` or `chosen`.
@@ -754,12 +756,83 @@ pub struct InviteView {
     pub expires_at: u64,
     /// Uses left.
     pub uses_left: u32,
+    /// Uses when it was made.
+    pub uses: u32,
+    /// Whether it can still be used.
+    pub open: bool,
+    /// Members who came in by it.
+    pub joined: Vec<InvitedView>,
+    /// How many wait with it.
+    pub waiting: u64,
 }
 
-/// A pasted invite link.
+/// A member who came in by an invite.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct InvitedView {
+    /// Id of the member.
+    pub id: String,
+    /// Nickname.
+    pub nickname: String,
+}
+
+/// Which invites to list.
+#[derive(Clone, Copy, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct InvitesQuery {
+    /// Also those that can be used no more, if a member came in by them or somebody waits with them.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// An invite that leaked.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct LeakBody {
+    /// Its id; none for all invites of the event.
+    pub invite: Option<String>,
+    /// Ids of the members to remove, of those who came in by it.
+    #[serde(default)]
+    pub remove: Vec<String>,
+}
+
+/// What was done about an invite that leaked.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct LeakView {
+    /// The event as it is now, under new keys.
+    pub event: EventView,
+    /// Nicknames of those who were removed.
+    pub removed: Vec<String>,
+    /// How many who waited with it were declined.
+    pub declined: u64,
+    /// A fresh invite of the same kind.
+    pub invite: InviteView,
+}
+
+/// Which invite a code is to stand for.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CodeBody {
+    /// Id of the invite.
+    pub invite: String,
+}
+
+/// The code that the host of an event shows to people on the same network, or showed last.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct CodeView {
+    /// Eight digits, grouped; only while it is open.
+    pub code: Option<String>,
+    /// Id of the invite that it stands for.
+    pub invite: String,
+    /// `open`, `guessed` (ended by too many wrong ones), `used` (its invite can be used no more) or `expired`.
+    pub state: String,
+    /// When it ends.
+    pub ends_at: u64,
+    /// Wrong ones that it still bears.
+    pub guesses_left: u32,
+}
+
+/// A pasted invite link, or a code that somebody on the same network shows.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct JoinBody {
-    /// The link.
+    /// The link, or the eight digits of the code.
     pub link: String,
 }
 
@@ -767,6 +840,12 @@ pub struct JoinBody {
 impl std::fmt::Debug for InviteView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "InviteView {{ id: {:?}, uses_left: {}, link: hidden }}", self.id, self.uses_left)
+    }
+}
+
+impl std::fmt::Debug for CodeView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CodeView {{ invite: {:?}, state: {:?}, code: hidden }}", self.invite, self.state)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::ids::UnixMillis;
 use crate::limits::{
-    MAX_FETCHES_A_MINUTE, MAX_GOSSIP_A_MINUTE, MAX_JOINS_A_MINUTE, MAX_KEEPS_A_MINUTE, MAX_PUSHES_A_MINUTE,
-    MAX_SYNCS_A_MINUTE,
+    MAX_CODES_A_MINUTE, MAX_FETCHES_A_MINUTE, MAX_GOSSIP_A_MINUTE, MAX_JOINS_A_MINUTE, MAX_KEEPS_A_MINUTE,
+    MAX_PUSHES_A_MINUTE, MAX_SYNCS_A_MINUTE,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -23,11 +23,13 @@ pub enum Ask {
     Fetch,
     /// To keep something, or to take what was kept.
     Keep,
+    /// To be let in with a code.
+    Code,
 }
 
 impl Ask {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Join, Self::Sync, Self::Push, Self::Gossip, Self::Fetch, Self::Keep];
+    pub const ALL: [Self; 7] = [Self::Join, Self::Sync, Self::Push, Self::Gossip, Self::Fetch, Self::Keep, Self::Code];
 
     /// How many in a minute.
     pub fn a_minute(self) -> u32 {
@@ -38,6 +40,7 @@ impl Ask {
             Self::Gossip => MAX_GOSSIP_A_MINUTE,
             Self::Fetch => MAX_FETCHES_A_MINUTE,
             Self::Keep => MAX_KEEPS_A_MINUTE,
+            Self::Code => MAX_CODES_A_MINUTE,
         }
     }
 }

@@ -35,19 +35,19 @@ pub enum KeepError {
     /// It cannot be written or read.
     #[error("the sealed delivery cannot be read: {0}")]
     Unreadable(#[from] FrameError),
-    /// R62: of another event, or by or for somebody who is no member.
+    /// R67: of another event, or by or for somebody who is no member.
     #[error("the sealed delivery is not from a member to a member of the event")]
     NotMembers,
-    /// R62: not signed by its sender.
+    /// R67: not signed by its sender.
     #[error("the sealed delivery is not signed by its sender")]
     BadSignature,
-    /// R63: its time is over, or too far ahead.
+    /// R68: its time is over, or too far ahead.
     #[error("the sealed delivery has no time left, or more than is allowed")]
     WrongTime,
-    /// R64: the letter or a piece does not open.
+    /// R69: the letter or a piece does not open.
     #[error("the sealed delivery does not open")]
     CannotOpen,
-    /// R64: what the letter says does not fit the sealed bytes.
+    /// R69: what the letter says does not fit the sealed bytes.
     #[error("the letter of the sealed delivery does not fit it")]
     WrongLetter,
     /// A key cannot be used or made.
@@ -163,7 +163,7 @@ impl SealedDelivery {
         &self.label
     }
 
-    /// R62: a member of this event signed it for another one.
+    /// R67: a member of this event signed it for another one.
     ///
     /// # Errors
     /// They are not members, or somebody else signed.
@@ -177,7 +177,7 @@ impl SealedDelivery {
         keys::verify(&from.0, DELIVERY_CONTEXT, &signed, &self.signature).map_err(|_| KeepError::BadSignature)
     }
 
-    /// R63: it has time left, and not more than may be asked for.
+    /// R68: it has time left, and not more than may be asked for.
     ///
     /// # Errors
     /// Else.
@@ -186,7 +186,7 @@ impl SealedDelivery {
         left.filter(|left| *left <= MAX_KEPT_MS).map(drop).ok_or(KeepError::WrongTime)
     }
 
-    /// R64: opens the letter as the receiver.
+    /// R69: opens the letter as the receiver.
     ///
     /// # Errors
     /// It is not for these keys, or does not fit the sealed bytes.
@@ -206,7 +206,7 @@ impl SealedDelivery {
         Ok(keys.sign(RECEIPT_CONTEXT, &to_canonical(&self.label)?))
     }
 
-    /// R65: checks a receipt.
+    /// R70: checks a receipt.
     ///
     /// # Errors
     /// The receiver did not sign it for this delivery.
@@ -221,7 +221,7 @@ impl SealedDelivery {
     }
 }
 
-/// R63: sealed bytes are within their limits.
+/// R68: sealed bytes are within their limits.
 fn check_label(label: &Label) -> Result<(), FieldError> {
     check_kept_size(label.size_bytes)
 }
@@ -254,7 +254,7 @@ pub fn seal_piece(key: &[u8; 32], index: u64, is_last: bool, piece: &mut Vec<u8>
     Ok(())
 }
 
-/// R64: opens a piece in place.
+/// R69: opens a piece in place.
 ///
 /// # Errors
 /// It was sealed with another key, as another piece, or changed.
@@ -315,7 +315,7 @@ pub enum KeepReply {
     Accept,
     /// It is kept here, whole, and was not fetched yet.
     Kept,
-    /// Its receiver has it: their receipt (R65).
+    /// Its receiver has it: their receipt (R70).
     Delivered(Signature),
     /// Not now: try again later.
     NotNow,
@@ -336,7 +336,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r64_pieces_open_in_their_place_only() {
+    fn r69_pieces_open_in_their_place_only() {
         let (key, plain) = ([7; 32], vec![5_u8; 1_000]);
         let mut sealed = plain.clone();
         seal_piece(&key, 3, false, &mut sealed).unwrap();

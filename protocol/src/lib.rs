@@ -53,6 +53,7 @@ pub mod aead;
 mod fixed_bytes;
 
 pub mod allowance;
+pub mod code;
 pub mod event;
 pub mod fetch;
 pub mod frame;

@@ -27,6 +27,16 @@ pub const MAX_JOIN_REQUEST_BYTES: usize = 2 * 1024;
 pub const MAX_JOIN_REPLY_BYTES: usize = 1024 * 1024;
 /// Words that two people compare: 66 bits, which nobody finds by trying while the host looks at a request.
 pub const VERIFICATION_WORDS: usize = 6;
+/// Digits of a code that people on one network read to each other: two of the selector, and six that are secret.
+pub const CODE_DIGITS: usize = 8;
+/// Selectors that codes may have: at a party with three open codes two have the same one in three cases of a hundred.
+pub const CODE_SELECTORS: usize = 100;
+/// Milliseconds that a code is open: long enough to read it out to a table.
+pub const CODE_LIFE_MS: u64 = 10 * 60 * 1_000;
+/// Wrong proofs that end a code: people mistype, and whoever guesses gets in with 5 codes of a million.
+pub const MAX_WRONG_CODES: u8 = 5;
+/// Bytes of what a host sends after a proof: an invite's fields with 8 addresses, sealed.
+pub const MAX_CODE_GRANT_BYTES: usize = 2 * 1024;
 
 // ---- roster ----
 
@@ -133,6 +143,8 @@ pub const MAX_FETCH_REPLY_BYTES: usize = MAX_GROUPS * 32 + 64;
 
 /// Join requests of one node in a minute: an honest one asks every 5 seconds.
 pub const MAX_JOINS_A_MINUTE: u32 = 60;
+/// Runs of a code of one node in a minute: a person types one in ten seconds, and it may meet several that are open.
+pub const MAX_CODES_A_MINUTE: u32 = 30;
 /// Sync requests of one node in a minute: the pages of some full events at once, and one for each event and minute.
 pub const MAX_SYNCS_A_MINUTE: u32 = 600;
 /// Pushes of one node in a minute: what a member of many events renews at once.

@@ -39,7 +39,7 @@ fn label(party: &Party, size_bytes: u64) -> Label {
 }
 
 #[test]
-fn r62_a_delivery_is_from_a_member_to_another_and_nobody_changes_it_on_the_way() {
+fn r67_a_delivery_is_from_a_member_to_another_and_nobody_changes_it_on_the_way() {
     let mut party = Party::of(4);
     let delivery = party.guests[1].state.seal_delivery(label(&party, 7), &letter(7)).unwrap();
     for carrier in [0, 2, 3] {
@@ -64,7 +64,7 @@ fn r62_a_delivery_is_from_a_member_to_another_and_nobody_changes_it_on_the_way()
 }
 
 #[test]
-fn r63_a_delivery_has_a_fortnight_at_most() {
+fn r68_a_delivery_has_a_fortnight_at_most() {
     let party = Party::of(3);
     let delivery = party.guests[1].state.seal_delivery(label(&party, 7), &letter(7)).unwrap();
     let at = |now| party.guests[0].state.check_delivery(&delivery, now);
@@ -73,7 +73,7 @@ fn r63_a_delivery_has_a_fortnight_at_most() {
 }
 
 #[test]
-fn r64_only_the_receiver_reads_the_letter() {
+fn r69_only_the_receiver_reads_the_letter() {
     let party = Party::of(4);
     let written = letter(7);
     let delivery = party.guests[1].state.seal_delivery(label(&party, 7), &written).unwrap();
@@ -91,7 +91,7 @@ fn r64_only_the_receiver_reads_the_letter() {
 }
 
 #[test]
-fn r64_a_rendition_comes_back_from_its_pieces() {
+fn r69_a_rendition_comes_back_from_its_pieces() {
     let key = fresh_key().unwrap();
     for size in [1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 7] {
         let plain: Vec<u8> = (0..size).map(|at| at as u8).collect();
@@ -117,7 +117,7 @@ fn r64_a_rendition_comes_back_from_its_pieces() {
 }
 
 #[test]
-fn r65_only_the_receivers_own_receipt_counts() {
+fn r70_only_the_receivers_own_receipt_counts() {
     let party = Party::of(4);
     let delivery = party.guests[1].state.seal_delivery(label(&party, 7), &letter(7)).unwrap();
     let other = party.guests[1].state.seal_delivery(Label { offer: OfferId([2; 16]), ..label(&party, 7) }, &letter(7));

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::api::Api;
-use crate::views::{Approval, Event, EventPatch, Invite, Transfer};
+use crate::views::{Approval, Event, EventPatch, Invite, Leak, Transfer};
 
 #[allow(missing_docs, clippy::missing_errors_doc)]
 impl Api {
@@ -32,6 +32,23 @@ impl Api {
             &json!({ "expires_in_s": expires_in_s, "uses": uses }),
         )
         .await
+    }
+
+    pub async fn invites(&self, event: &str, all: bool) -> Result<Vec<Invite>> {
+        self.get(&format!("/events/{event}/invites?all={all}")).await
+    }
+
+    pub async fn leaked(&self, event: &str, invite: Option<&str>, remove: &[&str]) -> Result<Leak> {
+        let body = json!({ "invite": invite, "remove": remove });
+        self.with(Method::POST, &format!("/events/{event}/invites/leaked"), &body).await
+    }
+
+    pub async fn show_code(&self, event: &str, invite: &str) -> Result<Event> {
+        self.with(Method::PUT, &format!("/events/{event}/code"), &json!({ "invite": invite })).await
+    }
+
+    pub async fn stop_code(&self, event: &str) -> Result<Event> {
+        self.json(self.request(Method::DELETE, &format!("/events/{event}/code"))).await
     }
 
     pub async fn join(&self, link: &str) -> Result<Event> {

@@ -5,7 +5,7 @@ mod event;
 
 use serde::{Deserialize, Serialize};
 
-pub use event::{Admission, Event, EventPatch, Invite, Member};
+pub use event::{Admission, Code, Event, EventPatch, Invite, Invited, Leak, Member};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Worker {

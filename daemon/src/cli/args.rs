@@ -193,10 +193,44 @@ pub(super) enum EventCommand {
         #[arg(long)]
         uses: Option<u32>,
     },
-    /// Join with an invite link
+    /// List the invites of an event, and who came by each (host only)
+    Invites {
+        /// Name or id of the event
+        event: String,
+    },
+    /// An invite leaked: withdraw it, give the members new keys and make a fresh one (host only)
+    Leaked {
+        /// Name or id of the event
+        event: String,
+        /// Id of the invite, or its first letters; without it all invites of the event
+        #[arg(long, value_name = "ID")]
+        invite: Option<String>,
+        /// Remove this member, who came in by it; more than once for several
+        #[arg(long, value_name = "MEMBER")]
+        remove: Vec<String>,
+        /// Remove everybody who came in by it
+        #[arg(long, conflicts_with = "remove")]
+        remove_all: bool,
+    },
+    /// Show a short code that people on this network can type, for ten minutes (host only)
+    Code {
+        /// Name or id of the event
+        event: String,
+        /// Id of the invite that it stands for, or its first letters [default: a new one]
+        #[arg(long, value_name = "ID")]
+        invite: Option<String>,
+        /// How many may use the new invite [default: 1]
+        #[arg(long, conflicts_with = "invite")]
+        uses: Option<u32>,
+        /// Stop showing it
+        #[arg(long, conflicts_with_all = ["invite", "uses"])]
+        stop: bool,
+    },
+    /// Join with an invite link, or with a code that a host on this network shows
     Join {
-        /// The link
-        link: String,
+        /// The link, or the eight digits
+        #[arg(required = true, num_args = 1..)]
+        link: Vec<String>,
     },
     /// List events
     List,

@@ -1,4 +1,6 @@
-//! `inframe event`: events by their names, invites as links and QR codes.
+//! `inframe event`: events by their names.
+
+mod invites;
 
 use clap::ValueEnum;
 use reqwest::Method;
@@ -6,11 +8,9 @@ use serde_json::Value;
 
 use super::args::EventCommand;
 use super::client::{CliError, Client, segment};
-use super::text::{Screen, one_line, qr, short, table};
+use super::text::{Screen, one_line, short, table};
 use super::when::shown;
-use crate::views::{
-    AdmitBody, EventPatch, EventView, InviteView, JoinBody, MemberPolicyBody, NewEventBody, NewInviteBody,
-};
+use crate::views::{AdmitBody, EventPatch, EventView, JoinBody, MemberPolicyBody, NewEventBody};
 
 pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand) -> Result<(), CliError> {
     match command {
@@ -18,8 +18,21 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand)
             let body = NewEventBody { name, starts_at: starts, ends_at: ends };
             show_event(client, screen, &client.post("/events", &body).await?)
         }
-        EventCommand::Invite { event, hours, uses } => invite(client, screen, &event, hours, uses).await,
+        EventCommand::Invite { event, hours, uses } => invites::invite(client, screen, &event, hours, uses).await,
+        EventCommand::Invites { event } => invites::list(client, screen, &event).await,
+        EventCommand::Leaked { event, invite, remove, remove_all } => {
+            invites::leaked(client, screen, &event, invite, &remove, remove_all).await
+        }
+        EventCommand::Code { event, stop: true, .. } => {
+            let event = named_event(client, &event).await?;
+            show_event(client, screen, &client.json(Method::DELETE, &path(&event, "/code"), None::<&()>).await?)
+        }
+        EventCommand::Code { event, invite, uses, stop: false } => {
+            invites::code(client, screen, &event, invite, uses).await
+        }
         EventCommand::Join { link } => {
+            // A code may be typed in groups.
+            let link = link.join(" ");
             show_event(client, screen, &client.post("/events/join", &JoinBody { link }).await?)
         }
         EventCommand::List => list(client, screen).await,
@@ -104,24 +117,6 @@ async fn patch(client: &Client, event: &EventView, changes: EventPatch) -> Resul
     client.json(Method::PATCH, &path(event, ""), Some(&changes)).await
 }
 
-async fn invite(
-    client: &Client,
-    screen: &Screen,
-    event: &str,
-    hours: Option<u64>,
-    uses: Option<u32>,
-) -> Result<(), CliError> {
-    let event = named_event(client, event).await?;
-    let body = NewInviteBody { expires_in_s: hours.map(|hours| hours.saturating_mul(3600)), uses };
-    let answer = client.post(&path(&event, "/invites"), &body).await?;
-    screen.show(&answer, || {
-        let invite: InviteView = client.view(&answer)?;
-        let terms = format!("Uses left: {}. Expires {}.", invite.uses_left, shown(invite.expires_at));
-        let code = qr(&invite.link).unwrap_or_else(|| "(the link is too long for a QR code)".to_owned());
-        Ok(vec![format!("Invite to {}", one_line(&event.name)), code, invite.link, terms])
-    })
-}
-
 async fn admit(
     client: &Client,
     screen: &Screen,
@@ -172,6 +167,9 @@ fn event_lines(event: &EventView) -> Vec<String> {
     }
     if let (Some(starts), Some(ends)) = (event.starts_at, event.ends_at) {
         lines.push(format!("From {} to {}.", shown(starts), shown(ends)));
+    }
+    if let Some(code) = &event.code {
+        lines.push(invites::code_line(code));
     }
     if !event.verification.is_empty() {
         lines.push(format!("Waiting for the host, whose screen shows: {}", one_line(&event.verification.join(" "))));

@@ -5,6 +5,7 @@ use inframe_protocol::roster::Role;
 use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
 
 use super::Events;
+use super::codes::CodeDescription;
 use super::entry::{Entry, MyRole};
 use super::stored::LocalSettings;
 use super::words::words;
@@ -60,6 +61,8 @@ pub struct Description {
     pub members: Vec<MemberDescription>,
     /// Those who wait, as the host sees them.
     pub waiting: Vec<WaitingDescription>,
+    /// The code that I show as host, or showed last.
+    pub code: Option<CodeDescription>,
     /// My settings.
     pub settings: LocalSettings,
     /// Epoch.
@@ -108,6 +111,7 @@ impl Entry {
             ends: roster.ends().map(|at| at.0),
             members,
             waiting,
+            code: self.code_now(now),
             settings: self.settings.clone(),
             epoch: roster.epoch(),
             epoch_at: roster.is_created().then(|| roster.epoch_at().0),

@@ -9,7 +9,7 @@ use inframe_protocol::record::Subject;
 use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
 
 use super::alarms::{Shown, StoredAlarms};
-use super::stored::{Announcing, IssuedInvite, Joining, LocalSettings, Takes, WaitingAdmission};
+use super::stored::{Announcing, IssuedInvite, Joining, LocalSettings, ShownCode, Takes, WaitingAdmission};
 use super::{Search, Wanted};
 use crate::faces::ProfileId;
 use crate::sharing::policy::Policy;
@@ -52,6 +52,7 @@ pub(super) struct Entry {
     pub(super) announcing: BTreeMap<ProfileId, Announcing>,
     pub(super) joining: Option<Joining>,
     pub(super) invites: Vec<IssuedInvite>,
+    pub(super) code: Option<ShownCode>,
     pub(super) waiting: Vec<WaitingAdmission>,
     pub(super) declined: BTreeSet<MemberId>,
     pub(super) removed_nodes: BTreeSet<NodeId>,
@@ -81,6 +82,7 @@ impl Entry {
             announcing: BTreeMap::new(),
             joining: None,
             invites: Vec::new(),
+            code: None,
             waiting: Vec::new(),
             declined: BTreeSet::new(),
             removed_nodes: BTreeSet::new(),

@@ -65,6 +65,25 @@ impl Entry {
         Ok(vec![epoch])
     }
 
+    /// New keys for everybody who stays. Gives the entries.
+    pub(super) fn remove_or_rotate(
+        &mut self,
+        gone: &[MemberId],
+        now: u64,
+    ) -> Result<Vec<SignedRosterEntry>, EventsError> {
+        // Those who have left go under the same epoch.
+        let mut going = self.state.leavers();
+        going.retain(|leaver| !gone.contains(leaver));
+        going.extend(gone);
+        if going.is_empty() { self.rotate(now) } else { self.remove_all(&going, now) }
+    }
+
+    /// A node whose member was removed waits no more, and comes back by the host's own yes only.
+    pub(super) fn forget_node(&mut self, node: &NodeId) {
+        self.waiting.retain(|waiting| waiting.node != *node);
+        self.removed_nodes.insert(node.clone());
+    }
+
     /// Puts down at once that the member of a node has left, so that the node can come back. Gives the entries.
     pub(super) fn make_room_for(&mut self, node: &NodeId, now: u64) -> Result<Vec<SignedRosterEntry>, EventsError> {
         let member = self.state.roster().member_by_node(node);
@@ -112,15 +131,11 @@ impl Events {
     pub fn remove_member(&self, event: &EventId, member: &MemberId) -> Result<(), EventsError> {
         let entries = self.change(event, |entry| {
             let known = entry.state.roster().member(member).map(|known| (known.node.clone(), known.invite));
-            // Those who have left go under the same epoch.
-            let mut going = entry.state.leavers();
-            going.retain(|leaver| leaver != member);
-            going.push(*member);
-            let entries = entry.remove_all(&going, now_ms())?;
+            let entries = entry.remove_or_rotate(&[*member], now_ms())?;
             if let Some((node, invite)) = known {
-                entry.waiting.retain(|waiting| waiting.node != node);
                 entry.invites.retain(|known| Some(known.id) != invite);
-                entry.removed_nodes.insert(node);
+                entry.code.take_if(|code| Some(code.invite) == invite);
+                entry.forget_node(&node);
             }
             Ok(entries)
         })?;

@@ -1,109 +1,22 @@
-//! Invites and admission: both sides of joining an event.
+//! Admission: both sides of joining an event.
 
 use inframe_protocol::invite::Invite;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
 use inframe_protocol::keys::MemberKeys;
 use inframe_protocol::limits::MAX_MEMBERS;
 use inframe_protocol::roster::{Joining as Newcomer, RosterWriter, SignedRosterEntry};
-use inframe_protocol::{EventId, InviteId, MemberId, NodeId, UnixMillis};
+use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
 
 use super::entry::Entry;
-use super::stored::{IssuedInvite, Joining, Takes, WaitingAdmission};
+use super::stored::{Joining, Takes, WaitingAdmission};
 use super::{Events, EventsError, MAX_EVENTS};
 use crate::clock::now_ms;
 use crate::live::What;
 
 /// Those who may wait for admission to one event at once.
 const MAX_WAITING: usize = 50;
-/// Invites of one event that may be valid at once.
-const MAX_INVITES: usize = 200;
-
-/// An invite as its issuer sees it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct IssuedLink {
-    /// Id.
-    pub id: InviteId,
-    /// Link.
-    pub link: String,
-    /// Expiry, Unix milliseconds.
-    pub expires: u64,
-    /// Uses left.
-    pub uses_left: u32,
-}
-
-impl std::fmt::Debug for IssuedLink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "IssuedLink {{ id: {:?}, uses_left: {}, link: hidden }}", self.id, self.uses_left)
-    }
-}
-
-impl From<&IssuedInvite> for IssuedLink {
-    fn from(invite: &IssuedInvite) -> Self {
-        Self { id: invite.id, link: invite.link.clone(), expires: invite.expires, uses_left: invite.uses_left }
-    }
-}
 
 impl Events {
-    /// Issues an invite; host only.
-    ///
-    /// # Errors
-    /// When this node is not the host, too many are valid, or the vault fails.
-    pub fn issue_invite(
-        &self,
-        event: &EventId,
-        addresses: Vec<String>,
-        expires: u64,
-        uses: u32,
-    ) -> Result<IssuedLink, EventsError> {
-        let host = self.me.clone();
-        self.change(event, |entry| {
-            if entry.event_key.is_none() {
-                return Err(EventsError::NotHost);
-            }
-            let now = now_ms();
-            let valid = |invite: &&IssuedInvite| invite.expires > now && invite.uses_left > 0;
-            if entry.invites.iter().filter(valid).count() >= MAX_INVITES {
-                return Err(EventsError::Invalid(format!("{MAX_INVITES} invites are valid already; revoke one first")));
-            }
-            let mut secret = [0; 32];
-            getrandom::fill(&mut secret)
-                .map_err(|_| EventsError::Invalid("the system gives no random numbers".into()))?;
-            let invite = Invite {
-                event: entry.id,
-                event_name: entry.name(),
-                host,
-                addresses,
-                id: InviteId::generate()?,
-                secret,
-                expires: UnixMillis(expires),
-            };
-            let issued = IssuedInvite { id: invite.id, secret, link: invite.to_link()?, expires, uses_left: uses };
-            let shown = IssuedLink::from(&issued);
-            entry.invites.push(issued);
-            Ok(shown)
-        })
-    }
-
-    /// Valid invites of an event.
-    #[must_use]
-    pub fn invites(&self, event: &EventId) -> Option<Vec<IssuedLink>> {
-        let now = now_ms();
-        let valid = |invite: &&IssuedInvite| invite.expires > now && invite.uses_left > 0;
-        self.read(event, |entry| entry.invites.iter().filter(valid).map(IssuedLink::from).collect())
-    }
-
-    /// Makes an invite useless.
-    ///
-    /// # Errors
-    /// When there is none or the vault fails.
-    pub fn revoke_invite(&self, event: &EventId, invite: &InviteId) -> Result<(), EventsError> {
-        self.change(event, |entry| {
-            let before = entry.invites.len();
-            entry.invites.retain(|known| known.id != *invite);
-            if entry.invites.len() == before { Err(EventsError::NotFound) } else { Ok(()) }
-        })
-    }
-
     /// Takes a pasted invite link: from now on this node asks the host to be admitted.
     ///
     /// # Errors
@@ -222,8 +135,7 @@ impl Events {
         if invite.expires <= now {
             return refuse(JoinRefusal::Expired);
         }
-        let reserved = entry.waiting.iter().filter(|waiting| waiting.request.invite == invite.id).count();
-        if invite.uses_left as usize <= reserved {
+        if invite.uses_left as usize <= entry.waiting_by(&invite.id) {
             return refuse(JoinRefusal::UsedUp);
         }
         if entry.state.roster().members().len() >= MAX_MEMBERS {

@@ -22,14 +22,14 @@ impl Events {
         sealed.unwrap_or(Err(KeepError::NotMembers))
     }
 
-    /// Whether a sealed delivery is from a member to another one and in time (R62, R63).
+    /// Whether a sealed delivery is from a member to another one and in time (R67, R68).
     #[must_use]
     pub fn is_delivery(&self, delivery: &SealedDelivery, now: u64) -> bool {
         let event = &delivery.label().event;
         self.read(event, |entry| entry.state.check_delivery(delivery, UnixMillis(now)).is_ok()).unwrap_or(false)
     }
 
-    /// Opens a sealed delivery to this node's member (R64).
+    /// Opens a sealed delivery to this node's member (R69).
     ///
     /// # Errors
     /// The rule that it breaks.
@@ -39,7 +39,7 @@ impl Events {
         opened.unwrap_or(Err(KeepError::NotMembers))
     }
 
-    /// The receipt for a delivery to this node's member (R65).
+    /// The receipt for a delivery to this node's member (R70).
     #[must_use]
     pub fn receipt_for(&self, delivery: &SealedDelivery) -> Option<Signature> {
         self.read(&delivery.label().event, |entry| entry.state.receipt_for(delivery)).flatten()

@@ -6,9 +6,11 @@
 mod alarms;
 mod announcing;
 mod asking;
+mod codes;
 mod description;
 mod entry;
 mod epochs;
+mod invites;
 mod joining;
 mod keeping;
 mod leaving;
@@ -29,12 +31,13 @@ use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis};
 
 pub use alarms::{Alarm, Fork};
 pub use announcing::Portrait;
+pub use codes::{CodeDescription, CodeState, Judged};
 pub use description::{Description, MemberDescription, WaitingDescription};
 pub use entry::MyRole;
-pub use joining::IssuedLink;
+pub use invites::{IssuedLink, Replaced, Terms};
 pub use stored::{Announcing, LocalSettings, Takes, WaitingAdmission};
 #[cfg(test)]
-pub(crate) use stored::{IssuedInvite, Joining};
+pub(crate) use stored::{IssuedInvite, Joining, ShownCode};
 pub use taking::Taken;
 
 use crate::clock::now_ms;

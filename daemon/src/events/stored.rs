@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use inframe_protocol::code::OpenCode;
 use inframe_protocol::join::JoinRequest;
 use inframe_protocol::{FindMeId, InviteId, MemberId, NodeId};
 use serde::{Deserialize, Serialize};
@@ -91,6 +92,26 @@ pub struct IssuedInvite {
     pub expires: u64,
     /// Uses left.
     pub uses_left: u32,
+    /// Uses when it was made.
+    pub uses: u32,
+    /// From its making to its expiry, milliseconds.
+    pub life_ms: u64,
+}
+
+impl IssuedInvite {
+    /// Whether it can still be used, as far as it alone tells.
+    pub(super) fn is_valid(&self, now: u64) -> bool {
+        self.expires > now && self.uses_left > 0
+    }
+}
+
+/// The code that stands for one of my invites, or the last that did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShownCode {
+    /// The code, and how it stands.
+    pub open: OpenCode,
+    /// The invite.
+    pub invite: InviteId,
 }
 
 impl std::fmt::Debug for IssuedInvite {
@@ -146,6 +167,8 @@ pub struct StoredEvent {
     pub joining: Option<Joining>,
     /// Invites that I issued.
     pub invites: Vec<IssuedInvite>,
+    /// The code that I show, or showed last.
+    pub code: Option<ShownCode>,
     /// Those who wait for my answer.
     pub waiting: Vec<WaitingAdmission>,
     /// Those whom I refused.
@@ -158,8 +181,8 @@ pub struct StoredEvent {
 }
 
 impl Versioned for StoredEvent {
-    const VERSION: u8 = 3;
-    type Before = older::SecondEvent;
+    const VERSION: u8 = 4;
+    type Before = older::ThirdEvent;
 }
 
 /// The row of an event in the form of the second version.
@@ -173,7 +196,7 @@ pub(super) fn older_row(entry: &super::entry::Entry) -> Vec<u8> {
         settings: entry.settings.clone(),
         announcing: entry.announcing.clone(),
         joining: entry.joining.clone(),
-        invites: entry.invites.clone(),
+        invites: entry.invites.iter().map(older::FirstInvite::from).collect(),
         waiting: entry.waiting.clone(),
         declined: entry.declined.clone(),
         removed_nodes: entry.removed_nodes.clone(),

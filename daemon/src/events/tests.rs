@@ -1,6 +1,7 @@
 //! Host and members in one process, with bytes passed by hand and a clock that can be moved.
 
 mod alarms;
+mod invites;
 mod rows;
 
 use std::collections::BTreeSet;
@@ -41,7 +42,7 @@ fn request(joiner: &Place) -> JoinRequest {
 /// The guest of this number asks, the host admits.
 fn join(host: &Place, event: &EventId, number: u8) -> Place {
     let guest = place(number);
-    let link = host.events.issue_invite(event, Vec::new(), now_ms() + DAY_MS, 1).unwrap().link;
+    let link = host.events.issue_invite(event, Vec::new(), Terms { life_ms: DAY_MS, uses: 1 }).unwrap().link;
     guest.events.begin_joining(&link).unwrap();
     let asked = request(&guest);
     assert_eq!(host.events.answer_join(&node(number), asked.clone()).unwrap(), JoinReply::Waiting);
@@ -171,7 +172,7 @@ fn both_sides_of_a_waiting_request_show_the_same_words() {
     let event = host.events.create("Picnic".into(), None, None, "Host".into()).unwrap();
     let ask = |number: u8| {
         let guest = place(number);
-        let link = host.events.issue_invite(&event, Vec::new(), now_ms() + DAY_MS, 1).unwrap().link;
+        let link = host.events.issue_invite(&event, Vec::new(), Terms { life_ms: DAY_MS, uses: 1 }).unwrap().link;
         guest.events.begin_joining(&link).unwrap();
         host.events.answer_join(&node(number), request(&guest)).unwrap();
         guest.events.describe(&event, now_ms()).unwrap().verification

@@ -97,6 +97,15 @@ pub(super) fn is_straight(address: &Multiaddr) -> bool {
     !address.iter().any(|part| matches!(part, Part::P2pCircuit))
 }
 
+/// Whether an address leads straight to this machine or to one on a local network: private, link-local, loopback.
+pub(super) fn is_local(address: &Multiaddr) -> bool {
+    let Some(ip) = split(address).filter(|way| way.relay.is_none()).map(|way| way.ip.to_canonical()) else {
+        return false;
+    };
+    let link_local = matches!(ip, IpAddr::V6(ip) if is_link_local(ip));
+    link_local || matches!(reach(ip), Some(Reach::Private | Reach::LinkLocal | Reach::Loopback))
+}
+
 /// The relay that an address leads through, and where it is.
 pub(super) fn relay_of(address: &Multiaddr) -> Option<(PeerId, Multiaddr)> {
     let way = split(address)?;
@@ -246,6 +255,31 @@ mod tests {
         let (relay, at) = relay_of(&first.parse().unwrap()).unwrap();
         assert_eq!((relay, at.to_string().as_str()), (other, "/ip4/203.0.113.7/tcp/7413"));
         assert_eq!(through("203.0.113.7"), super::through(relay, &at).to_string());
+    }
+
+    #[test]
+    fn an_address_of_a_local_network_is_told_from_one_of_the_internet() {
+        let peer = PeerId::random();
+        let circuit = format!("/ip4/192.168.1.4/tcp/7413/p2p/{peer}/p2p-circuit");
+        for (text, local) in [
+            ("/ip4/192.168.1.4/tcp/7412", true),
+            ("/ip4/10.0.0.1/tcp/1", true),
+            ("/ip4/172.16.0.1/tcp/50000", true),
+            ("/ip4/169.254.3.3/tcp/7412", true),
+            ("/ip4/127.0.0.1/tcp/7412", true),
+            ("/ip6/::1/tcp/7412", true),
+            ("/ip6/fe80::1/tcp/7412", true),
+            ("/ip6/fd00::1/tcp/7412", true),
+            ("/ip6/::ffff:10.0.0.1/tcp/7412", true),
+            ("/ip6/::ffff:93.184.216.34/tcp/7412", false),
+            ("/ip4/93.184.216.34/tcp/7412", false),
+            ("/ip4/172.32.0.1/tcp/7412", false),
+            ("/ip6/2001:db8::1/tcp/7412", false),
+            ("/ip4/0.0.0.0/tcp/7412", false),
+            (&circuit, false),
+        ] {
+            assert_eq!(is_local(&text.parse().unwrap()), local, "{text}");
+        }
     }
 
     #[test]

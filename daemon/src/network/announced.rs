@@ -43,6 +43,11 @@ impl Announced {
         self.peers.get(peer).map_or(&[], Vec::as_slice)
     }
 
+    /// Who is announced at an address of a local network.
+    pub(super) fn near(&self) -> impl Iterator<Item = &PeerId> {
+        self.peers.iter().filter(|(_, addresses)| addresses.iter().any(address::is_local)).map(|(peer, _)| peer)
+    }
+
     /// Whether more is announced than any honest network does. Then nothing is listened to for a while, and all is
     /// forgotten; the caller must drop what the library holds.
     pub(super) fn overflows(&mut self, now: Instant) -> bool {

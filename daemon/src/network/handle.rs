@@ -32,6 +32,7 @@ pub(super) enum Command {
     Unblock(PeerId),
     LookAround,
     Disconnect(PeerId),
+    Nearby(oneshot::Sender<Vec<NodeId>>),
     SetRelay(Option<RelayWish>),
     LookOutside(oneshot::Sender<Outside>),
 }
@@ -124,6 +125,13 @@ impl Network {
             result.await.unwrap_or(Err(ConnectError::Stopped))
         };
         timeout(limits::CONNECT_WITHIN, call).await.unwrap_or_else(|_| Err(ConnectError::TimedOut(node.clone())))
+    }
+
+    /// Nodes on the local network: announced there, or connected from there.
+    pub async fn nearby(&self) -> Vec<NodeId> {
+        let (answer, near) = oneshot::channel();
+        self.tell(Command::Nearby(answer)).await;
+        near.await.unwrap_or_default()
     }
 
     /// Takes an address of a node that its owner has typed: it is tried now, and at every later dial of that node for

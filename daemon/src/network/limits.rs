@@ -93,6 +93,8 @@ pub const ADDRESS_BYTES: usize = 160;
 pub const KNOWN_PEERS: usize = 2048;
 /// Peers found on the local network whose addresses are remembered; anybody may announce any number.
 pub const FOUND_PEERS: usize = 256;
+/// Nodes on the local network that are asked for a code that the owner typed: a wedding has fewer, and each gets a stream.
+pub const NEARBY: usize = 128;
 /// Peers to whom the owner has named addresses by hand since the start.
 pub const NAMED_PEERS: usize = 64;
 /// Addresses named by hand that are kept for one peer, the last ones: home, holiday, a forwarded port.

@@ -2,7 +2,8 @@
 //!
 //! TCP, Noise and Yamux between nodes; mDNS to find them on the local network; streams for everything that must
 //! arrive, gossip as a hint for what may. Any node may connect, since that is how somebody with an invite joins, but
-//! only nodes named by [`Network::set_known`] may use another protocol than [`Protocol::Join`]. Known is not yet
+//! only nodes named by [`Network::set_known`] may use another protocol than [`Protocol::Join`] and, on the local network,
+//! [`Protocol::Code`]. Known is not yet
 //! entitled: **whoever takes a stream from [`NetworkEvent::Inbound`] must check that its peer may have what it asks
 //! for**, since the transport has proven the peer's id and nothing else. Known nodes are kept connected, are exempt
 //! from the limits that hold strangers down, and alone take part in gossip.
@@ -85,7 +86,7 @@ pub enum NetworkEvent {
     Connected(NodeId),
     /// The last connection to a peer is gone.
     Disconnected(NodeId),
-    /// A known peer opened a stream, or a stranger one that asks to join. Its right to what it asks is not yet checked.
+    /// A known peer opened a stream, or a stranger one that asks to join, by invite or by code. Its right to what it asks is not yet checked.
     Inbound(Protocol, PeerStream),
     /// A known peer passed a message on. It need not be its author, and anybody who knows the topic may be.
     Gossip {

@@ -3,8 +3,10 @@
 /// One stream protocol; its name carries its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// Asking to be admitted to an event; the only one that a stranger may use.
+    /// Asking to be admitted to an event; a stranger may use it.
     Join,
+    /// Asking for an invite with a code that was read out; a stranger may use it, on the local network only.
+    Code,
     /// Pulling the roster and records that are missing.
     Sync,
     /// Pushing new records to a connected member.
@@ -23,18 +25,38 @@ pub enum Protocol {
 
 impl Protocol {
     /// All protocols.
-    pub const ALL: [Self; 8] =
-        [Self::Join, Self::Sync, Self::Push, Self::Offer, Self::Fetch, Self::Keep, Self::Punch, Self::Relay];
+    pub const ALL: [Self; 9] = [
+        Self::Join,
+        Self::Code,
+        Self::Sync,
+        Self::Push,
+        Self::Offer,
+        Self::Fetch,
+        Self::Keep,
+        Self::Punch,
+        Self::Relay,
+    ];
     /// Those that a node takes streams of.
-    pub const OF_A_NODE: [Self; 7] =
-        [Self::Join, Self::Sync, Self::Push, Self::Offer, Self::Fetch, Self::Keep, Self::Punch];
+    pub const OF_A_NODE: [Self; 8] =
+        [Self::Join, Self::Code, Self::Sync, Self::Push, Self::Offer, Self::Fetch, Self::Keep, Self::Punch];
     /// Those that a relay takes streams of.
     pub const OF_A_RELAY: [Self; 1] = [Self::Relay];
+
+    /// Whether somebody who shares no event with this node may use it.
+    pub(super) const fn is_for_strangers(self) -> bool {
+        matches!(self, Self::Join | Self::Code)
+    }
+
+    /// Whether it is spoken between addresses of a local network only.
+    pub(super) const fn is_local(self) -> bool {
+        matches!(self, Self::Code)
+    }
 
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Join => "/inframe/join/1",
+            Self::Code => "/inframe/code/1",
             Self::Sync => "/inframe/sync/2",
             Self::Push => "/inframe/push/1",
             Self::Offer => "/inframe/offer/1",
@@ -53,6 +75,7 @@ impl Protocol {
     pub(super) const fn alone(self) -> &'static [Self] {
         match self {
             Self::Join => &[Self::Join],
+            Self::Code => &[Self::Code],
             Self::Sync => &[Self::Sync],
             Self::Push => &[Self::Push],
             Self::Offer => &[Self::Offer],

@@ -134,11 +134,11 @@ async fn a_known_node_that_comes_back_on_another_port_is_connected_again() {
 }
 
 #[tokio::test]
-async fn d8_strangers_may_ask_to_join_and_nothing_else() {
+async fn d8_strangers_may_ask_to_join_by_link_or_code_and_nothing_else() {
     let (mut host, guest) = (TestNode::start(1).await, TestNode::start(2).await);
     guest.connect(&host).await;
     let id = host.id();
-    let others = Protocol::OF_A_NODE.into_iter().filter(|protocol| *protocol != Protocol::Join);
+    let others = Protocol::OF_A_NODE.into_iter().filter(|protocol| !protocol.is_for_strangers());
     let refused = join_all(others.clone().map(|protocol| guest.network.open(&id, protocol)));
     for answer in within(refused).await {
         assert!(matches!(answer, Err(OpenError::Lost(_))), "{answer:?}");
@@ -152,6 +152,11 @@ async fn d8_strangers_may_ask_to_join_and_nothing_else() {
     );
     joining.write_message(&receipt(3)).await.unwrap();
     assert_eq!(asked.read_message::<Receipt>(Receipt::MAX_BYTES).await.unwrap(), receipt(3));
+
+    // With a code as well, since both are on one machine.
+    assert_eq!(guest.network.nearby().await, [id.clone()]);
+    let _code = within(guest.network.open(&id, Protocol::Code)).await.unwrap();
+    assert_eq!(host.inbound().await.protocol(), Protocol::Code);
 
     // Once known, all of them that are for straight connections too.
     host.know(&[&guest]).await;

@@ -4,32 +4,25 @@ use std::collections::{BTreeSet, HashSet};
 
 use inframe_protocol::limits::MAX_EVENT_NAME_BYTES;
 use inframe_protocol::roster::Role;
-use inframe_protocol::{EventId, InviteId, MemberId};
+use inframe_protocol::{EventId, MemberId};
 
+use super::invites::code_view;
 use super::library::asset_id;
 use super::{Answer, Node, NodeError};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::events::{Description, IssuedLink, Takes};
+use crate::events::{Description, Takes};
 use crate::faces::consent::Scope;
 use crate::faces::{ProfileError, ProfileId};
 use crate::library::AssetId;
 use crate::live::What;
 use crate::settings::clean_name;
 use crate::sharing::policy::Policy;
-use crate::views::{
-    AdmissionView, EventPatch, EventView, FindMeBody, InviteView, MemberView, NewEventBody, NewInviteBody,
-};
+use crate::views::{AdmissionView, EventPatch, EventView, FindMeBody, MemberView, NewEventBody};
 use crate::workers::{Job, events as events_worker, matching};
 
 /// Longest event name, characters.
 const MAX_EVENT_NAME_CHARS: usize = 80;
-/// Life of an invite when none is given, seconds.
-const INVITE_LIFE_S: u64 = 48 * 3600;
-/// Longest life of an invite, seconds.
-const MAX_INVITE_LIFE_S: u64 = 90 * 24 * 3600;
-/// Most uses of an invite.
-const MAX_INVITE_USES: u32 = 500;
 /// Longest announcement, hours.
 const MAX_ANNOUNCE_HOURS: u32 = 90 * 24;
 /// Assets named in one wish.
@@ -52,7 +45,7 @@ fn owned(words: Vec<&str>) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
 
-fn invalid(kind: &'static str, text: impl Into<String>) -> NodeError {
+pub(super) fn invalid(kind: &'static str, text: impl Into<String>) -> NodeError {
     NodeError::Invalid(kind, text.into())
 }
 
@@ -137,6 +130,7 @@ impl Node {
                 })
                 .collect(),
             admit_automatically: settings.admit_automatically,
+            code: event.code.map(code_view),
             policy: settings.policy.word().into(),
             scope: settings.takes.word().into(),
             eligible_count,
@@ -196,55 +190,6 @@ impl Node {
         .await?;
         self.core.board.ring(Job::Matching);
         self.show(id).await
-    }
-
-    /// Joins with a pasted invite link.
-    ///
-    /// # Errors
-    /// When the link is no valid invite.
-    pub async fn join_event(&self, link: String) -> Answer<EventView> {
-        let id = self.blocking(move |core| Ok(core.events.begin_joining(&link)?)).await?;
-        self.core.board.ring(Job::Events);
-        self.show(id).await
-    }
-
-    /// Makes an invite.
-    ///
-    /// # Errors
-    /// When this node is not the host or a bound is not kept.
-    pub async fn create_invite(&self, event: String, wish: NewInviteBody) -> Answer<InviteView> {
-        let id = event_id(&event)?;
-        let life = wish.expires_in_s.unwrap_or(INVITE_LIFE_S);
-        let uses = wish.uses.unwrap_or(1);
-        if !(1..=MAX_INVITE_LIFE_S).contains(&life) {
-            return Err(invalid("bad-expiry", "an invite lives between one second and 90 days"));
-        }
-        if !(1..=MAX_INVITE_USES).contains(&uses) {
-            return Err(invalid("bad-uses", "an invite can be used between once and 500 times"));
-        }
-        let expires = now_ms().saturating_add(life.saturating_mul(1000));
-        let addresses = events_worker::told_addresses(&self.core);
-        self.blocking(move |core| invite_view(core.events.issue_invite(&id, addresses, expires, uses)?)).await
-    }
-
-    /// Valid invites of an event.
-    ///
-    /// # Errors
-    /// When there is no such event.
-    pub async fn invites(&self, event: String) -> Answer<Vec<InviteView>> {
-        let id = event_id(&event)?;
-        let links = self.core.events.invites(&id).ok_or(NodeError::NotFound("event"))?;
-        links.into_iter().map(invite_view).collect()
-    }
-
-    /// Makes an invite useless.
-    ///
-    /// # Errors
-    /// When there is none with that id.
-    pub async fn revoke_invite(&self, event: String, invite: String) -> Answer<()> {
-        let id = event_id(&event)?;
-        let invite: InviteId = invite.parse().map_err(|_| NodeError::NotFound("invite"))?;
-        self.blocking(move |core| Ok(core.events.revoke_invite(&id, &invite)?)).await
     }
 
     /// Sets the policy towards one member.
@@ -372,17 +317,4 @@ impl Node {
 
 pub(super) fn policy_of(word: &str) -> Answer<Policy> {
     Policy::from_word(word).ok_or_else(|| invalid("bad-policy", "the policy is `ask`, `automatic` or `never`"))
-}
-
-fn invite_view(link: IssuedLink) -> Answer<InviteView> {
-    let code = qrcode::QrCode::with_error_correction_level(link.link.as_bytes(), qrcode::EcLevel::L)
-        .map_err(|_| NodeError::Internal("the link is too long for a QR code; listen at fewer addresses".into()))?;
-    let qr_svg = code.render::<qrcode::render::svg::Color<'_>>().min_dimensions(240, 240).build();
-    Ok(InviteView {
-        id: link.id.to_string(),
-        link: link.link,
-        qr_svg,
-        expires_at: link.expires,
-        uses_left: link.uses_left,
-    })
 }

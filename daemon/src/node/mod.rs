@@ -27,6 +27,7 @@ mod erasure;
 mod events;
 mod export;
 mod first_run;
+mod invites;
 mod keeping;
 mod library;
 mod media;

@@ -38,6 +38,7 @@ const MAX_TOLD_ADDRESSES: usize = 8;
 pub struct Rounds {
     inner: Mutex<RoundsInner>,
     pub(super) syncs: Syncs,
+    pub(super) code_runs: super::codes::Runs,
 }
 
 #[derive(Default)]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use inframe_protocol::NodeId;
 use inframe_protocol::allowance::Ask;
+use inframe_protocol::code::CodeReply;
 use inframe_protocol::join::{JoinRefusal, JoinReply};
 use tokio::sync::mpsc;
 
 use super::askers::{Askers, Verdict};
-use super::{Core, Job, events, keeping, receiving, sending, syncing};
+use super::{Core, Job, codes, events, keeping, receiving, sending, syncing};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::live::What;
@@ -71,6 +72,7 @@ pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<Netwo
 fn asks_for(protocol: Protocol) -> Option<Ask> {
     match protocol {
         Protocol::Join => Some(Ask::Join),
+        Protocol::Code => Some(Ask::Code),
         Protocol::Sync => Some(Ask::Sync),
         Protocol::Push => Some(Ask::Push),
         Protocol::Fetch => Some(Ask::Fetch),
@@ -98,15 +100,18 @@ fn may_ask(core: &Arc<Core>, askers: &mut Askers, peer: &NodeId, ask: Ask) -> bo
 
 /// Says no as the protocol does; a stream whose answers would say something untrue is closed without a word.
 async fn turn_away(protocol: Protocol, mut stream: PeerStream) {
-    if protocol == Protocol::Join {
-        let _ = stream.write_message(&JoinReply::Refused(JoinRefusal::Busy)).await;
-    }
+    let _ = match protocol {
+        Protocol::Join => stream.write_message(&JoinReply::Refused(JoinRefusal::Busy)).await,
+        Protocol::Code => stream.write_message(&CodeReply::Declined).await,
+        _ => Ok(()),
+    };
     let _ = stream.close().await;
 }
 
 async fn handle(core: Arc<Core>, protocol: Protocol, stream: PeerStream) {
     let outcome = match protocol {
         Protocol::Join => events::answer_join(core, stream).await,
+        Protocol::Code => codes::answer(core, stream).await,
         Protocol::Sync => syncing::answer(core, stream).await,
         Protocol::Push => events::take_push(core, stream).await,
         Protocol::Offer => receiving::answer(core, stream).await,

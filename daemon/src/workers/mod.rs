@@ -5,6 +5,7 @@ pub(crate) mod again;
 mod askers;
 pub(crate) mod backup;
 mod board;
+pub(crate) mod codes;
 mod core;
 mod disk;
 pub(crate) mod events;

@@ -285,7 +285,7 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     let incoming = fetched.sink.into_incoming();
     let blob = blocking(move || incoming.finish()).await??;
     if sealed.is_some() {
-        // What the keeper had is what was sealed; whether that is what the letter says is seen now (R64).
+        // What the keeper had is what was sealed; whether that is what the letter says is seen now (R69).
         let reader = core.clone();
         let content = blocking(move || super::sending::group_list(&reader, blob).map(|list| list.content())).await??;
         core.lists.forget(blob);

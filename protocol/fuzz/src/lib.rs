@@ -22,6 +22,7 @@ use std::{
 use data_encoding::HEXLOWER;
 use inframe_protocol::{
     ContentId, UnixMillis,
+    code::{CodeAsk, CodeGrant, CodeProof, CodeReply},
     event::EventState,
     fetch::{FetchReply, FetchRequest},
     frame::{Message, decode, encode},
@@ -81,6 +82,10 @@ pub const MESSAGES: &[(&str, fn(&[u8]) -> bool)] = &[
     ("PunchNow", reread::<PunchNow>),
     ("KeepRequest", reread::<KeepRequest>),
     ("KeepReply", reread::<KeepReply>),
+    ("CodeAsk", reread::<CodeAsk>),
+    ("CodeReply", reread::<CodeReply>),
+    ("CodeProof", reread::<CodeProof>),
+    ("CodeGrant", reread::<CodeGrant>),
 ];
 
 fn reread<M: Message>(body: &[u8]) -> bool {

@@ -17,7 +17,7 @@ impl EventState {
         SealedDelivery::write(label, letter, &receiver.public.seal, keys)
     }
 
-    /// R62, R63: whether it is from a member to another one and in time.
+    /// R67, R68: whether it is from a member to another one and in time.
     ///
     /// # Errors
     /// The rule that it breaks.
@@ -26,7 +26,7 @@ impl EventState {
         delivery.verify(self)
     }
 
-    /// R62 to R64: reads the letter as its receiver.
+    /// R67 to R69: reads the letter as its receiver.
     ///
     /// # Errors
     /// The rule that it breaks; it is not for this node's member.
@@ -36,7 +36,7 @@ impl EventState {
         delivery.open(keys.ok_or(KeepError::CannotOpen)?)
     }
 
-    /// R65: the receipt of this node's member; none if it is not theirs to give.
+    /// R70: the receipt of this node's member; none if it is not theirs to give.
     pub fn receipt_for(&self, delivery: &SealedDelivery) -> Option<Signature> {
         let keys = self.keys.as_ref().filter(|keys| keys.member_id() == delivery.label().to)?;
         delivery.receipt(keys).ok()

@@ -1,5 +1,6 @@
 //! One accepted sample of each message, roster entry and record.
 
+use inframe_protocol::code::{CodeAsk, CodeGrant, CodeKey, CodeProof, CodeReply, Element, SealedInvite};
 use inframe_protocol::fetch::{FetchReply, FetchRequest};
 use inframe_protocol::frame::{Message, encode};
 use inframe_protocol::groups::GroupHasher;
@@ -48,6 +49,35 @@ pub(super) fn relay_hello() -> RelayHello {
 pub(super) fn relay_proof(hello: RelayHello, token: &str) -> Input {
     let hello = Hex(encode(&hello, RelayHello::MAX_BYTES).unwrap());
     Input::RelayProof { hello, token: token.to_owned(), relay: host(), node: joiner() }
+}
+
+/// The key of a run.
+pub(super) const CODE_KEY: [u8; 32] = [9; 32];
+
+pub(super) fn code_run(element: Option<[u8; 32]>) -> Input {
+    Input::CodeRun {
+        code: "47 293 816".to_owned(),
+        host: host(),
+        joiner: joiner(),
+        joiners_random: Hex(vec![3; 64]),
+        hosts_random: Hex(vec![4; 64]),
+        element: element.map(|element| Hex(element.to_vec())),
+    }
+}
+
+pub(super) fn code_proof(key: [u8; 32]) -> Input {
+    let proof = encode(&CodeKey::from_bytes(key).prove(), CodeProof::MAX_BYTES).unwrap();
+    Input::CodeProof { key: Hex(CODE_KEY.to_vec()), proof: Hex(proof) }
+}
+
+/// What a host with this key of the run sends, as the joiner meets it.
+pub(super) fn code_grant(key: [u8; 32], change: fn(&mut SealedInvite), from: NodeId) -> Input {
+    let mut grant = CodeKey::from_bytes(key).grant(&invite()).unwrap();
+    if let CodeGrant::Granted(granted) = &mut grant {
+        change(granted);
+    }
+    let grant = Hex(encode(&grant, CodeGrant::MAX_BYTES).unwrap());
+    Input::CodeGrant { key: Hex(CODE_KEY.to_vec()), grant, host: from }
 }
 
 pub(super) fn join_request() -> JoinRequest {
@@ -186,6 +216,16 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("fetch_reply_not_found", frame("FetchReply", &FetchReply::NotFound)),
         ("receipt_delivered", frame("Receipt", &receipt(ReceiptState::Delivered))),
         ("receipt_rejected", frame("Receipt", &receipt(ReceiptState::Rejected))),
+        ("code_ask", frame("CodeAsk", &CodeAsk { selector: 47, element: [6; 32] })),
+        ("code_reply", frame("CodeReply", &CodeReply::Go(Element([6; 32])))),
+        ("code_declined", frame("CodeReply", &CodeReply::Declined)),
+        ("code_proof_message", frame("CodeProof", &CodeKey::from_bytes(CODE_KEY).prove())),
+        ("code_wrong", frame("CodeGrant", &CodeGrant::Wrong(4))),
+        ("code_grant_message", frame("CodeGrant", &CodeKey::from_bytes(CODE_KEY).grant(&invite()).unwrap())),
+        ("code", Input::Code { text: "47-293-816".to_owned() }),
+        ("code_run", code_run(None)),
+        ("code_proof", code_proof(CODE_KEY)),
+        ("code_grant", code_grant(CODE_KEY, |_| (), invite().host)),
         ("relay_hello", frame("RelayHello", &relay_hello())),
         (
             "relay_welcome",

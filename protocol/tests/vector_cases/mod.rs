@@ -4,6 +4,7 @@ mod accepted;
 mod refused;
 
 use data_encoding::HEXLOWER;
+use inframe_protocol::code::{CodeAsk, CodeGrant, CodeKey, CodeProof, CodeReply, CodeRun, JoinCode};
 use inframe_protocol::event::EventState;
 use inframe_protocol::fetch::{FetchReply, FetchRequest};
 use inframe_protocol::frame::{Message, decode, encode};
@@ -78,6 +79,14 @@ pub enum Input {
     RelayProof { hello: Hex, token: String, relay: NodeId, node: NodeId },
     /// A sealed delivery, the state and the keys of its receiver, the time there, and the receipt for it.
     Kept { state: Hex, keys: Hex, now: u64, delivery: Hex, receipt: Hex },
+    /// A code as somebody types it.
+    Code { text: String },
+    /// A run of a code: what both sides draw, and the element that the host is sent instead of the joiner's, if it is another.
+    CodeRun { code: String, host: NodeId, joiner: NodeId, joiners_random: Hex, hosts_random: Hex, element: Option<Hex> },
+    /// A joiner's proof as the host meets it, with the key of the run.
+    CodeProof { key: Hex, proof: Hex },
+    /// A host's grant as the joiner meets it, with the key of the run and the host's node.
+    CodeGrant { key: Hex, grant: Hex, host: NodeId },
     /// Event, host's node, joiner's two public keys and node, as two people compare them.
     Words { event: EventId, host: NodeId, member: MemberPublic, joiner: NodeId },
     /// One group of a content.
@@ -112,6 +121,10 @@ impl Input {
             Self::Frame { message, frame } => match message.as_str() {
                 "JoinRequest" => reread::<JoinRequest>(&frame.0),
                 "JoinReply" => reread::<JoinReply>(&frame.0),
+                "CodeAsk" => reread::<CodeAsk>(&frame.0),
+                "CodeReply" => reread::<CodeReply>(&frame.0),
+                "CodeProof" => reread::<CodeProof>(&frame.0),
+                "CodeGrant" => reread::<CodeGrant>(&frame.0),
                 "SyncRequest" => reread::<SyncRequest>(&frame.0),
                 "SyncReply" => reread::<SyncReply>(&frame.0),
                 "Push" => reread::<Push>(&frame.0),
@@ -159,6 +172,26 @@ impl Input {
                 };
                 said(opened())
             }
+            Self::Code { text } => said(JoinCode::parse(text).map(|code| format!("{} {code}", code.selector()))),
+            Self::CodeRun { code, host, joiner, joiners_random, hosts_random, element } => {
+                let code = JoinCode::parse(code).unwrap();
+                let joiners = CodeRun::joiner_with(&code, host, joiner, &joiners_random.array());
+                let hosts = CodeRun::host_with(&code, host, joiner, &hosts_random.array());
+                let to_host = element.as_ref().map_or(joiners.element(), Hex::array);
+                let shown = [joiners.element(), hosts.element()].map(|element| HEXLOWER.encode(&element)).join(" ");
+                let key = hosts.finish(&to_host).map_err(|error| format!("{error:?}"))?;
+                Ok(format!("{shown} {}", HEXLOWER.encode(&key.to_bytes()[..])))
+            }
+            Self::CodeProof { key, proof } => {
+                let proof: CodeProof = decode(&proof.0, CodeProof::MAX_BYTES).unwrap();
+                said(CodeKey::from_bytes(key.array()).verify(&proof))
+            }
+            Self::CodeGrant { key, grant, host } => match decode(&grant.0, CodeGrant::MAX_BYTES).unwrap() {
+                CodeGrant::Granted(granted) => {
+                    said(CodeKey::from_bytes(key.array()).open(&granted, host).map(|invite| invite.event_name))
+                }
+                wrong @ CodeGrant::Wrong(_) => Err(format!("{wrong:?}")),
+            },
             Self::Words { event, host, member, joiner } => {
                 Ok(format!("{:?}", verification_words(*event, host, member, joiner)))
             }

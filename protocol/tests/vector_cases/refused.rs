@@ -16,8 +16,8 @@ use inframe_protocol::{ContentId, EventId, MemberId, NodeId};
 use serde::Serialize;
 
 use super::accepted::{
-    SEEN, delivery, entry, host, invite, join_request, joiner, kept, label, letter, offer, record, relay_hello,
-    relay_proof,
+    CODE_KEY, SEEN, code_grant, code_proof, code_run, delivery, entry, host, invite, join_request, joiner, kept, label,
+    letter, offer, record, relay_hello, relay_proof,
 };
 use super::{Case, Hex, Input, case, embedding, face};
 use crate::party::{Guest, HOUR, MINUTE, Party, START, seal_unchecked, sign_entry, sign_unchecked};
@@ -60,6 +60,25 @@ fn frames() -> Vec<Refused> {
             "too_long",
             "the header announces more than a join request may have",
             Input::Frame { message: "JoinRequest".to_owned(), frame: Hex(announced) },
+        ),
+        (62, "seven_digits", "a digit is missing", Input::Code { text: "47 293 81".to_owned() }),
+        (62, "letter", "a letter O for a zero", Input::Code { text: "47 293 O16".to_owned() }),
+        (62, "selector", "a selector of three digits", raw_frame("CodeAsk", &(100_u8, [6_u8; 32]))),
+        (63, "no_point", "an element that is no point of the curve", code_run(Some([2; 32]))),
+        (64, "other_key", "a proof of somebody who used another code", code_proof([8; 32])),
+        (65, "other_key", "a grant of somebody who used another code", code_grant([8; 32], |_| (), host())),
+        (
+            65,
+            "changed",
+            "a sealed invite with a bit turned",
+            code_grant(CODE_KEY, |grant| grant.sealed[0] ^= 1, host()),
+        ),
+        (65, "cut_off", "less than a tag", code_grant(CODE_KEY, |grant| grant.sealed.truncate(15), host())),
+        (
+            65,
+            "other_host",
+            "an invite of another host than the one that sends it",
+            code_grant(CODE_KEY, |_| (), joiner()),
         ),
         (55, "no_proof", "a hello without a proof", relay_proof(RelayHello { proof: None }, "a token")),
         (55, "other_token", "a proof with another token", relay_proof(relay_hello(), "another token")),
@@ -426,17 +445,17 @@ fn keeping() -> Vec<Refused> {
     let sealed_to_another = SealedDelivery::write(right, &letter(), &sender.public().seal, sender).unwrap();
     let room = |size_bytes: u64| raw_frame("KeepRequest", &(0_u8, EventId([7; 32]), size_bytes));
     vec![
-        (62, "from_a_stranger", "its sender is no member", of(Label { from: stranger.id(), ..right })),
-        (62, "to_oneself", "sender and receiver are one", of(Label { from: right.to, ..right })),
-        (62, "other_event", "of another event", of(Label { event: EventId([7; 32]), ..right })),
-        (62, "other_keys", "signed by another member", kept(&party, &delivery(&party, right, receiver), receiver)),
-        (63, "expired", "its time is over", of(Label { expires: START, ..right })),
-        (63, "too_long", "to be kept for over a fortnight", of(Label { expires: START.plus(15 * 24 * HOUR), ..right })),
-        (63, "no_bytes", "a tag and nothing sealed", room(16)),
-        (63, "too_large", "more than 4 GiB", room(MAX_RENDITION_BYTES + 1)),
-        (64, "other_receiver", "the letter is sealed to another", kept(&party, &sealed_to_another, receiver)),
-        (64, "other_size", "the letter is of another size", of(Label { size_bytes: 24, ..right })),
-        (65, "other_receipt", "the sender signs the receipt", kept(&party, &delivery(&party, right, sender), sender)),
+        (67, "from_a_stranger", "its sender is no member", of(Label { from: stranger.id(), ..right })),
+        (67, "to_oneself", "sender and receiver are one", of(Label { from: right.to, ..right })),
+        (67, "other_event", "of another event", of(Label { event: EventId([7; 32]), ..right })),
+        (67, "other_keys", "signed by another member", kept(&party, &delivery(&party, right, receiver), receiver)),
+        (68, "expired", "its time is over", of(Label { expires: START, ..right })),
+        (68, "too_long", "to be kept for over a fortnight", of(Label { expires: START.plus(15 * 24 * HOUR), ..right })),
+        (68, "no_bytes", "a tag and nothing sealed", room(16)),
+        (68, "too_large", "more than 4 GiB", room(MAX_RENDITION_BYTES + 1)),
+        (69, "other_receiver", "the letter is sealed to another", kept(&party, &sealed_to_another, receiver)),
+        (69, "other_size", "the letter is of another size", of(Label { size_bytes: 24, ..right })),
+        (70, "other_receipt", "the sender signs the receipt", kept(&party, &delivery(&party, right, sender), sender)),
     ]
 }
 

@@ -25,6 +25,8 @@ use crate::wire::{ANSWER, Wire};
 /// Names of the stream protocols.
 pub const JOIN: &str = "/inframe/join/1";
 /// See [`JOIN`].
+pub const CODE: &str = "/inframe/code/1";
+/// See [`JOIN`].
 pub const SYNC: &str = "/inframe/sync/2";
 /// See [`JOIN`].
 pub const PUSH: &str = "/inframe/push/1";

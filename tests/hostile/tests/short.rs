@@ -48,6 +48,7 @@ cases! {
     two_rosters "13"
     lying_host "13b"
     ghost_join "14"
+    guessed_codes "14b"
     invite_reuse "15"
     removed_with_saved_keys "16a"
     removed_under_a_new_peer_id "16b"

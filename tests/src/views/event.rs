@@ -30,6 +30,7 @@ pub struct Event {
     pub problem: Option<String>,
     pub members: Vec<Member>,
     pub waiting: Vec<Admission>,
+    pub code: Option<Code>,
     pub policy: String,
     pub scope: String,
     pub eligible_count: u64,
@@ -60,4 +61,34 @@ pub struct Invite {
     pub qr_svg: String,
     pub expires_at: u64,
     pub uses_left: u32,
+    pub uses: u32,
+    pub open: bool,
+    pub joined: Vec<Invited>,
+    pub waiting: u64,
+}
+
+/// A member who came in by an invite.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Invited {
+    pub id: String,
+    pub nickname: String,
+}
+
+/// The code that a host shows, or showed last.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Code {
+    pub code: Option<String>,
+    pub invite: String,
+    pub state: String,
+    pub ends_at: u64,
+    pub guesses_left: u32,
+}
+
+/// What was done about an invite that leaked.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Leak {
+    pub event: Event,
+    pub removed: Vec<String>,
+    pub declined: u64,
+    pub invite: Invite,
 }

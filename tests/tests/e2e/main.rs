@@ -2,6 +2,7 @@
 
 mod backup;
 mod children;
+mod codes;
 mod disk;
 mod doctor;
 mod enrol;
@@ -13,6 +14,7 @@ mod import;
 mod invites;
 mod keeping;
 mod keys;
+mod leaks;
 mod leaving;
 mod local_api;
 mod lock;

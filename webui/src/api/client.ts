@@ -211,10 +211,15 @@ export const api = {
   changeEvent: (event: string, patch: T.EventPatch) => json<T.EventView>('PATCH', `/events/${id(event)}`, patch),
   joinEvent: (link: string) => json<T.EventView>('POST', '/events/join', { link }),
   leaveEvent: (event: string) => json<void>('DELETE', `/events/${id(event)}`),
-  invites: (event: string) => json<T.InviteView[]>('GET', `/events/${id(event)}/invites`),
+  /** Valid invites, or with `all` those as well by which somebody came in or waits. */
+  invites: (event: string, all = false) => json<T.InviteView[]>('GET', `/events/${id(event)}/invites?all=${all}`),
   createInvite: (event: string, body: T.NewInviteBody) =>
     json<T.InviteView>('POST', `/events/${id(event)}/invites`, body),
   revokeInvite: (event: string, invite: string) => json<void>('DELETE', `/events/${id(event)}/invites/${id(invite)}`),
+  replaceLeaked: (event: string, body: T.LeakBody) =>
+    json<T.LeakView>('POST', `/events/${id(event)}/invites/leaked`, body),
+  showCode: (event: string, invite: string) => json<T.EventView>('PUT', `/events/${id(event)}/code`, { invite }),
+  stopCode: (event: string) => json<T.EventView>('DELETE', `/events/${id(event)}/code`),
   answerAdmission: (event: string, member: string, admit: boolean) =>
     json<T.EventView>('POST', `/events/${id(event)}/admissions/${id(member)}`, { admit }),
   removeMember: (event: string, member: string) =>

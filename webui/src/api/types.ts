@@ -254,6 +254,26 @@ export interface CheckView {
   title: string
 }
 
+/** Which invite a code is to stand for. */
+export interface CodeBody {
+  /** Id of the invite. */
+  invite: string
+}
+
+/** The code that the host of an event shows to people on the same network, or showed last. */
+export interface CodeView {
+  /** Eight digits, grouped; only while it is open. */
+  code?: string | null
+  /** When it ends. */
+  ends_at: number
+  /** Wrong ones that it still bears. */
+  guesses_left: number
+  /** Id of the invite that it stands for. */
+  invite: string
+  /** `open`, `guessed` (ended by too many wrong ones), `used` (its invite can be used no more) or `expired`. */
+  state: string
+}
+
 /** Consent given to a text. */
 export interface ConsentBody {
   /** Hash of the text that was shown. */
@@ -379,6 +399,7 @@ export interface EventView {
   admit_automatically: boolean
   /** Photos of this event on this node: received ones and those that take part. */
   asset_ids: Array<string>
+  code?: CodeView | null
   /** My photos that take part. */
   eligible_count: number
   /** End of the event. */
@@ -571,17 +592,33 @@ export interface InviteView {
   expires_at: number
   /** Id. */
   id: string
+  /** Members who came in by it. */
+  joined: Array<InvitedView>
   /** Link to paste; holds the secret. */
   link: string
+  /** Whether it can still be used. */
+  open: boolean
   /** The link as a QR code, an SVG document. */
   qr_svg: string
+  /** Uses when it was made. */
+  uses: number
   /** Uses left. */
   uses_left: number
+  /** How many wait with it. */
+  waiting: number
 }
 
-/** A pasted invite link. */
+/** A member who came in by an invite. */
+export interface InvitedView {
+  /** Id of the member. */
+  id: string
+  /** Nickname. */
+  nickname: string
+}
+
+/** A pasted invite link, or a code that somebody on the same network shows. */
 export interface JoinBody {
-  /** The link. */
+  /** The link, or the eight digits of the code. */
   link: string
 }
 
@@ -595,6 +632,26 @@ export interface LaunchBody {
 export interface LaunchLinkView {
   /** Signs one browser in, once, within ten minutes. */
   url: string
+}
+
+/** An invite that leaked. */
+export interface LeakBody {
+  /** Its id; none for all invites of the event. */
+  invite?: string | null
+  /** Ids of the members to remove, of those who came in by it. */
+  remove?: Array<string>
+}
+
+/** What was done about an invite that leaked. */
+export interface LeakView {
+  /** How many who waited with it were declined. */
+  declined: number
+  /** The event as it is now, under new keys. */
+  event: EventView
+  /** A fresh invite of the same kind. */
+  invite: InviteView
+  /** Nicknames of those who were removed. */
+  removed: Array<string>
 }
 
 /** A message of the live socket: something changed, ask for it again. */

@@ -2,11 +2,91 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inframe_protocol::{FindMeId, MemberId, NodeId};
+use inframe_protocol::{FindMeId, InviteId, MemberId, NodeId};
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{Announcing, IssuedInvite, Joining, LocalSettings, ProfileId, StoredEvent, WaitingAdmission};
 use crate::vault::Versioned;
+
+/// Life of invites of which it was not kept, milliseconds: what most had.
+const LIFE_MS: u64 = 48 * 3_600_000;
+
+/// An invite as the first three versions kept it.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct FirstInvite {
+    #[zeroize(skip)]
+    pub(super) id: InviteId,
+    pub(super) secret: [u8; 32],
+    pub(super) link: String,
+    pub(super) expires: u64,
+    pub(super) uses_left: u32,
+}
+
+impl From<FirstInvite> for IssuedInvite {
+    fn from(mut old: FirstInvite) -> Self {
+        Self {
+            id: old.id,
+            secret: old.secret,
+            link: std::mem::take(&mut old.link),
+            expires: old.expires,
+            uses_left: old.uses_left,
+            uses: old.uses_left.max(1),
+            life_ms: LIFE_MS,
+        }
+    }
+}
+
+#[cfg(test)]
+impl From<&IssuedInvite> for FirstInvite {
+    fn from(new: &IssuedInvite) -> Self {
+        let IssuedInvite { id, secret, link, expires, uses_left, .. } = new;
+        Self { id: *id, secret: *secret, link: link.clone(), expires: *expires, uses_left: *uses_left }
+    }
+}
+
+/// The form of the third version: nothing was known of an invite but what is left of it, and there were no codes.
+#[derive(Serialize, Deserialize)]
+pub struct ThirdEvent {
+    pub(super) entries: u32,
+    pub(super) invited_name: String,
+    pub(super) member_keys: Vec<u8>,
+    pub(super) event_key: Option<[u8; 32]>,
+    pub(super) settings: LocalSettings,
+    pub(super) announcing: BTreeMap<ProfileId, Announcing>,
+    pub(super) joining: Option<Joining>,
+    pub(super) invites: Vec<FirstInvite>,
+    pub(super) waiting: Vec<WaitingAdmission>,
+    pub(super) declined: BTreeSet<MemberId>,
+    pub(super) removed_nodes: BTreeSet<NodeId>,
+    #[serde(skip)]
+    pub(super) in_one: Option<Vec<u8>>,
+}
+
+impl Versioned for ThirdEvent {
+    const VERSION: u8 = 3;
+    type Before = SecondEvent;
+}
+
+impl From<ThirdEvent> for StoredEvent {
+    fn from(old: ThirdEvent) -> Self {
+        Self {
+            entries: old.entries,
+            invited_name: old.invited_name,
+            member_keys: old.member_keys,
+            event_key: old.event_key,
+            settings: old.settings,
+            announcing: old.announcing,
+            joining: old.joining,
+            invites: old.invites.into_iter().map(IssuedInvite::from).collect(),
+            code: None,
+            waiting: old.waiting,
+            declined: old.declined,
+            removed_nodes: old.removed_nodes,
+            in_one: old.in_one,
+        }
+    }
+}
 
 /// The form of the second version: roster and records stood in it, in the protocol's own form.
 #[derive(Serialize, Deserialize)]
@@ -18,7 +98,7 @@ pub struct SecondEvent {
     pub(super) settings: LocalSettings,
     pub(super) announcing: BTreeMap<ProfileId, Announcing>,
     pub(super) joining: Option<Joining>,
-    pub(super) invites: Vec<IssuedInvite>,
+    pub(super) invites: Vec<FirstInvite>,
     pub(super) waiting: Vec<WaitingAdmission>,
     pub(super) declined: BTreeSet<MemberId>,
     pub(super) removed_nodes: BTreeSet<NodeId>,
@@ -29,7 +109,7 @@ impl Versioned for SecondEvent {
     type Before = FirstEvent;
 }
 
-impl From<SecondEvent> for StoredEvent {
+impl From<SecondEvent> for ThirdEvent {
     fn from(old: SecondEvent) -> Self {
         Self {
             entries: 0,
@@ -67,7 +147,7 @@ pub struct FirstEvent {
     pub(super) settings: LocalSettings,
     pub(super) announcing: Option<FirstAnnouncing>,
     pub(super) joining: Option<Joining>,
-    pub(super) invites: Vec<IssuedInvite>,
+    pub(super) invites: Vec<FirstInvite>,
     pub(super) waiting: Vec<WaitingAdmission>,
     pub(super) declined: BTreeSet<MemberId>,
     pub(super) removed_nodes: BTreeSet<NodeId>,
@@ -136,5 +216,42 @@ mod tests {
         assert_eq!((mine.find_me, mine.until, mine.live), (FindMeId([3; 16]), 9, false));
         assert!(event.settings.admit_automatically && event.announcing.len() == 1);
         assert_eq!(event.in_one, Some(vec![1]));
+    }
+
+    #[test]
+    fn an_invite_of_the_third_version_keeps_what_is_left_of_it() {
+        let invite = FirstInvite {
+            id: InviteId([3; 8]),
+            secret: [4; 32],
+            link: "inframe://join/x".into(),
+            expires: 9,
+            uses_left: 5,
+        };
+        let old = ThirdEvent {
+            entries: 2,
+            invited_name: "Party".into(),
+            member_keys: vec![2],
+            event_key: Some([1; 32]),
+            settings: LocalSettings {
+                policy: Policy::Ask,
+                persons: BTreeMap::new(),
+                takes: Takes::All,
+                chosen: BTreeSet::new(),
+                taken_out: BTreeSet::new(),
+                admit_automatically: false,
+            },
+            announcing: BTreeMap::new(),
+            joining: None,
+            invites: vec![invite],
+            waiting: Vec::new(),
+            declined: BTreeSet::new(),
+            removed_nodes: BTreeSet::new(),
+            in_one: None,
+        };
+        let event = StoredEvent::read(3, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
+        let one = &event.invites[0];
+        assert_eq!((one.id, one.secret, one.link.as_str()), (InviteId([3; 8]), [4; 32], "inframe://join/x"));
+        assert_eq!((one.uses_left, one.uses, one.life_ms, event.entries), (5, 5, LIFE_MS, 2));
+        assert!(event.code.is_none());
     }
 }

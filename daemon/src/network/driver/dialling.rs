@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use inframe_protocol::ids::NodeId;
 use libp2p::{
     Multiaddr, PeerId,
     swarm::{
@@ -10,7 +11,7 @@ use libp2p::{
         dial_opts::{DialOpts, PeerCondition},
     },
 };
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     super::{
@@ -18,7 +19,7 @@ use super::{
         dials::{Attempt, ConnectAnswer, Next},
         gossip, limits,
     },
-    Driver, jitter,
+    Driver, Link, jitter,
 };
 
 impl Driver {
@@ -144,6 +145,15 @@ impl Driver {
     /// Addresses on the local network are no longer announced.
     pub(super) fn on_expired(&mut self, gone: Vec<(PeerId, Multiaddr)>) {
         gone.iter().for_each(|(peer, address)| self.announced.remove(peer, address));
+    }
+
+    /// Tells which nodes are on the local network: those that are announced there, and those that are connected from there.
+    pub(super) fn tell_nearby(&self, answer: oneshot::Sender<Vec<NodeId>>) {
+        let connected = self.peers.iter().filter(|(_, peer)| peer.links.iter().any(Link::is_local)).map(|(id, _)| id);
+        let near: BTreeSet<NodeId> =
+            connected.chain(self.announced.near()).filter_map(address::node_id).take(limits::NEARBY).collect();
+        // Whoever asked may have stopped waiting.
+        let _ = answer.send(near.into_iter().collect());
     }
 
     /// Looks for others on the local network again, after a flood.

@@ -1,7 +1,7 @@
-//! What others send: streams, which need a place each, and gossip.
+//! What others send: streams, which need a place each, and gossip; and which connection a stream may take.
 
 use futures::FutureExt;
-use libp2p::{PeerId, gossipsub};
+use libp2p::{PeerId, gossipsub, swarm::ConnectionId};
 
 use super::{
     super::{
@@ -9,17 +9,34 @@ use super::{
         peer_stream::{Answer, PeerStream, Place},
         substreams::Inbound,
     },
-    Driver,
+    Driver, Link,
 };
 
+impl Link {
+    /// Whether both ends are on one local network, or this machine.
+    pub(super) fn is_local(&self) -> bool {
+        !self.relayed && address::is_local(&self.address)
+    }
+}
+
 impl Driver {
+    /// The connection on which to open a stream: a straight one if there is one, the newest.
+    pub(super) fn best_link(&self, peer: &PeerId, protocol: Protocol) -> Option<ConnectionId> {
+        let links = self.peers.get(peer)?.links.iter().rev().filter(|link| !protocol.is_local() || link.is_local());
+        links.min_by_key(|link| link.relayed).map(|link| link.id)
+    }
+
     /// Takes an inbound stream only if its peer may use the protocol (D8) and may have another, and a handler has room for it (D7).
     pub(super) fn on_inbound(&mut self, Inbound { peer, connection, protocol, stream }: Inbound) {
         let (Some(connected), Some(node)) = (self.peers.get(&peer), address::node_id(&peer)) else { return };
         let known = self.redial.knows(&peer);
-        if !known && protocol != Protocol::Join {
+        if !known && !protocol.is_for_strangers() {
             // A peer that was admitted a moment ago tries again and finds itself known.
             tracing::debug!(%peer, protocol = protocol.name(), "a stream was refused: strangers may only ask to join");
+            return;
+        }
+        if protocol.is_local() && !connected.links.iter().any(|link| link.id == connection && link.is_local()) {
+            tracing::debug!(%peer, protocol = protocol.name(), "a stream was refused: it is for the local network only");
             return;
         }
         let most = if known { limits::STREAMS_OF_KNOWN_PEER } else { limits::STREAMS_OF_STRANGER };

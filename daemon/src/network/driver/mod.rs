@@ -200,10 +200,11 @@ impl Driver {
             Command::Name(peer, addresses) => self.name(peer, addresses),
             Command::Open(peer, protocol, answer) => {
                 // Without a connection the answer channel is dropped.
-                if let Some(link) = self.best_link(&peer) {
+                if let Some(link) = self.best_link(&peer, protocol) {
                     self.swarm.behaviour_mut().substreams.open(peer, link, protocol, answer);
                 }
             }
+            Command::Nearby(answer) => self.tell_nearby(answer),
             Command::SetRelay(wish) => self.set_relay(wish),
             Command::LookOutside(answer) => self.look_outside(answer),
             Command::SetKnown(known, kept) => self.set_known(known, &kept),
@@ -400,13 +401,6 @@ impl Driver {
         for peer in self.peers.values_mut() {
             (peer.straight_tries, peer.try_straight_at) = (0, now);
         }
-    }
-
-    /// The connection on which to open a stream: a straight one if there is one, the newest.
-    fn best_link(&self, peer: &PeerId) -> Option<ConnectionId> {
-        let links = &self.peers.get(peer)?.links;
-        let straight = links.iter().rev().find(|link| !link.relayed);
-        straight.or(links.last()).map(|link| link.id)
     }
 
     /// Nothing comes to an address that this machine no longer has. Connections there are over; those that we dialled

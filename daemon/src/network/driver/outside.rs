@@ -24,7 +24,7 @@ impl Driver {
         let peer = relay.peer;
         let me = address::node_id(self.swarm.local_peer_id());
         let proof = me.as_ref().zip(self.my_relay.as_ref()).map(|(me, relay): (_, &MyRelay)| relay.proof(me));
-        let (Some(node), Some(link)) = (address::node_id(&peer), self.best_link(&peer)) else {
+        let (Some(node), Some(link)) = (address::node_id(&peer), self.best_link(&peer, Protocol::Relay)) else {
             return reply(answer, outside);
         };
         if self.answering.len() >= limits::STREAMS_INBOUND {

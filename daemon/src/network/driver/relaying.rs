@@ -145,7 +145,9 @@ impl Driver {
     }
 
     fn greet(&mut self, relay: PeerId) {
-        let (Some(node), Some(link)) = (address::node_id(&relay), self.best_link(&relay)) else { return };
+        let (Some(node), Some(link)) = (address::node_id(&relay), self.best_link(&relay, Protocol::Relay)) else {
+            return;
+        };
         if self.talks.len() >= limits::TALKS {
             return;
         }

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 use super::super::limits::{ASSETS_JSON_BYTES, ASSETS_PER_WISH};
 use super::{Answer, JsonAnswer, Node, Problem};
 use crate::views::{
-    AdmitBody, AssetsBody, EventPatch, EventView, FindMeBody, InviteView, JoinBody, MemberPolicyBody, NewEventBody,
-    NewInviteBody, WithdrawQuery,
+    AdmitBody, AssetsBody, CodeBody, EventPatch, EventView, FindMeBody, InviteView, InvitesQuery, JoinBody, LeakBody,
+    LeakView, MemberPolicyBody, NewEventBody, NewInviteBody, WithdrawQuery,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Node> {
@@ -20,6 +20,8 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .routes(routes!(get_event, change_event, leave_event))
         .routes(routes!(create_invite, list_invites))
         .routes(routes!(revoke_invite))
+        .routes(routes!(replace_leaked))
+        .routes(routes!(show_code, stop_code))
         .routes(routes!(admit_member))
         .routes(routes!(remove_member))
         .routes(routes!(set_member_policy))
@@ -40,7 +42,7 @@ async fn create_event(State(node): State<Node>, Json(body): Json<NewEventBody>) 
     Ok(Json(node.create_event(body).await?))
 }
 
-/// Ask to join with an invite link
+/// Ask to join with an invite link, or with a code that a host shows on this network: the answer then comes when it was found
 #[utoipa::path(post, path = "/events/join", tag = "events", request_body = JoinBody, responses((status = 200, body = EventView)))]
 async fn join_event(State(node): State<Node>, Json(body): Json<JoinBody>) -> JsonAnswer<EventView> {
     Ok(Json(node.join_event(body.link).await?))
@@ -87,12 +89,17 @@ async fn create_invite(
     Ok(Json(node.create_invite(id, body).await?))
 }
 
-/// Invites that are still valid
+/// Invites that are still valid, or all
 #[utoipa::path(
-    get, path = "/events/{id}/invites", tag = "events", params(("id" = String, Path)), responses((status = 200, body = [InviteView]))
+    get, path = "/events/{id}/invites", tag = "events", params(("id" = String, Path), InvitesQuery),
+    responses((status = 200, body = [InviteView]))
 )]
-async fn list_invites(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<Vec<InviteView>> {
-    Ok(Json(node.invites(id).await?))
+async fn list_invites(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Query(query): Query<InvitesQuery>,
+) -> JsonAnswer<Vec<InviteView>> {
+    Ok(Json(node.invites(id, query.all).await?))
 }
 
 /// Revoke an invite
@@ -103,6 +110,40 @@ async fn list_invites(State(node): State<Node>, Path(id): Path<String>) -> JsonA
 async fn revoke_invite(State(node): State<Node>, Path((id, invite)): Path<(String, String)>) -> Answer<StatusCode> {
     node.revoke_invite(id, invite).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// An invite leaked, or any may have: withdraw it, remove who came by it, give the others new keys, make a fresh one (host only)
+#[utoipa::path(
+    post, path = "/events/{id}/invites/leaked", tag = "events", params(("id" = String, Path)), request_body = LeakBody,
+    responses((status = 200, body = LeakView))
+)]
+async fn replace_leaked(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(body): Json<LeakBody>,
+) -> JsonAnswer<LeakView> {
+    Ok(Json(node.replace_leaked(id, body).await?))
+}
+
+/// Show a fresh code for an invite to people on this network, for ten minutes (host only)
+#[utoipa::path(
+    put, path = "/events/{id}/code", tag = "events", params(("id" = String, Path)), request_body = CodeBody,
+    responses((status = 200, body = EventView))
+)]
+async fn show_code(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(body): Json<CodeBody>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.show_code(id, body).await?))
+}
+
+/// Stop showing the code, or why it has ended
+#[utoipa::path(
+    delete, path = "/events/{id}/code", tag = "events", params(("id" = String, Path)), responses((status = 200, body = EventView))
+)]
+async fn stop_code(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<EventView> {
+    Ok(Json(node.stop_code(id).await?))
 }
 
 /// Admit or refuse somebody who waits

@@ -64,7 +64,7 @@ pub(super) fn decide(
     delivery: SealedDelivery,
 ) -> anyhow::Result<KeepReply> {
     let (label, now) = (*delivery.label(), now_ms());
-    // R62: from its sender only, so that nobody fills the room in another's name.
+    // R67: from its sender only, so that nobody fills the room in another's name.
     if label.from != *member || !core.events.is_delivery(&delivery, now) || is_over(core, &label, now) {
         return Ok(KeepReply::No);
     }

@@ -1,6 +1,7 @@
 //! All cases. Their numbers are those of the list of hostile peers that they come from; number 6 is of QUIC, which is not spoken here.
 
 mod asking;
+mod codes;
 mod floods;
 mod joining;
 mod records;
@@ -157,6 +158,15 @@ pub const CASES: &[Case] = &[
         noted: Some("A request to join"),
         may_leave: false,
         attack: |field, pace| Box::pin(joining::ghost(field, pace)),
+    },
+    Case {
+        number: "14b",
+        name: "guessed codes",
+        does: "guesses the code that the host reads out, by many nodes at once; breaks runs off, sends nonsense, asks with every selector",
+        needs: Event,
+        noted: Some("too many wrong ones were tried"),
+        may_leave: false,
+        attack: |field, pace| Box::pin(codes::guesses(field, pace)),
     },
     Case {
         number: "15",

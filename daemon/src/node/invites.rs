@@ -1,0 +1,195 @@
+//! Invites: made and shown, as links and as codes; withdrawn; and used, by whoever was sent one or told a code.
+
+use inframe_protocol::code::JoinCode;
+use inframe_protocol::{EventId, InviteId};
+
+use super::events::{event_id, invalid, member_id};
+use super::{Answer, Node, NodeError};
+use crate::activity::ActivityKind;
+use crate::events::{CodeDescription, IssuedLink, Terms};
+use crate::views::{CodeBody, CodeView, EventView, InviteView, InvitedView, LeakBody, LeakView, NewInviteBody};
+use crate::workers::{Job, codes, events as events_worker};
+
+/// Life of an invite when none is given, seconds.
+const INVITE_LIFE_S: u64 = 48 * 3600;
+/// Longest life of an invite, seconds.
+const MAX_INVITE_LIFE_S: u64 = 90 * 24 * 3600;
+/// Most uses of an invite.
+const MAX_INVITE_USES: u32 = 500;
+/// Names in an activity entry; of more it tells the number.
+const NAMES_TOLD: usize = 5;
+
+impl Node {
+    /// Joins with a pasted invite link, or with a code that somebody on this network shows.
+    ///
+    /// # Errors
+    /// When the link is no valid invite, or the code leads to none.
+    pub async fn join_event(&self, link: String) -> Answer<EventView> {
+        let link = if JoinCode::is_meant_by(&link) { self.link_of_code(&link).await? } else { link };
+        let id = self.blocking(move |core| Ok(core.events.begin_joining(&link)?)).await?;
+        self.core.board.ring(Job::Events);
+        self.show(id).await
+    }
+
+    async fn link_of_code(&self, typed: &str) -> Answer<String> {
+        let code = JoinCode::parse(typed).map_err(|error| invalid("bad-code", error.to_string()))?;
+        let found = codes::find(&self.core, &code).await;
+        let invite = found.map_err(|error| match error {
+            codes::SearchError::Own => invalid("own-code", error.to_string()),
+            codes::SearchError::Alone => invalid("nobody-near", error.to_string()),
+            codes::SearchError::NotHere => invalid("no-such-code", error.to_string()),
+            codes::SearchError::Wrong(_) => invalid("wrong-code", error.to_string()),
+            codes::SearchError::Ended => invalid("code-ended", error.to_string()),
+        })?;
+        invite.to_link().map_err(|error| invalid("bad-invite", error.to_string()))
+    }
+
+    /// Makes an invite.
+    ///
+    /// # Errors
+    /// When this node is not the host or a bound is not kept.
+    pub async fn create_invite(&self, event: String, wish: NewInviteBody) -> Answer<InviteView> {
+        let id = event_id(&event)?;
+        let life = wish.expires_in_s.unwrap_or(INVITE_LIFE_S);
+        let uses = wish.uses.unwrap_or(1);
+        if !(1..=MAX_INVITE_LIFE_S).contains(&life) {
+            return Err(invalid("bad-expiry", "an invite lives between one second and 90 days"));
+        }
+        if !(1..=MAX_INVITE_USES).contains(&uses) {
+            return Err(invalid("bad-uses", "an invite can be used between once and 500 times"));
+        }
+        let terms = Terms { life_ms: life.saturating_mul(1000), uses };
+        let addresses = events_worker::told_addresses(&self.core);
+        self.blocking(move |core| invite_view(core.events.issue_invite(&id, addresses, terms)?)).await
+    }
+
+    /// Invites of an event: valid ones, or with `all` those as well by which somebody came or waits to come.
+    ///
+    /// # Errors
+    /// When there is no such event.
+    pub async fn invites(&self, event: String, all: bool) -> Answer<Vec<InviteView>> {
+        let id = event_id(&event)?;
+        let links = self.core.events.invites(&id, all).ok_or(NodeError::NotFound("event"))?;
+        links.into_iter().map(invite_view).collect()
+    }
+
+    /// Makes an invite useless.
+    ///
+    /// # Errors
+    /// When there is none with that id.
+    pub async fn revoke_invite(&self, event: String, invite: String) -> Answer<()> {
+        let id = event_id(&event)?;
+        let invite = invite_id(&invite)?;
+        self.blocking(move |core| Ok(core.events.revoke_invite(&id, &invite)?)).await
+    }
+
+    /// An invite leaked, or any may have: withdraws it, declines those who wait with it, removes those who are named, gives everybody else new keys,
+    /// and makes a fresh invite of the same kind.
+    ///
+    /// # Errors
+    /// When this node is not the host, there is no such invite or member, or a member did not come by it.
+    pub async fn replace_leaked(&self, event: String, wish: LeakBody) -> Answer<LeakView> {
+        let id = event_id(&event)?;
+        let leaked = wish.invite.as_deref().map(invite_id).transpose()?;
+        let remove = wish.remove.iter().map(|member| member_id(member)).collect::<Answer<Vec<_>>>()?;
+        let addresses = events_worker::told_addresses(&self.core);
+        let replaced = self
+            .blocking(move |core| {
+                let otherwise = Terms { life_ms: INVITE_LIFE_S * 1000, uses: 1 };
+                let replaced = core.events.replace_leaked(&id, leaked.as_ref(), &remove, addresses, otherwise)?;
+                let which = if leaked.is_some() { "An invite" } else { "The invites" };
+                let name = core.events.name(&id);
+                let (removed, declined) = (named(&replaced.removed), replaced.declined);
+                let text = format!(
+                    "{which} to {name} leaked: you withdrew it, removed {removed}, declined {declined} who waited, and gave the members new keys.",
+                );
+                let text = if leaked.is_some() { text } else { text.replace("withdrew it", "withdrew them") };
+                core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?;
+                Ok(replaced)
+            })
+            .await?;
+        self.core.board.ring(Job::Events);
+        self.core.board.ring(Job::Matching);
+        Ok(LeakView {
+            event: self.show(id).await?,
+            removed: replaced.removed,
+            declined: replaced.declined as u64,
+            invite: invite_view(replaced.fresh)?,
+        })
+    }
+
+    /// Shows a fresh code for an invite.
+    ///
+    /// # Errors
+    /// When this node is not the host, or the invite can be used no more.
+    pub async fn show_code(&self, event: String, wish: CodeBody) -> Answer<EventView> {
+        let (id, invite) = (event_id(&event)?, invite_id(&wish.invite)?);
+        self.blocking(move |core| Ok(core.events.show_code(&id, &invite)?)).await?;
+        self.show(id).await
+    }
+
+    /// Stops showing the code of an event, or why it has ended.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn stop_code(&self, event: String) -> Answer<EventView> {
+        let id: EventId = event_id(&event)?;
+        self.blocking(move |core| Ok(core.events.stop_code(&id)?)).await?;
+        self.show(id).await
+    }
+}
+
+fn invite_id(text: &str) -> Answer<InviteId> {
+    text.parse().map_err(|_| NodeError::NotFound("invite"))
+}
+
+/// Names for a sentence.
+fn named(names: &[String]) -> String {
+    match names {
+        [] => "nobody".to_owned(),
+        [one] => one.clone(),
+        [all @ .., last] if names.len() <= NAMES_TOLD => format!("{} and {last}", all.join(", ")),
+        _ => format!("{} members", names.len()),
+    }
+}
+
+fn invite_view(link: IssuedLink) -> Answer<InviteView> {
+    let code = qrcode::QrCode::with_error_correction_level(link.link.as_bytes(), qrcode::EcLevel::L)
+        .map_err(|_| NodeError::Internal("the link is too long for a QR code; listen at fewer addresses".into()))?;
+    let qr_svg = code.render::<qrcode::render::svg::Color<'_>>().min_dimensions(240, 240).build();
+    Ok(InviteView {
+        id: link.id.to_string(),
+        link: link.link,
+        qr_svg,
+        expires_at: link.expires,
+        uses_left: link.uses_left,
+        uses: link.uses,
+        open: link.open,
+        joined: link.joined.into_iter().map(|(id, nickname)| InvitedView { id: id.to_string(), nickname }).collect(),
+        waiting: link.waiting as u64,
+    })
+}
+
+pub(super) fn code_view(code: CodeDescription) -> CodeView {
+    CodeView {
+        code: code.code.map(|code| code.to_string()),
+        invite: code.invite.to_string(),
+        state: code.state.word().into(),
+        ends_at: code.until,
+        guesses_left: code.guesses_left.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn names_are_told_as_a_sentence_needs_them_and_many_are_counted() {
+        let names =
+            |count: usize| ["Ann", "Bob", "Zoë", "Max", "Ben", "Eve"][..count].iter().map(|name| (*name).to_owned());
+        let told: Vec<String> = (0..=6).map(|count| named(&names(count).collect::<Vec<_>>())).collect();
+        assert_eq!(told[..4], ["nobody", "Ann", "Ann and Bob", "Ann, Bob and Zoë"]);
+        assert_eq!(told[6], "6 members");
+    }
+}
