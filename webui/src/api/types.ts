@@ -622,6 +622,22 @@ export interface JoinBody {
   link: string
 }
 
+/** How much is to be kept for members who are away. */
+export interface KeepingBody {
+  /** Bytes that it may take, at least 67108864; absent to keep nothing, which erases what lies here. */
+  room_bytes?: number | null
+}
+
+/** What this device keeps for members who are away: sealed, so that it cannot look at it. */
+export interface KeepingView {
+  /** Bytes of them. */
+  bytes: number
+  /** Photos and videos that lie here for others. */
+  count: number
+  /** Bytes that it may take; nothing is kept when absent. */
+  room_bytes?: number | null
+}
+
 /** What a launch link carries. */
 export interface LaunchBody {
   /** The token in the link's fragment, `#launch=TOKEN`. */
@@ -1058,6 +1074,7 @@ export interface SettingsPatch {
   background_paused?: boolean | null
   /** New device name. */
   device_name?: string | null
+  keeping?: KeepingBody | null
   /** New nickname. */
   nickname?: string | null
   /** Processes that decode photos at once, from 1 to `most_processes`. */
@@ -1071,6 +1088,8 @@ export interface SettingsView {
   background_paused: boolean
   /** Name of this device, at most 40 characters. */
   device_name: string
+  /** What this device keeps for members who are away. */
+  keeping: KeepingView
   /** The most that this machine can give: its processor cores. */
   most_processes: number
   /** The name that other members see, at most 40 characters. */
