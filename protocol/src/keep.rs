@@ -276,7 +276,7 @@ pub enum KeepRequest {
         size_bytes: u64,
     },
     /// From its sender: keep this, or what has become of it. From a keeper to its receiver: this is for you.
-    Delivery(SealedDelivery),
+    Delivery(Box<SealedDelivery>),
     /// From its sender: erase it.
     Erase {
         /// The event.

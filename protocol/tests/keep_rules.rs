@@ -84,8 +84,11 @@ fn r69_only_the_receiver_reads_the_letter() {
     }
     let other_size = party.guests[1].state.seal_delivery(label(&party, 8), &written).unwrap();
     assert_eq!(party.guests[2].state.open_delivery(&other_size, START), Err(KeepError::WrongLetter));
-    let frame = encode(&KeepRequest::Delivery(delivery.clone()), KeepRequest::MAX_BYTES).unwrap();
-    assert_eq!(decode::<KeepRequest>(&frame, KeepRequest::MAX_BYTES).unwrap(), KeepRequest::Delivery(delivery));
+    let frame = encode(&KeepRequest::Delivery(Box::new(delivery.clone())), KeepRequest::MAX_BYTES).unwrap();
+    assert_eq!(
+        decode::<KeepRequest>(&frame, KeepRequest::MAX_BYTES).unwrap(),
+        KeepRequest::Delivery(Box::new(delivery))
+    );
     let shown = format!("{opened:?}");
     assert!(!shown.contains(&format!("{:?}", opened.key)) && !shown.contains("key"), "{shown}");
 }

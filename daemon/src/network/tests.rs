@@ -154,7 +154,7 @@ async fn d8_strangers_may_ask_to_join_by_link_or_code_and_nothing_else() {
     assert_eq!(asked.read_message::<Receipt>(Receipt::MAX_BYTES).await.unwrap(), receipt(3));
 
     // With a code as well, since both are on one machine.
-    assert_eq!(guest.network.nearby().await, [id.clone()]);
+    assert_eq!(guest.network.nearby().await, std::slice::from_ref(&id));
     let _code = within(guest.network.open(&id, Protocol::Code)).await.unwrap();
     assert_eq!(host.inbound().await.protocol(), Protocol::Code);
 

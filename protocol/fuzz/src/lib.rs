@@ -63,8 +63,11 @@ fn party() -> &'static Party {
     PARTY.get_or_init(|| Party::of(3))
 }
 
+/// Reads a message from the body of a frame; whether it was taken.
+type Read = fn(&[u8]) -> bool;
+
 /// The messages by name, in the order of the first byte that chooses one, with what reads them.
-pub const MESSAGES: &[(&str, fn(&[u8]) -> bool)] = &[
+pub const MESSAGES: &[(&str, Read)] = &[
     ("JoinRequest", reread::<JoinRequest>),
     ("JoinReply", reread::<JoinReply>),
     ("SyncRequest", reread::<SyncRequest>),

@@ -180,7 +180,7 @@ fn messages() -> Vec<(&'static str, Input)> {
     let sealed = delivery(&three, label(&three), &three.guests[1].keys);
     vec![
         ("keep_request_room", frame("KeepRequest", &KeepRequest::Room { event, size_bytes: 17 })),
-        ("keep_request_delivery", frame("KeepRequest", &KeepRequest::Delivery(sealed.clone()))),
+        ("keep_request_delivery", frame("KeepRequest", &KeepRequest::Delivery(Box::new(sealed.clone())))),
         ("keep_request_erase", frame("KeepRequest", &KeepRequest::Erase { event, offer: OfferId([1; 16]) })),
         ("keep_reply_accept", frame("KeepReply", &KeepReply::Accept)),
         ("keep_reply_kept", frame("KeepReply", &KeepReply::Kept)),

@@ -73,7 +73,7 @@ async fn a_node_is_reached_through_its_relay_and_again_after_the_relay_was_gone_
     let (opened, taken) = tokio::join!(within(opened), a.inbound());
     assert_eq!((opened.unwrap().peer(), taken.peer()), (&a.id(), &b.id()), "proven from end to end");
     assert!(within(b.network.open(&id, Protocol::Code)).await.is_err(), "a code is for the local network");
-    assert_eq!(b.network.nearby().await, [relay.node.clone()], "through a relay nobody is near");
+    assert_eq!(b.network.nearby().await, std::slice::from_ref(&relay.node), "through a relay nobody is near");
 
     a.network.disconnect(&relay.node).await;
     becomes(&a, |state| matches!(state, RelayState::Failed(_))).await;

@@ -120,10 +120,9 @@ pub(super) fn tidy(core: &Arc<Core>) -> anyhow::Result<()> {
     let (now, keeps) = (now_ms(), core.keeping_row.get().room_bytes.is_some());
     for (_, row) in rows(core) {
         let is_receipt = matches!(row.state, HeldState::Delivered(_));
-        if is_over(core, row.delivery.label(), now) || !keeps && !is_receipt {
-            if let Err(error) = forget(core, &row) {
-                tracing::debug!("something that is kept no longer is erased later: {error:#}");
-            }
+        let goes = is_over(core, row.delivery.label(), now) || !keeps && !is_receipt;
+        if goes && let Err(error) = forget(core, &row) {
+            tracing::debug!("something that is kept no longer is erased later: {error:#}");
         }
     }
     Ok(())
@@ -205,7 +204,9 @@ pub(super) async fn tell(core: &Arc<Core>) -> u64 {
             break;
         }
         told += 1;
-        let Some(reply) = ask(core, &node, &KeepRequest::Delivery(row.delivery.clone())).await else { continue };
+        let Some(reply) = ask(core, &node, &KeepRequest::Delivery(Box::new(row.delivery.clone()))).await else {
+            continue;
+        };
         let outcome = match reply {
             KeepReply::Delivered(receipt) if row.delivery.verify_receipt(&receipt).is_ok() => {
                 ended += 1;

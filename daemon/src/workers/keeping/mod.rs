@@ -150,11 +150,11 @@ fn decide(core: &Arc<Core>, peer: &NodeId, request: KeepRequest) -> anyhow::Resu
             Ok((KeepReply::No, None))
         }
         KeepRequest::Delivery(delivery) if core.events.me_in(&event) == Some(delivery.label().to) => {
-            let reply = receiver::decide(core, peer, delivery)?;
+            let reply = receiver::decide(core, peer, *delivery)?;
             Ok((reply, (reply == KeepReply::Accept).then_some(Job::Receiving)))
         }
         KeepRequest::Delivery(delivery) => {
-            let reply = keeper::decide(core, peer, &member, delivery)?;
+            let reply = keeper::decide(core, peer, &member, *delivery)?;
             Ok((reply, (reply == KeepReply::Accept).then_some(Job::Keeping)))
         }
     }

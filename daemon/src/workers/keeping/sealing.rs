@@ -126,7 +126,7 @@ mod tests {
     fn a_rendition_comes_through_whole_whatever_is_there_already() {
         let key = PieceKey([7; 32]);
         for plain_bytes in [1, PIECE_BYTES, GROUP_BYTES, 2 * GROUP_BYTES, 5 * GROUP_BYTES + 99] {
-            let plain: Vec<u8> = (0..plain_bytes).map(|at| (at * 7 >> 3) as u8).collect();
+            let plain: Vec<u8> = (0..plain_bytes).map(|at| ((at * 7) >> 3) as u8).collect();
             let mut source = Sealing::new(Cursor::new(plain.clone()), plain_bytes, key);
             let list = source.list().unwrap();
             assert_eq!(list.size_bytes(), sealed_bytes(plain_bytes));

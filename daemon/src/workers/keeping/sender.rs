@@ -52,7 +52,7 @@ pub(super) async fn ask(core: &Arc<Core>) -> u64 {
         questions += 1;
         let request = match is_over {
             true => KeepRequest::Erase { event: label.event, offer },
-            false => KeepRequest::Delivery(row.delivery.clone()),
+            false => KeepRequest::Delivery(Box::new(row.delivery.clone())),
         };
         let Some(reply) = ask_node(core, &row.keeper, &request).await else { continue };
         if is_over {
@@ -85,11 +85,15 @@ pub(super) async fn give(core: &Arc<Core>) -> anyhow::Result<u64> {
         if core.network.is_connected(&receiver) {
             continue;
         }
-        if !keepers.contains_key(&row.event) {
-            let keeper = keeper(core, &row, &receiver).await;
-            keepers.insert(row.event, keeper);
-        }
-        let Some(Some(keeper)) = keepers.get(&row.event).cloned() else { continue };
+        let known = match keepers.get(&row.event) {
+            Some(known) => known.clone(),
+            None => {
+                let found = keeper(core, &row, &receiver).await;
+                keepers.insert(row.event, found.clone());
+                found
+            }
+        };
+        let Some(keeper) = known else { continue };
         tried += 1;
         match deposit(core, offer, &row, keeper).await {
             Ok(true) => given += 1,
@@ -162,7 +166,7 @@ async fn deposit(
         anyhow::Ok(row)
     })
     .await??;
-    let request = KeepRequest::Delivery(row.delivery.clone());
+    let request = KeepRequest::Delivery(Box::new(row.delivery.clone()));
     let Some(reply) = ask_node(core, &row.keeper, &request).await else {
         // It may have heard, and fetches then; else it is asked again.
         return Ok(false);

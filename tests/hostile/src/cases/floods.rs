@@ -20,6 +20,9 @@ use crate::{
     wire::Wire,
 };
 
+/// A stream of gossip on which nothing gets on for so long is as good as cut.
+const STALLED: Duration = Duration::from_secs(5);
+
 /// An address of loopback that the honest do not use, as another machine would have.
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
@@ -68,10 +71,7 @@ pub async fn connections(field: &Field, pace: Pace) -> Result<String> {
         tried += links.len();
         held.extend(links.into_iter().flatten());
         // Somebody else, from another machine, comes anew.
-        let newcomer = Peer::start().await?;
-        let asked = Instant::now();
-        newcomer.connect(&addresses).await.context("an honest newcomer from elsewhere is kept out")?;
-        reconnects.push(asked.elapsed());
+        reconnects.push(comes_in(&addresses).await?);
         // No more than a process may have open.
         held.truncate(4_000);
     }
@@ -81,6 +81,20 @@ pub async fn connections(field: &Field, pace: Pace) -> Result<String> {
         "{tried} connections, {rate:.0} a second; a newcomer from elsewhere got in within {:.1} s each time",
         slowest.as_secs_f64()
     ))
+}
+
+/// How long a newcomer takes to be connected.
+async fn comes_in(addresses: &[String]) -> Result<Duration> {
+    loop {
+        let newcomer = Peer::start().await?;
+        let asked = Instant::now();
+        match newcomer.connect(addresses).await {
+            Ok(_) => return Ok(asked.elapsed()),
+            // Its port was one of the thousands that have just been used for the same way: this machine's affair, before anything is sent.
+            Err(error) if format!("{error:#}").contains("Address already in use") => {}
+            Err(error) => return Err(error.context("an honest newcomer from elsewhere is kept out")),
+        }
+    }
 }
 
 /// 28: left in the middle of the handshake, at each step of it.
@@ -164,9 +178,10 @@ impl<'a> Gossip<'a> {
 
     async fn send(&mut self, message: &[u8]) {
         let Some(wire) = &mut self.wire else { return };
-        match wire.raw(message).await {
-            Ok(()) => self.sent += 1,
-            Err(_) => {
+        // Whoever is made to wait so long begins anew.
+        match tokio::time::timeout(STALLED, wire.raw(message)).await {
+            Ok(Ok(())) => self.sent += 1,
+            _ => {
                 self.cut += 1;
                 self.wire = self.peer.open_untaken(self.daemon, GOSSIP).await.ok();
             }
