@@ -67,7 +67,8 @@ export class Screen {
     // A change of the colour scheme fades too; what turns without end is left to turn.
     await this.page.evaluate(async () => {
       const ending = document.getAnimations().filter((one) => one.effect?.getTiming().iterations !== Infinity)
-      await Promise.allSettled(ending.map((one) => one.finished))
+      // Three seconds are more than any of them takes; one of something that is not drawn at the moment never ends.
+      await Promise.race([Promise.allSettled(ending.map((one) => one.finished)), new Promise((done) => setTimeout(done, 3_000))])
     })
   }
 
