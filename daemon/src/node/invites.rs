@@ -97,13 +97,12 @@ impl Node {
             .blocking(move |core| {
                 let otherwise = Terms { life_ms: INVITE_LIFE_S * 1000, uses: 1 };
                 let replaced = core.events.replace_leaked(&id, leaked.as_ref(), &remove, addresses, otherwise)?;
-                let which = if leaked.is_some() { "An invite" } else { "The invites" };
+                let (which, it) = if leaked.is_some() { ("An invite", "it") } else { ("The invites", "them") };
                 let name = core.events.name(&id);
                 let (removed, declined) = (named(&replaced.removed), replaced.declined);
                 let text = format!(
-                    "{which} to {name} leaked: you withdrew it, removed {removed}, declined {declined} who waited, and gave the members new keys.",
+                    "{which} to {name} leaked: you withdrew {it}, removed {removed}, declined {declined} who waited, and gave the members new keys.",
                 );
-                let text = if leaked.is_some() { text } else { text.replace("withdrew it", "withdrew them") };
                 core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?;
                 Ok(replaced)
             })

@@ -209,8 +209,12 @@ fn origin(offer: OfferId, row: &StoredArrival) -> Origin {
 /// Whether it is settled.
 async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow::Result<bool> {
     let blob = BlobId(offer.0);
+    let sealed = core.sealed.get(&offer.0).filter(|sealed| sealed.keeper == row.node);
     if core.vault.blobs().contains(blob) {
         // Stopped between the last byte and the catalog: the blob is whole, as only whole ones get their name.
+        if sealed.is_some() && !is_as_its_letter_says(core, blob, row).await? {
+            return wrongly_sealed(core, offer, row).await;
+        }
         stored(core, offer, blob).await?;
         return Ok(true);
     }
@@ -225,7 +229,6 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
         return Ok(false);
     }
     let under_way = UnderWay::begin(core, offer, row.size_bytes.saturating_sub(left_bytes));
-    let sealed = core.sealed.get(&offer.0).filter(|sealed| sealed.keeper == row.node);
     let (wanted, sink) = match &sealed {
         None => {
             let wanted = Wanted { offer, content: row.content, size_bytes };
@@ -253,6 +256,10 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
         ) if sealed.is_some() => {
             not_from_keeper(core, offer, row, &error.to_string()).await?;
             return Ok(true);
+        }
+        // The keeper gave what its label names, so the sender has sealed it so: it would be the same again and again.
+        Err(FetchError::Sink { source, .. }) if source.kind() == std::io::ErrorKind::InvalidData => {
+            return wrongly_sealed(core, offer, row).await;
         }
         Err(FetchError::NotOffered) => {
             fail(core, offer, blob, "they do not offer this photo any more").await?;
@@ -284,21 +291,33 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     };
     let incoming = fetched.sink.into_incoming();
     let blob = blocking(move || incoming.finish()).await??;
-    if sealed.is_some() {
-        // What the keeper had is what was sealed; whether that is what the letter says is seen now (R69).
-        let reader = core.clone();
-        let content = blocking(move || super::sending::group_list(&reader, blob).map(|list| list.content())).await??;
-        core.lists.forget(blob);
-        if content != row.content {
-            not_from_keeper(core, offer, row, "what was sealed is not what its letter says").await?;
-            return Ok(true);
-        }
+    if sealed.is_some() && !is_as_its_letter_says(core, blob, row).await? {
+        return wrongly_sealed(core, offer, row).await;
     }
     stored(core, offer, blob).await?;
     // D1: durable first, then "delivered". A holder that misses the receipt offers again and hears that we have it.
     if let Err(error) = fetched.confirmation.confirm(ReceiptState::Delivered).await {
         tracing::debug!("a receipt did not get through: {error}");
     }
+    Ok(true)
+}
+
+/// R69: whether what was sealed is what the letter says. That it is what the label names, the fetch has seen.
+async fn is_as_its_letter_says(core: &Arc<Core>, blob: BlobId, row: &StoredArrival) -> anyhow::Result<bool> {
+    let reader = core.clone();
+    let content = blocking(move || super::sending::group_list(&reader, blob).map(|list| list.content())).await??;
+    core.lists.forget(blob);
+    Ok(content == row.content)
+}
+
+/// Its sender has sealed something else than the letter says, whoever kept it. It is settled.
+async fn wrongly_sealed(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow::Result<bool> {
+    let nickname = core.events.nickname(&row.event, &row.from);
+    let text = format!(
+        "{nickname} sent something else than they had offered, sealed, by way of a keeper. It was thrown away."
+    );
+    core.note(ActivityKind::Suspicious, text, None, Some(row.event)).await;
+    fail(core, offer, BlobId(offer.0), "what came was not what was offered; it was thrown away").await?;
     Ok(true)
 }
 

@@ -92,7 +92,7 @@ impl Opening {
     /// Takes the next sealed group and gives `take` each group of the rendition that is whole with it.
     ///
     /// # Errors
-    /// It does not open, or `take` fails.
+    /// It does not open ([`io::ErrorKind::InvalidData`]), or `take` fails.
     pub(in crate::workers) fn append(
         &mut self,
         index: u64,
@@ -101,7 +101,8 @@ impl Opening {
     ) -> io::Result<()> {
         let is_last = index + 1 == self.sealed_groups;
         let mut piece = sealed.to_vec();
-        open_piece(&self.key.0, index, is_last, &mut piece).map_err(io::Error::other)?;
+        let unreadable = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        open_piece(&self.key.0, index, is_last, &mut piece).map_err(unreadable)?;
         self.carry.extend_from_slice(piece.get(std::mem::take(&mut self.skip)..).unwrap_or_default());
         let group_bytes = usize::try_from(GROUP_BYTES).map_err(io::Error::other)?;
         let mut taken = 0;
@@ -154,6 +155,6 @@ mod tests {
         let mut group = vec![0; 26];
         source.read_group(0, &mut group).unwrap();
         let taken = Opening::new(PieceKey([8; 32]), 10, 0).append(0, &group, |_| Ok(()));
-        assert!(taken.is_err());
+        assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }
