@@ -96,6 +96,17 @@ export class Screen {
     return [...found, ...this.wrong]
   }
 
+  /** What is wrong with it, as it looks on a desk in the light and on a phone in the dark. */
+  async flawsOnDeskAndPhone(label, name) {
+    const found = await this.flaws(label, `${name}-desktop`)
+    await this.page.setViewportSize(PHONE)
+    await this.page.emulateMedia({ colorScheme: 'dark' })
+    found.push(...(await this.flaws(`${label}, phone`, `${name}-phone-dark`)))
+    await this.page.setViewportSize(DESKTOP)
+    await this.page.emulateMedia({ colorScheme: 'light' })
+    return found
+  }
+
   async picture(name) {
     await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
   }

@@ -5,7 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
 import { Daemon, sample, waitUntil } from './daemons.mjs'
-import { openBrowser, PHONE, Screen, steps } from './browser.mjs'
+import { openBrowser, Screen, steps } from './browser.mjs'
 
 const PASSPHRASE = 'lamps over a quiet harbour'
 
@@ -31,15 +31,7 @@ const step = steps(async () => {
 
 const flaws = []
 
-/** Notes what is wrong with a screen, as it looks on a desk in the light and on a phone in the dark. */
-async function looks(screen, label, name) {
-  flaws.push(...(await screen.flaws(label, `${name}-desktop`)))
-  await screen.page.setViewportSize(PHONE)
-  await screen.page.emulateMedia({ colorScheme: 'dark' })
-  flaws.push(...(await screen.flaws(`${label}, phone`, `${name}-phone-dark`)))
-  await screen.page.setViewportSize({ width: 1440, height: 900 })
-  await screen.page.emulateMedia({ colorScheme: 'light' })
-}
+const looks = async (screen, label, name) => flaws.push(...(await screen.flawsOnDeskAndPhone(label, name)))
 
 step('the first visit begins with a name, and everything on it is reached with the keyboard', async () => {
   await mine.page.goto(node.ready.launch)

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import { Daemon, waitUntil } from './daemons.mjs'
-import { openBrowser, PHONE, Screen, steps } from './browser.mjs'
+import { openBrowser, Screen, steps } from './browser.mjs'
 
 let browser, host, guest, other, theirs, hers, party, wedding
 
@@ -31,15 +31,7 @@ const step = steps(() => Promise.all([theirs?.picture('failed-invites-host'), he
 
 const flaws = []
 
-/** Notes what is wrong with a screen, as it looks on a desk in the light and on a phone in the dark. */
-async function looks(screen, label, name) {
-  flaws.push(...(await screen.flaws(label, `${name}-desktop`)))
-  await screen.page.setViewportSize(PHONE)
-  await screen.page.emulateMedia({ colorScheme: 'dark' })
-  flaws.push(...(await screen.flaws(`${label}, phone`, `${name}-phone-dark`)))
-  await screen.page.setViewportSize({ width: 1440, height: 900 })
-  await screen.page.emulateMedia({ colorScheme: 'light' })
-}
+const looks = async (screen, label, name) => flaws.push(...(await screen.flawsOnDeskAndPhone(label, name)))
 
 const digits = () => theirs.id('invite-dialog').getByTestId('code-digits')
 

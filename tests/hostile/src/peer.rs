@@ -34,6 +34,8 @@ pub const PUSH: &str = "/inframe/push/1";
 pub const OFFER: &str = "/inframe/offer/1";
 /// See [`JOIN`].
 pub const FETCH: &str = "/inframe/fetch/1";
+/// Giving to keepers, and bringing what they kept.
+pub const KEEP: &str = "/inframe/keep/1";
 /// What gossip is spoken in.
 pub const GOSSIP: &str = "/inframe/gossip/1.1.0";
 

@@ -68,5 +68,8 @@ cases! {
     thousand_connections_a_second "29a"
     half_open_connections "29b"
     unreadable_photos "30"
+    sealed_wrongly "31a"
+    lying_keeper "31b"
+    deposits "31c"
     broken_vectors "R45"
 }

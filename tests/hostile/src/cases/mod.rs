@@ -4,6 +4,7 @@ mod asking;
 mod codes;
 mod floods;
 mod joining;
+mod keeping;
 mod records;
 mod removal;
 mod transfer;
@@ -338,6 +339,33 @@ pub const CASES: &[Case] = &[
         noted: Some("sent a file that is no readable photo"),
         may_leave: false,
         attack: |field, pace| Box::pin(transfer::unreadable(field, pace)),
+    },
+    Case {
+        number: "31a",
+        name: "sealed wrongly",
+        does: "sends sealed deliveries whose pieces do not open with the letter's key, or are of another content than it says",
+        needs: Finder,
+        noted: Some("sent something else than they had offered, sealed"),
+        may_leave: false,
+        attack: |field, pace| Box::pin(keeping::sealed_wrongly(field, pace)),
+    },
+    Case {
+        number: "31b",
+        name: "lying keeper",
+        does: "brings what an honest member has sealed and sends other bytes",
+        needs: Finder,
+        noted: Some("kept something for you and sent something else"),
+        may_leave: false,
+        attack: |field, pace| Box::pin(keeping::keeper_lies(field, pace)),
+    },
+    Case {
+        number: "31c",
+        name: "deposits",
+        does: "puts things down with a keeper in another's name, for nobody, too much, for a year, without their bytes; asks for room without end",
+        needs: Event,
+        noted: Some("comes too often"),
+        may_leave: false,
+        attack: |field, pace| Box::pin(keeping::deposits(field, pace)),
     },
     Case {
         number: "R45",
