@@ -862,6 +862,13 @@ pub struct AdmitBody {
     pub admit: bool,
 }
 
+/// What a member may do.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MemberRoleBody {
+    /// Whether they admit and remove as the host does.
+    pub co_host: bool,
+}
+
 /// Start of an announcement.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FindMeBody {
@@ -968,6 +975,8 @@ pub struct TransferView {
     pub bytes_per_second: Option<u64>,
     /// Seconds that it still takes at that speed, if it moves at all.
     pub seconds_left: Option<u64>,
+    /// Whether it goes through a relay, while it is `active`.
+    pub relayed: Option<bool>,
     /// `waiting`, `active`, `delivered`, `declined`, `failed`, `cancelled`.
     pub state: String,
     /// Why it waits or failed, in words.

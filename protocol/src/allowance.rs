@@ -2,8 +2,8 @@
 
 use crate::ids::UnixMillis;
 use crate::limits::{
-    MAX_CODES_A_MINUTE, MAX_FETCHES_A_MINUTE, MAX_GOSSIP_A_MINUTE, MAX_JOINS_A_MINUTE, MAX_KEEPS_A_MINUTE,
-    MAX_PUSHES_A_MINUTE, MAX_SYNCS_A_MINUTE,
+    MAX_CODES_A_MINUTE, MAX_DEPUTIES_A_MINUTE, MAX_FETCHES_A_MINUTE, MAX_GOSSIP_A_MINUTE, MAX_JOINS_A_MINUTE,
+    MAX_KEEPS_A_MINUTE, MAX_PUSHES_A_MINUTE, MAX_SYNCS_A_MINUTE,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -25,11 +25,14 @@ pub enum Ask {
     Keep,
     /// To be let in with a code.
     Code,
+    /// To decide in the host's place, or to be told that somebody waits.
+    Deputy,
 }
 
 impl Ask {
     /// Every kind.
-    pub const ALL: [Self; 7] = [Self::Join, Self::Sync, Self::Push, Self::Gossip, Self::Fetch, Self::Keep, Self::Code];
+    pub const ALL: [Self; 8] =
+        [Self::Join, Self::Sync, Self::Push, Self::Gossip, Self::Fetch, Self::Keep, Self::Code, Self::Deputy];
 
     /// How many in a minute.
     pub fn a_minute(self) -> u32 {
@@ -41,6 +44,7 @@ impl Ask {
             Self::Fetch => MAX_FETCHES_A_MINUTE,
             Self::Keep => MAX_KEEPS_A_MINUTE,
             Self::Code => MAX_CODES_A_MINUTE,
+            Self::Deputy => MAX_DEPUTIES_A_MINUTE,
         }
     }
 }

@@ -54,6 +54,7 @@ mod fixed_bytes;
 
 pub mod allowance;
 pub mod code;
+pub mod deputy;
 pub mod event;
 pub mod fetch;
 pub mod frame;

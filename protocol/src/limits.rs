@@ -132,6 +132,10 @@ pub const MAX_OFFER_BYTES: usize = 256 * 32 + 1_024;
 pub const MAX_KEPT_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
 /// Bytes of what is said to a keeper: a label, a sealed letter and a signature.
 pub const MAX_KEEP_BYTES: usize = 640;
+/// Those who may wait to be admitted to an event at once.
+pub const MAX_WAITING: usize = 50;
+/// Bytes of an answer to a co-host: all who wait, 203 bytes each at most.
+pub const MAX_DEPUTY_BYTES: usize = 12_288;
 /// Bytes of a punch: eight addresses and their lengths.
 pub const MAX_PUNCH_BYTES: usize = 8 * 130 + 8;
 /// Bytes of an offer's reply, a receipt, a fetch request, or what is said to a relay and back: a few ids or an address.
@@ -153,5 +157,7 @@ pub const MAX_PUSHES_A_MINUTE: u32 = 600;
 pub const MAX_GOSSIP_A_MINUTE: u32 = 4_000;
 /// What one node may ask of a keeper in a minute: a hundred photos put down at once, with the question for room before each.
 pub const MAX_KEEPS_A_MINUTE: u32 = 600;
+/// What a co-host or their host may ask in a minute: a busy entrance.
+pub const MAX_DEPUTIES_A_MINUTE: u32 = 120;
 /// Fetch requests of one node in a minute: small photos over a fast line.
 pub const MAX_FETCHES_A_MINUTE: u32 = 6_000;

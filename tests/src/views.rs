@@ -302,6 +302,7 @@ pub struct Transfer {
     pub done_bytes: u64,
     pub bytes_per_second: Option<u64>,
     pub seconds_left: Option<u64>,
+    pub relayed: Option<bool>,
     pub state: String,
     pub reason: Option<String>,
 }

@@ -239,7 +239,7 @@ pub(super) enum EventCommand {
         /// Name or id of the event
         event: String,
     },
-    /// Admit somebody who asks to join
+    /// Admit somebody who asks to join (host, or co-host while the host's device is connected)
     Admit {
         /// Name or id of the event
         event: String,
@@ -270,7 +270,17 @@ pub(super) enum EventCommand {
         #[arg(long, value_name = "true|false")]
         admit_automatically: Option<bool>,
     },
-    /// Remove a member (host only)
+    /// Make a member a co-host, who admits and removes while this device is connected (host only)
+    CoHost {
+        /// Name or id of the event
+        event: String,
+        /// Nickname or id of the member
+        member: String,
+        /// Make them a member like others again
+        #[arg(long)]
+        no_longer: bool,
+    },
+    /// Remove a member (host, or co-host while the host's device is connected)
     Remove {
         /// Name or id of the event
         event: String,

@@ -10,7 +10,7 @@ use super::args::EventCommand;
 use super::client::{CliError, Client, segment};
 use super::text::{Screen, one_line, short, table};
 use super::when::shown;
-use crate::views::{AdmitBody, EventPatch, EventView, JoinBody, MemberPolicyBody, NewEventBody};
+use crate::views::{AdmitBody, EventPatch, EventView, JoinBody, MemberPolicyBody, MemberRoleBody, NewEventBody};
 
 pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand) -> Result<(), CliError> {
     match command {
@@ -57,6 +57,12 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand)
             let event = named_event(client, &event).await?;
             let changes = EventPatch { policy: None, scope: scope.map(word), admit_automatically };
             show_event(client, screen, &patch(client, &event, changes).await?)
+        }
+        EventCommand::CoHost { event, member, no_longer } => {
+            let event = named_event(client, &event).await?;
+            let path = format!("{}/role", member_path(&event, &member)?);
+            let role = MemberRoleBody { co_host: !no_longer };
+            show_event(client, screen, &client.json(Method::PUT, &path, Some(&role)).await?)
         }
         EventCommand::Remove { event, member } => {
             let event = named_event(client, &event).await?;

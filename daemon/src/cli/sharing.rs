@@ -146,7 +146,8 @@ pub(super) async fn transfers(client: &Client, screen: &Screen, retry: Option<St
         let row = |t: &TransferView| {
             let size = format!("{} of {}", bytes(t.done_bytes), bytes(t.size_bytes));
             let left = t.seconds_left.map_or_else(String::new, |seconds| format!(", {seconds} s left"));
-            let speed = t.bytes_per_second.map(|speed| format!("{}/s{left}", bytes(speed)));
+            let by_relay = if t.relayed == Some(true) { ", through a relay" } else { "" };
+            let speed = t.bytes_per_second.map(|speed| format!("{}/s{left}{by_relay}", bytes(speed)));
             let reason = t.reason.clone().or(speed).unwrap_or_default();
             vec![
                 short(&t.id),

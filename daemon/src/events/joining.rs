@@ -3,7 +3,7 @@
 use inframe_protocol::invite::Invite;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
 use inframe_protocol::keys::MemberKeys;
-use inframe_protocol::limits::MAX_MEMBERS;
+use inframe_protocol::limits::{MAX_MEMBERS, MAX_WAITING};
 use inframe_protocol::roster::{Joining as Newcomer, RosterWriter, SignedRosterEntry};
 use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
 
@@ -12,9 +12,6 @@ use super::stored::{Joining, Takes, WaitingAdmission};
 use super::{Events, EventsError, MAX_EVENTS};
 use crate::clock::now_ms;
 use crate::live::What;
-
-/// Those who may wait for admission to one event at once.
-const MAX_WAITING: usize = 50;
 
 impl Events {
     /// Takes a pasted invite link: from now on this node asks the host to be admitted.

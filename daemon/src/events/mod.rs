@@ -7,6 +7,7 @@ mod alarms;
 mod announcing;
 mod asking;
 mod codes;
+mod deputies;
 mod description;
 mod entry;
 mod epochs;

@@ -104,6 +104,11 @@ impl Network {
         self.peers.borrow().iter().any(|peer| peer.node == *node)
     }
 
+    /// Whether every connection to `node` leads through a relay, if there is one.
+    pub fn is_relayed(&self, node: &NodeId) -> Option<bool> {
+        self.peers.borrow().iter().find(|peer| peer.node == *node).map(|peer| peer.relayed)
+    }
+
     /// Connects to a node at the given addresses and those known from [`Network::set_known`] and the local network.
     /// Returns at once if connected. Addresses that cannot be dialled are ignored.
     ///

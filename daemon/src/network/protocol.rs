@@ -17,6 +17,8 @@ pub enum Protocol {
     Fetch,
     /// Asking to keep something for a member who is away, and bringing it to them.
     Keep,
+    /// Deciding in the host's place, as a co-host.
+    Deputy,
     /// Connecting straight where a connection leads through a relay.
     Punch,
     /// What a relay is told and says; no node takes this.
@@ -25,7 +27,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// All protocols.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Join,
         Self::Code,
         Self::Sync,
@@ -33,12 +35,22 @@ impl Protocol {
         Self::Offer,
         Self::Fetch,
         Self::Keep,
+        Self::Deputy,
         Self::Punch,
         Self::Relay,
     ];
     /// Those that a node takes streams of.
-    pub const OF_A_NODE: [Self; 8] =
-        [Self::Join, Self::Code, Self::Sync, Self::Push, Self::Offer, Self::Fetch, Self::Keep, Self::Punch];
+    pub const OF_A_NODE: [Self; 9] = [
+        Self::Join,
+        Self::Code,
+        Self::Sync,
+        Self::Push,
+        Self::Offer,
+        Self::Fetch,
+        Self::Keep,
+        Self::Deputy,
+        Self::Punch,
+    ];
     /// Those that a relay takes streams of.
     pub const OF_A_RELAY: [Self; 1] = [Self::Relay];
 
@@ -62,6 +74,7 @@ impl Protocol {
             Self::Offer => "/inframe/offer/1",
             Self::Fetch => "/inframe/fetch/1",
             Self::Keep => "/inframe/keep/1",
+            Self::Deputy => "/inframe/deputy/1",
             Self::Punch => "/inframe/punch/1",
             Self::Relay => "/inframe/relay/1",
         }
@@ -81,6 +94,7 @@ impl Protocol {
             Self::Offer => &[Self::Offer],
             Self::Fetch => &[Self::Fetch],
             Self::Keep => &[Self::Keep],
+            Self::Deputy => &[Self::Deputy],
             Self::Punch => &[Self::Punch],
             Self::Relay => &[Self::Relay],
         }

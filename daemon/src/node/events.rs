@@ -11,7 +11,7 @@ use super::library::asset_id;
 use super::{Answer, Node, NodeError};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::events::{Description, Takes};
+use crate::events::{Description, MyRole, Takes};
 use crate::faces::consent::Scope;
 use crate::faces::{ProfileError, ProfileId};
 use crate::library::AssetId;
@@ -19,7 +19,7 @@ use crate::live::What;
 use crate::settings::clean_name;
 use crate::sharing::policy::Policy;
 use crate::views::{AdmissionView, EventPatch, EventView, FindMeBody, MemberView, NewEventBody};
-use crate::workers::{Job, events as events_worker, matching};
+use crate::workers::{Job, deputies, events as events_worker, matching};
 
 /// Longest event name, characters.
 const MAX_EVENT_NAME_CHARS: usize = 80;
@@ -110,6 +110,10 @@ impl Node {
             joined_at: member.joined_at,
             policy: settings.persons.get(&member.id).map_or("event", |policy| policy.word()).into(),
         });
+        let waiting = match event.role {
+            MyRole::CoHost => deputies::waiting(core, &event.id),
+            _ => event.waiting,
+        };
         let find_mes = self.announcements(&event.id);
         EventView {
             id: event.id.to_string(),
@@ -119,8 +123,7 @@ impl Node {
             starts_at: event.starts,
             ends_at: event.ends,
             members: members.collect(),
-            waiting: event
-                .waiting
+            waiting: waiting
                 .into_iter()
                 .map(|one| AdmissionView {
                     id: one.id.to_string(),

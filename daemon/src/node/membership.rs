@@ -1,19 +1,24 @@
 //! Who comes, goes and stays in an event: admissions, removals, leaving, new keys.
 
+use inframe_protocol::deputy::DeputyRequest;
+
 use super::events::{event_id, member_id};
 use super::{Answer, Node, NodeError};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::views::EventView;
-use crate::workers::{Job, events as events_worker, farewells};
+use crate::workers::{DeputyError, Job, deputies, events as events_worker, farewells};
 
 impl Node {
-    /// Admits or refuses somebody who waits.
+    /// Admits or refuses somebody who waits, as host, or by way of the host's node as co-host.
     ///
     /// # Errors
-    /// When this node is not the host or nobody of that id waits.
+    /// When this node is neither, nobody of that id waits, or a co-host's host is away.
     pub async fn admit(&self, event: String, member: String, admit: bool) -> Answer<EventView> {
         let (id, member) = (event_id(&event)?, member_id(&member)?);
+        if deputies::wish(&self.core, DeputyRequest::Decide { event: id, member, admit }).await? {
+            return self.show(id).await;
+        }
         self.blocking(move |core| {
             let waiting = core.events.describe(&id, now_ms()).map(|event| event.waiting).unwrap_or_default();
             let nickname = waiting.into_iter().find(|one| one.id == member).map(|one| one.nickname).unwrap_or_default();
@@ -24,15 +29,37 @@ impl Node {
         })
         .await?;
         self.core.board.ring(Job::Events);
+        deputies::tell_co_hosts(&self.core, id);
         self.show(id).await
     }
 
-    /// Removes a member and begins a new epoch.
+    /// Makes a member a co-host, or a plain member again.
     ///
     /// # Errors
     /// When this node is not the host or there is no such member.
+    pub async fn set_co_host(&self, event: String, member: String, is_one: bool) -> Answer<EventView> {
+        let (id, member) = (event_id(&event)?, member_id(&member)?);
+        self.blocking(move |core| {
+            core.events.set_co_host(&id, &member, is_one)?;
+            let (who, name) = (core.events.nickname(&id, &member), core.events.name(&id));
+            let did = if is_one { "a co-host of" } else { "a member like others of" };
+            let text = format!("You made {who} {did} {name}.");
+            Ok(core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?)
+        })
+        .await?;
+        self.core.board.ring(Job::Events);
+        self.show(id).await
+    }
+
+    /// Removes a member and begins a new epoch, as host, or by way of the host's node as co-host.
+    ///
+    /// # Errors
+    /// When this node is neither, there is no such member, a co-host may not remove them, or their host is away.
     pub async fn remove_member(&self, event: String, member: String) -> Answer<EventView> {
         let (id, member) = (event_id(&event)?, member_id(&member)?);
+        if deputies::wish(&self.core, DeputyRequest::Remove { event: id, member }).await? {
+            return self.show(id).await;
+        }
         self.blocking(move |core| {
             let text = format!("You removed {} from {}.", core.events.nickname(&id, &member), core.events.name(&id));
             core.events.remove_member(&id, &member)?;
@@ -77,5 +104,16 @@ impl Node {
         self.core.board.ring(Job::Matching);
         self.core.board.ring(Job::Events);
         Ok(())
+    }
+}
+
+impl From<DeputyError> for NodeError {
+    fn from(error: DeputyError) -> Self {
+        let code = match error {
+            DeputyError::HostAway => "host-away",
+            DeputyError::Refused => "not-done",
+            DeputyError::NoAnswer(_) => "no-answer",
+        };
+        Self::Conflict(code, error.to_string())
     }
 }

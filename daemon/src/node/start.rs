@@ -422,9 +422,10 @@ impl Stored {
         let renditions = deliveries.iter().filter_map(|(_, row)| row.rendition.as_ref().map(|made| made.blob));
         let mut arriving: HashSet<BlobId> = HashSet::new();
         for (key, row) in self.arrivals.all() {
-            if let (ArrivalState::Accepted | ArrivalState::Stored(_), Ok(id)) = (&row.state, key.as_slice().try_into())
-            {
-                arriving.insert(BlobId(id));
+            match (&row.state, key.as_slice().try_into()) {
+                (ArrivalState::Accepted, Ok(id)) => drop(arriving.insert(BlobId(id))),
+                (ArrivalState::Stored(blob), _) => drop(arriving.insert(*blob)),
+                _ => {}
             }
         }
         // What is kept for others is named in the same way.

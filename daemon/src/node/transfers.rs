@@ -174,6 +174,17 @@ fn kept_by(core: &Core, id: OfferId, event: &EventId) -> Option<String> {
     Some(format!("they are away; {keeper} keeps it for them, sealed"))
 }
 
+/// Whether it goes through a relay, while it moves.
+fn path(core: &Core, node: Option<&NodeId>, state: State) -> Option<bool> {
+    node.filter(|_| state == State::Active).and_then(|node| core.network.is_relayed(node))
+}
+
+/// Whose copy of the same it waits for.
+fn comes_otherwise(core: &Core, id: OfferId, row: &StoredArrival) -> Option<String> {
+    let (_, other) = core.same_arrivals(id, row).find(|(other, _)| core.progress.of(other).is_some())?;
+    Some(format!("it comes from {} just now", core.events.nickname(&other.event, &other.from)))
+}
+
 /// Bytes a second, and seconds that are left.
 fn pace(core: &Core, id: OfferId, size_bytes: u64) -> (Option<u64>, Option<u64>) {
     let speed = core.progress.speed(&id);
@@ -188,6 +199,7 @@ fn sending_view(core: &Core, id: OfferId, row: &StoredDelivery, state: State) ->
         row.rendition.as_ref().map(|made| made.size_bytes).or(asset.as_ref().map(|asset| asset.size_bytes));
     let size_bytes = size_bytes.unwrap_or(0);
     let (bytes_per_second, seconds_left) = pace(core, id, size_bytes);
+    let node = core.events.member_node(&row.event, &row.member);
     TransferView {
         id: id.to_string(),
         direction: "sending".into(),
@@ -201,10 +213,10 @@ fn sending_view(core: &Core, id: OfferId, row: &StoredDelivery, state: State) ->
         },
         bytes_per_second,
         seconds_left,
+        relayed: path(core, node.as_ref(), state),
         state: state.word().into(),
         reason: match state {
-            State::Waiting => kept_by(core, id, &row.event)
-                .or_else(|| waits_for(core, core.events.member_node(&row.event, &row.member).as_ref(), GOES_OUT)),
+            State::Waiting => kept_by(core, id, &row.event).or_else(|| waits_for(core, node.as_ref(), GOES_OUT)),
             _ => None,
         }
         .or_else(|| row.reason.clone()),
@@ -235,9 +247,10 @@ fn receiving_view(core: &Core, id: OfferId, row: &StoredArrival, state: State) -
         },
         bytes_per_second,
         seconds_left,
+        relayed: path(core, Some(&row.node), state),
         state: state.word().into(),
         reason: match state {
-            State::Waiting => waits_for(core, Some(&row.node), GOES_ON),
+            State::Waiting => waits_for(core, Some(&row.node), GOES_ON).or_else(|| comes_otherwise(core, id, row)),
             _ => None,
         }
         .or_else(|| row.reason.clone()),

@@ -308,6 +308,18 @@ impl Core {
         self.live.tell(What::Transfers, Some(offer.to_string()));
     }
 
+    /// Other arrivals of the same content.
+    pub fn same_arrivals(
+        &self,
+        offer: OfferId,
+        row: &StoredArrival,
+    ) -> impl Iterator<Item = (OfferId, Arc<StoredArrival>)> + use<> {
+        let content = row.content;
+        let all = self.arrivals.all().into_iter().filter(move |(_, row)| row.content == content);
+        let others = all.filter_map(|(key, row)| Some((OfferId(<[u8; 16]>::try_from(key).ok()?), row)));
+        others.filter(move |(id, _)| *id != offer)
+    }
+
     /// The profile whose find-me an offer answers, if it is live.
     #[must_use]
     pub fn profile_sought(&self, event: &EventId, find_me: &FindMeId) -> Option<ProfileId> {

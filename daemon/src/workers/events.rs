@@ -14,7 +14,7 @@ use inframe_protocol::{EventId, NodeId};
 
 use super::board::Step;
 use super::syncing::{self, Syncs};
-use super::{Core, Job, blocking, farewells, reach};
+use super::{Core, Job, blocking, deputies, farewells, reach};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::events::{Alarm, EventsError, Outgoing, Portrait, Taken};
@@ -39,6 +39,7 @@ pub struct Rounds {
     inner: Mutex<RoundsInner>,
     pub(super) syncs: Syncs,
     pub(super) code_runs: super::codes::Runs,
+    pub(super) deputies: super::deputies::Heard,
 }
 
 #[derive(Default)]
@@ -92,6 +93,7 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
     let unheard = publish_again(&core).await;
     farewells::say(&core).await;
     syncing::round(&core);
+    deputies::ask(&core).await;
     let again = (joining > 0 || unheard).then_some(ASK_AGAIN);
     let again_in = again.into_iter().chain(core.events.writes_anew_in(now_ms())).min();
     Ok(Step { done: told, pending: joining, again_in })
@@ -352,6 +354,7 @@ pub(super) async fn answer_join(core: Arc<Core>, mut stream: PeerStream) -> anyh
     match reply {
         JoinReply::Admitted(_) => core.board.ring(Job::Events),
         JoinReply::Waiting if core.events.waiting_count(&event) > before => {
+            deputies::tell_co_hosts(&core, event);
             core.note(ActivityKind::Asked, format!("{nickname} asks to join {name}."), None, Some(event)).await;
         }
         JoinReply::Waiting => {}

@@ -9,7 +9,7 @@ use inframe_protocol::join::{JoinRefusal, JoinReply};
 use tokio::sync::mpsc;
 
 use super::askers::{Askers, Verdict};
-use super::{Core, Job, codes, events, keeping, receiving, sending, syncing};
+use super::{Core, Job, codes, deputies, events, keeping, receiving, sending, syncing};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::live::What;
@@ -32,6 +32,7 @@ pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<Netwo
             NetworkEvent::Connected(node) => {
                 core.live.tell(What::Status, None);
                 core.live.tell(What::Events, None);
+                deputies::is_back(&core, &node);
                 core.tasks.spawn(Stage::Work, "sync", syncing::with(core.clone(), node));
                 core.fetches.hurry();
                 core.offers.hurry();
@@ -77,6 +78,7 @@ fn asks_for(protocol: Protocol) -> Option<Ask> {
         Protocol::Push => Some(Ask::Push),
         Protocol::Fetch => Some(Ask::Fetch),
         Protocol::Keep => Some(Ask::Keep),
+        Protocol::Deputy => Some(Ask::Deputy),
         // Punches are the network's own, and no node takes what is a relay's.
         Protocol::Offer | Protocol::Punch | Protocol::Relay => None,
     }
@@ -117,6 +119,7 @@ async fn handle(core: Arc<Core>, protocol: Protocol, stream: PeerStream) {
         Protocol::Offer => receiving::answer(core, stream).await,
         Protocol::Fetch => sending::serve(core, stream).await,
         Protocol::Keep => keeping::answer(core, stream).await,
+        Protocol::Deputy => deputies::answer(core, stream).await,
         // The network part keeps these for itself.
         Protocol::Punch | Protocol::Relay => Ok(()),
     };

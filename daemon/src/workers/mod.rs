@@ -7,6 +7,7 @@ pub(crate) mod backup;
 mod board;
 pub(crate) mod codes;
 mod core;
+pub(crate) mod deputies;
 mod disk;
 pub(crate) mod events;
 pub(crate) mod export;
@@ -33,6 +34,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::deputies::DeputyError;
 pub use backup::{BackupState, Running};
 pub use board::{Board, Job, Step};
 pub use core::{Core, Held, embeddings};

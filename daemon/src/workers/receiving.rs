@@ -3,6 +3,7 @@
 
 mod filing;
 mod sink;
+mod sources;
 mod taking_in;
 
 use std::sync::Arc;
@@ -167,10 +168,13 @@ impl lanes::Work for Fetches {
         if core.traffic.get().quiet_now().is_some() {
             return None;
         }
-        let could_start = |row: &StoredArrival| core.network.is_connected(&row.node) || is_gone(core, row);
+        let here = sources::being_taken_in(core);
         let waiting = |(id, row): (OfferId, Arc<StoredArrival>)| {
             let (peer, size_bytes, since) = (row.node.clone(), row.size_bytes, row.at);
-            could_start(&row).then_some(Waiting { id, peer, size_bytes, since })
+            let is_gone = is_gone(core, &row);
+            let could_start = core.network.is_connected(&row.node) && !here.contains(&row.content);
+            let content = (!is_gone).then_some(row.content);
+            (could_start || is_gone).then_some(Waiting { id, peer, size_bytes, since, content })
         };
         Some(self.open().filter_map(waiting).collect())
     }
@@ -208,12 +212,21 @@ fn origin(offer: OfferId, row: &StoredArrival) -> Origin {
 
 /// Whether it is settled.
 async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow::Result<bool> {
-    let blob = BlobId(offer.0);
     let sealed = core.sealed.get(&offer.0).filter(|sealed| sealed.keeper == row.node);
+    if let Some(id) = core.library.by_content(&row.content).filter(|id| !core.wants_again(*id)) {
+        sources::came_otherwise(core, offer, row, id, sealed.is_none()).await?;
+        return Ok(true);
+    }
+    let own = BlobId(offer.0);
+    // What a keeper had is known to be right at its end only, so nothing else goes on with it.
+    let begun = if sealed.is_none() { sources::begun_by_another(core, offer, row).await? } else { None };
+    let blob = begun.unwrap_or(own);
     if core.vault.blobs().contains(blob) {
         // Stopped between the last byte and the catalog: the blob is whole, as only whole ones get their name.
-        if sealed.is_some() && !is_as_its_letter_says(core, blob, row).await? {
-            return wrongly_sealed(core, offer, row).await;
+        match is_what_was_offered(core, blob, row).await? {
+            true => {}
+            false if sealed.is_some() => return wrongly_sealed(core, offer, row).await,
+            false => return begin_again(core, blob).await,
         }
         stored(core, offer, blob).await?;
         return Ok(true);
@@ -291,7 +304,10 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     };
     let incoming = fetched.sink.into_incoming();
     let blob = blocking(move || incoming.finish()).await??;
-    if sealed.is_some() && !is_as_its_letter_says(core, blob, row).await? {
+    if begun.is_some() && !is_what_was_offered(core, blob, row).await? {
+        return begin_again(core, blob).await;
+    }
+    if sealed.is_some() && !is_what_was_offered(core, blob, row).await? {
         return wrongly_sealed(core, offer, row).await;
     }
     stored(core, offer, blob).await?;
@@ -302,8 +318,15 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     Ok(true)
 }
 
-/// R69: whether what was sealed is what the letter says. That it is what the label names, the fetch has seen.
-async fn is_as_its_letter_says(core: &Arc<Core>, blob: BlobId, row: &StoredArrival) -> anyhow::Result<bool> {
+/// What several have sent is not what each of them offers, and nobody knows whose part is wrong: it goes, and is fetched once more. Not settled.
+async fn begin_again(core: &Arc<Core>, blob: BlobId) -> anyhow::Result<bool> {
+    let cleaner = core.clone();
+    blocking(move || cleaner.vault.blobs().remove(blob)).await??;
+    Ok(false)
+}
+
+/// Whether what has come is what the row says, which is R69 for what was sealed. The groups of one fetch are known to be right without.
+async fn is_what_was_offered(core: &Arc<Core>, blob: BlobId, row: &StoredArrival) -> anyhow::Result<bool> {
     let reader = core.clone();
     let content = blocking(move || super::sending::group_list(&reader, blob).map(|list| list.content())).await??;
     core.lists.forget(blob);
@@ -370,12 +393,15 @@ async fn say(core: &Arc<Core>, offer: OfferId, reason: &str) -> anyhow::Result<(
 
 async fn fail(core: &Arc<Core>, offer: OfferId, blob: BlobId, reason: &str) -> anyhow::Result<()> {
     let cleaner = core.clone();
-    // Best effort: what cannot be removed now has no name in the catalog and is never listed.
-    let _ = blocking(move || {
-        let blobs = cleaner.vault.blobs();
-        let _ = blobs.discard_incoming(blob);
-        blobs.remove(blob)
-    })
-    .await?;
+    let shared = core.arrivals.get(&offer.0).is_some_and(|row| core.same_arrivals(offer, &row).next().is_some());
+    if !shared {
+        // Best effort: what cannot be removed now has no name in the catalog and is never listed.
+        let _ = blocking(move || {
+            let blobs = cleaner.vault.blobs();
+            let _ = blobs.discard_incoming(blob);
+            blobs.remove(blob)
+        })
+        .await?;
+    }
     set(core, offer, ArrivalState::Failed, Some(reason.to_owned())).await
 }

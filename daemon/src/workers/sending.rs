@@ -22,7 +22,7 @@ use crate::limits::OFFERED_AGAIN;
 use crate::network::{PeerStream, Protocol};
 use crate::sandbox::SandboxError;
 use crate::sharing::ledgers::{DeliveryState, Rendition, StoredDelivery};
-use crate::transfer::{self, GroupSource, TransferLimits};
+use crate::transfer::{self, GroupSource, ServeError, TransferLimits};
 use crate::vault::{BlobId, BlobKind};
 
 /// A receiver that is connected but did not answer, or could not take more just then, is asked again after this long at most.
@@ -41,18 +41,20 @@ struct Offers(Arc<Core>);
 impl Offers {
     fn due(&self) -> impl Iterator<Item = (OfferId, Arc<StoredDelivery>)> {
         let all = self.0.deliveries.all().into_iter();
-        all.filter_map(|(key, row)| is_due(&row).then_some((OfferId(<[u8; 16]>::try_from(key).ok()?), row)))
+        all.filter_map(|(key, row)| self.is_due(&row).then_some((OfferId(<[u8; 16]>::try_from(key).ok()?), row)))
     }
-}
 
-fn is_due(row: &StoredDelivery) -> bool {
-    match row.state {
-        DeliveryState::Pending => true,
-        DeliveryState::Accepted => {
-            let offered = now_ms().saturating_sub(row.changed_at);
-            offered > u64::try_from(OFFER_AGAIN.as_millis()).unwrap_or(u64::MAX)
+    fn is_due(&self, row: &StoredDelivery) -> bool {
+        match row.state {
+            DeliveryState::Pending => true,
+            DeliveryState::Accepted => {
+                let offered = now_ms().saturating_sub(row.changed_at);
+                // Of what was accepted before this start the receipt may have come in vain.
+                row.changed_at < self.0.started_at
+                    || offered > u64::try_from(OFFER_AGAIN.as_millis()).unwrap_or(u64::MAX)
+            }
+            _ => false,
         }
-        _ => false,
     }
 }
 
@@ -78,7 +80,7 @@ impl lanes::Work for Offers {
                 || core.library.get(row.asset).map_or(0, |asset| asset.size_bytes),
                 |rendition| rendition.size_bytes,
             );
-            could_start(&id, &row).then_some(Waiting { id, peer: row.member, size_bytes, since: row.at })
+            could_start(&id, &row).then_some(Waiting { id, peer: row.member, size_bytes, since: row.at, content: None })
         };
         Some(self.due().filter_map(waiting).collect())
     }
@@ -88,7 +90,7 @@ impl lanes::Work for Offers {
     }
 
     async fn start(&self, id: OfferId) -> anyhow::Result<bool> {
-        match self.0.deliveries.get(&id.0).filter(|row| is_due(row)) {
+        match self.0.deliveries.get(&id.0).filter(|row| self.is_due(row)) {
             Some(row) => offer_one(self.0.clone(), id, row).await,
             None => Ok(true),
         }
@@ -321,17 +323,25 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
         .await??
     };
     debug_assert!(list.count().saturating_mul(32) <= MAX_FETCH_REPLY_BYTES as u64);
-    // D4: the entry is durable before the first byte leaves.
+    // D4: the entry is durable before the first byte leaves. Whoever asks for nothing but the end has it from somebody else.
+    let leaves = request.from_group < list.count();
     let nickname = core.events.nickname(&delivery.event, &delivery.member);
     let event_name = core.events.name(&delivery.event);
     let text = format!("A photo went to {nickname} in {event_name}.");
     let noter = core.clone();
     let (asset, event) = (delivery.asset.to_string(), delivery.event.to_string());
-    blocking(move || noter.activity.note(ActivityKind::Left, text, Some(asset), Some(event))).await??;
+    if leaves {
+        blocking(move || noter.activity.note(ActivityKind::Left, text, Some(asset), Some(event))).await??;
+    }
     let under_way = UnderWay::begin(&core, offer, request.from_group.saturating_mul(GROUP_BYTES));
     let progress = move |progress: transfer::Progress| under_way.set(progress.bytes_done);
     let source = Guarded::new(core.clone(), delivery.clone(), source);
     let served = transfer::serve(stream, &request, list, source, &TransferLimits::at(core.up.clone()), progress).await;
+    if matches!(served, Err(ServeError::NoReceipt(_))) {
+        // They may have all of it and not ask again: an offer tells.
+        wait(&core, offer, "they did not say that it arrived; they are asked").await?;
+        core.board.ring(Job::Sending);
+    }
     let receipt = served.context("a transfer broke off; it goes on when the other side asks again")?;
     match receipt.state {
         ReceiptState::Delivered => delivered(&core, offer, &delivery).await,

@@ -23,6 +23,7 @@ use data_encoding::HEXLOWER;
 use inframe_protocol::{
     ContentId, UnixMillis,
     code::{CodeAsk, CodeGrant, CodeProof, CodeReply},
+    deputy::{DeputyReply, DeputyRequest},
     event::EventState,
     fetch::{FetchReply, FetchRequest},
     frame::{Message, decode, encode},
@@ -89,6 +90,8 @@ pub const MESSAGES: &[(&str, Read)] = &[
     ("CodeReply", reread::<CodeReply>),
     ("CodeProof", reread::<CodeProof>),
     ("CodeGrant", reread::<CodeGrant>),
+    ("DeputyRequest", reread::<DeputyRequest>),
+    ("DeputyReply", reread::<DeputyReply>),
 ];
 
 fn reread<M: Message>(body: &[u8]) -> bool {

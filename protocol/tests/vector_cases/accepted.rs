@@ -1,6 +1,7 @@
 //! One accepted sample of each message, roster entry and record.
 
 use inframe_protocol::code::{CodeAsk, CodeGrant, CodeKey, CodeProof, CodeReply, Element, SealedInvite};
+use inframe_protocol::deputy::{DeputyReply, DeputyRequest, WaitingJoin};
 use inframe_protocol::fetch::{FetchReply, FetchRequest};
 use inframe_protocol::frame::{Message, encode};
 use inframe_protocol::groups::GroupHasher;
@@ -177,6 +178,13 @@ fn messages() -> Vec<(&'static str, Input)> {
     let list = content.finish().unwrap();
     let receipt = |state| Receipt { offer: OfferId([1; 16]), state };
     let three = Party::of(3);
+    let member = three.guests[1].id();
+    let waiting = WaitingJoin {
+        member: three.guests[2].keys.public(),
+        node: NodeId::new([2; 38]).unwrap(),
+        nickname: "Guest".to_owned(),
+        at: START,
+    };
     let sealed = delivery(&three, label(&three), &three.guests[1].keys);
     vec![
         ("keep_request_room", frame("KeepRequest", &KeepRequest::Room { event, size_bytes: 17 })),
@@ -187,6 +195,13 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("keep_reply_delivered", frame("KeepReply", &KeepReply::Delivered(Signature([9; 64])))),
         ("keep_reply_not_now", frame("KeepReply", &KeepReply::NotNow)),
         ("keep_reply_no", frame("KeepReply", &KeepReply::No)),
+        ("deputy_request_waiting", frame("DeputyRequest", &DeputyRequest::Waiting { event })),
+        ("deputy_request_decide", frame("DeputyRequest", &DeputyRequest::Decide { event, member, admit: true })),
+        ("deputy_request_remove", frame("DeputyRequest", &DeputyRequest::Remove { event, member })),
+        ("deputy_request_changed", frame("DeputyRequest", &DeputyRequest::Changed { event })),
+        ("deputy_reply_waiting", frame("DeputyReply", &DeputyReply::Waiting(vec![waiting]))),
+        ("deputy_reply_done", frame("DeputyReply", &DeputyReply::Done)),
+        ("deputy_reply_no", frame("DeputyReply", &DeputyReply::No)),
         ("kept_delivery", kept(&three, &sealed, &three.guests[2].keys)),
         ("join_request", frame("JoinRequest", &join_request())),
         ("join_reply_waiting", frame("JoinReply", &JoinReply::Waiting)),

@@ -5,6 +5,7 @@ mod refused;
 
 use data_encoding::HEXLOWER;
 use inframe_protocol::code::{CodeAsk, CodeGrant, CodeKey, CodeProof, CodeReply, CodeRun, JoinCode};
+use inframe_protocol::deputy::{DeputyReply, DeputyRequest};
 use inframe_protocol::event::EventState;
 use inframe_protocol::fetch::{FetchReply, FetchRequest};
 use inframe_protocol::frame::{Message, decode, encode};
@@ -140,6 +141,8 @@ impl Input {
                 "PunchNow" => reread::<PunchNow>(&frame.0),
                 "KeepRequest" => reread::<KeepRequest>(&frame.0),
                 "KeepReply" => reread::<KeepReply>(&frame.0),
+                "DeputyRequest" => reread::<DeputyRequest>(&frame.0),
+                "DeputyReply" => reread::<DeputyReply>(&frame.0),
                 other => panic!("there is no message {other}"),
             },
             Self::RosterEntry { state, keys, entry } => {

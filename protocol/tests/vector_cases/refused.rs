@@ -4,7 +4,7 @@ use inframe_protocol::frame::Message;
 use inframe_protocol::groups::GroupHasher;
 use inframe_protocol::join::{JoinReply, JoinRequest};
 use inframe_protocol::keep::{Label, SealedDelivery};
-use inframe_protocol::keys::{EventKey, MemberPublic, seal_to};
+use inframe_protocol::keys::{EventKey, MemberKeys, MemberPublic, seal_to};
 use inframe_protocol::limits::{GROUP_BYTES, MAX_RENDITION_BYTES, MAX_ROSTER_ENTRY_BYTES};
 use inframe_protocol::offer::Offer;
 use inframe_protocol::record::{FindMe, Header, RecordBody, Subject};
@@ -459,8 +459,24 @@ fn keeping() -> Vec<Refused> {
     ]
 }
 
+fn deputies() -> Vec<Refused> {
+    let keys = MemberKeys::from_bytes([4; 64]).public();
+    let node = NodeId::new([2; 38]).unwrap();
+    let of = |count: usize, nickname: &str, keys: MemberPublic| {
+        let one = (keys, node.clone(), nickname.to_owned(), START);
+        raw_frame("DeputyReply", &(0_u8, vec![one; count]))
+    };
+    let weak = MemberPublic { sign: MemberId([0; 32]), ..keys };
+    vec![
+        (72, "too_many", "51 who wait", of(51, "Guest", keys)),
+        (72, "no_name", "somebody without a name", of(1, "", keys)),
+        (72, "long_name", "a name of 65 bytes", of(1, &"x".repeat(65), keys)),
+        (72, "weak_keys", "keys that everybody can sign for", of(1, "Guest", weak)),
+    ]
+}
+
 pub(super) fn cases() -> Vec<(String, Case)> {
-    [frames(), invites(), rosters(), records(), embeddings(), contents(), keeping()]
+    [frames(), invites(), rosters(), records(), embeddings(), contents(), keeping(), deputies()]
         .concat()
         .into_iter()
         .map(|(rule, name, what, input)| (format!("refused/r{rule}_{name}"), case(what, Some(rule), input)))

@@ -94,6 +94,16 @@ impl Wire {
         Ok(frame::decode_body(&self.body(M::MAX_BYTES).await?, M::MAX_BYTES)?)
     }
 
+    /// Reads so many bytes.
+    ///
+    /// # Errors
+    /// When they do not come.
+    pub async fn bytes(&mut self, count: usize) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; count];
+        timeout(ANSWER, self.0.read_exact(&mut bytes)).await.context("not sent in time")??;
+        Ok(bytes)
+    }
+
     /// Reads until the daemon ends or resets the stream, at most so many bytes; gives what came.
     ///
     /// # Errors

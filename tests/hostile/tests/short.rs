@@ -71,5 +71,6 @@ cases! {
     sealed_wrongly "31a"
     lying_keeper "31b"
     deposits "31c"
+    no_receipt "32"
     broken_vectors "R45"
 }

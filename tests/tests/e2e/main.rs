@@ -2,6 +2,7 @@
 
 mod backup;
 mod children;
+mod co_hosts;
 mod codes;
 mod disk;
 mod doctor;
@@ -25,6 +26,7 @@ mod recovery;
 mod restore;
 mod secrecy;
 mod sharing;
+mod sources;
 mod traffic;
 mod trash;
 mod unfit_files;

@@ -100,6 +100,12 @@ async fn behind_two_routers_an_invite_a_find_me_and_a_large_photo_go_through_the
     let before = homes.nat.sent_between()?;
     upload(homes.holder.api(), "arrival.png", photos::hers_large(LARGE)?).await?;
     announce(homes.finder.api(), &homes.event).await?;
+    wait_until("the page saying that it goes through a relay", SOON, async || {
+        let transfers = homes.finder.api().transfers().await?;
+        let said = transfers.iter().any(|one| one.state == "active" && one.relayed == Some(true));
+        Ok(if said { Seen::Done(()) } else { Seen::NotYet(format!("{transfers:?}")) })
+    })
+    .await?;
     arrived(&homes, 1).await?;
     let passed_on = homes.nat.sent_between()?.saturating_sub(before);
     ensure!(passed_on > MANY_BYTES, "the photo has gone another way: {passed_on} bytes");

@@ -224,6 +224,8 @@ export const api = {
     json<T.EventView>('POST', `/events/${id(event)}/admissions/${id(member)}`, { admit }),
   removeMember: (event: string, member: string) =>
     json<T.EventView>('DELETE', `/events/${id(event)}/members/${id(member)}`),
+  setCoHost: (event: string, member: string, coHost: boolean) =>
+    json<T.EventView>('PUT', `/events/${id(event)}/members/${id(member)}/role`, { co_host: coHost }),
   renewKeys: (event: string) => json<T.EventView>('POST', `/events/${id(event)}/keys`),
   setMemberPolicy: (event: string, member: string, policy: string) =>
     json<T.EventView>('PUT', `/events/${id(event)}/members/${id(member)}/policy`, { policy }),

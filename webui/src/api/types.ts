@@ -686,6 +686,12 @@ export interface MemberPolicyBody {
   policy: string
 }
 
+/** What a member may do. */
+export interface MemberRoleBody {
+  /** Whether they admit and remove as the host does. */
+  co_host: boolean
+}
+
 /** A member of an event. */
 export interface MemberView {
   /** Member id. */
@@ -1233,6 +1239,8 @@ export interface TransferView {
   nickname: string
   /** Why it waits or failed, in words. */
   reason?: string | null
+  /** Whether it goes through a relay, while it is `active`. */
+  relayed?: boolean | null
   /** Seconds that it still takes at that speed, if it moves at all. */
   seconds_left?: number | null
   /** Bytes in all. */

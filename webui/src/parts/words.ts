@@ -1,5 +1,5 @@
 // Sentences for the values that the API gives as words of its own.
-import type { EventView } from '../api/types'
+import type { EventView, MemberView } from '../api/types'
 
 export type Policy = 'ask' | 'automatic' | 'never'
 
@@ -28,8 +28,9 @@ export function roleWord(role: string): string {
   return role === 'waiting' ? 'Waiting' : 'Member'
 }
 
-export function canManage(event: EventView): boolean {
-  return event.role === 'host' || event.role === 'co-host'
+/** Whether I may remove them: the host everybody else, a co-host plain members. */
+export function canRemove(event: EventView, member: MemberView): boolean {
+  return !member.me && (event.role === 'host' || (event.role === 'co-host' && member.role === 'member'))
 }
 
 /** Whom one of my announcements looks for. */

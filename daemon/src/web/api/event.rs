@@ -10,7 +10,7 @@ use super::super::limits::{ASSETS_JSON_BYTES, ASSETS_PER_WISH};
 use super::{Answer, JsonAnswer, Node, Problem};
 use crate::views::{
     AdmitBody, AssetsBody, CodeBody, EventPatch, EventView, FindMeBody, InviteView, InvitesQuery, JoinBody, LeakBody,
-    LeakView, MemberPolicyBody, NewEventBody, NewInviteBody, WithdrawQuery,
+    LeakView, MemberPolicyBody, MemberRoleBody, NewEventBody, NewInviteBody, WithdrawQuery,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Node> {
@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .routes(routes!(show_code, stop_code))
         .routes(routes!(admit_member))
         .routes(routes!(remove_member))
+        .routes(routes!(set_member_role))
         .routes(routes!(set_member_policy))
         .routes(routes!(renew_keys))
         .routes(routes!(announce, withdraw))
@@ -146,7 +147,7 @@ async fn stop_code(State(node): State<Node>, Path(id): Path<String>) -> JsonAnsw
     Ok(Json(node.stop_code(id).await?))
 }
 
-/// Admit or refuse somebody who waits
+/// Admit or refuse somebody who waits (host, or co-host while the host's node is connected)
 #[utoipa::path(
     post, path = "/events/{id}/admissions/{member}", tag = "events", params(("id" = String, Path), ("member" = String, Path)),
     request_body = AdmitBody, responses((status = 200, body = EventView))
@@ -159,7 +160,20 @@ async fn admit_member(
     Ok(Json(node.admit(id, member, body.admit).await?))
 }
 
-/// Remove a member (host only)
+/// Make a member a co-host, who admits and removes while this node is connected, or a plain member again (host only)
+#[utoipa::path(
+    put, path = "/events/{id}/members/{member}/role", tag = "events", params(("id" = String, Path), ("member" = String, Path)),
+    request_body = MemberRoleBody, responses((status = 200, body = EventView))
+)]
+async fn set_member_role(
+    State(node): State<Node>,
+    Path((id, member)): Path<(String, String)>,
+    Json(body): Json<MemberRoleBody>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.set_co_host(id, member, body.co_host).await?))
+}
+
+/// Remove a member (host, or co-host while the host's node is connected)
 #[utoipa::path(
     delete, path = "/events/{id}/members/{member}", tag = "events", params(("id" = String, Path), ("member" = String, Path)),
     responses((status = 200, body = EventView))

@@ -132,7 +132,8 @@ pub(super) async fn run<W: Work>(core: &Core, job: Job, work: &W) -> anyhow::Res
             let Some(place) = waiting.iter().position(|one| one.id == id) else { continue };
             let one = waiting.swap_remove(place);
             let (handle, registration) = AbortHandle::new_pair();
-            let begun = Running { id, peer: one.peer, size_bytes: one.size_bytes, since: now_ms() };
+            let begun =
+                Running { id, peer: one.peer, size_bytes: one.size_bytes, since: now_ms(), content: one.content };
             let task = Abortable::new(work.start(id), registration);
             futures.push(async move { (id, task.await) });
             running.insert(id, (begun, handle));
@@ -152,6 +153,9 @@ pub(super) async fn run<W: Work>(core: &Core, job: Job, work: &W) -> anyhow::Res
                         lanes.settled(id);
                         if let Some(one) = ended {
                             lanes.not_slow_after(&one, slow_below(core));
+                            // Who else has it is asked once it is known what came of it.
+                            waiting.retain(|other| other.content.is_none() || other.content != one.content);
+                            is_stale = true;
                         }
                         done += 1;
                         core.board.left(job, (waiting.len() + running.len()) as u64);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use inframe_protocol::OfferId;
+use inframe_protocol::{ContentId, OfferId};
 
 /// Transfers at once; concurrency hides disk and network latency, not CPU.
 pub(crate) const LANES: usize = 4;
@@ -11,7 +11,7 @@ pub(crate) const LANES: usize = 4;
 pub(super) const LARGE_LANES: usize = 2;
 /// A file is large above this.
 pub(super) const SMALL_BYTES: u64 = 64 << 20;
-/// Slow peers that are served beside the lanes, one transfer each: they cost time, and hardly any work.
+/// Transfers of slow peers, beside the lanes: they cost time, and hardly any work.
 pub(super) const SLOW_LANES: usize = 4;
 /// A slow peer keeps its place for so long while other slow ones wait for one.
 pub(super) const SLOW_TURN: Duration = Duration::from_secs(300);
@@ -26,6 +26,8 @@ pub(crate) struct Waiting<P> {
     pub(crate) size_bytes: u64,
     /// Unix milliseconds.
     pub(crate) since: u64,
+    /// Where one transfer of it will do, whoever it is from: what it is of.
+    pub(crate) content: Option<ContentId>,
 }
 
 /// A transfer that runs.
@@ -36,6 +38,7 @@ pub(crate) struct Running<P> {
     pub(super) size_bytes: u64,
     /// Unix milliseconds.
     pub(super) since: u64,
+    pub(super) content: Option<ContentId>,
 }
 
 /// What is known of peers.
@@ -71,38 +74,19 @@ pub(super) struct Plan {
 }
 
 /// Decides. Peers take turns, the one with the fewest transfers first; of one peer the smallest file goes first, unless something has waited for
-/// [`AGED`]. A slow peer has one transfer, beside the lanes, so that others never wait for it.
+/// [`AGED`]. What several peers offer is taken from the one whose turn it is first, and from another one when that one breaks off. Slow peers are served beside the lanes, so that others never wait for them: one transfer each, and what is left over once each has one.
 pub(super) fn plan<P: Ord + Clone>(
     waiting: &[Waiting<P>],
     running: &[Running<P>],
     peers: &mut Peers<P>,
     now: u64,
 ) -> Plan {
-    let mut plan = Plan::default();
-    let mut kept: Vec<(P, bool)> = Vec::new();
-    let slow_waits = |kept: &[(P, bool)]| {
-        waiting.iter().any(|one| peers.slow.contains(&one.peer) && !kept.iter().any(|(peer, _)| *peer == one.peer))
-    };
-    let mut oldest: Vec<&Running<P>> = running.iter().collect();
-    oldest.sort_by_key(|one| (one.since, one.id));
-    let names: Vec<(P, bool)> = oldest.iter().map(|one| (one.peer.clone(), false)).collect();
-    let others_wait = slow_waits(&names);
-    let mut slow_kept = 0;
-    let slow_runs = oldest.iter().filter(|one| peers.slow.contains(&one.peer));
-    let all_taken = slow_runs.map(|one| &one.peer).collect::<BTreeSet<_>>().len() >= SLOW_LANES;
-    for one in oldest {
-        let slow = peers.slow.contains(&one.peer);
-        let second = slow && kept.iter().any(|(peer, _)| *peer == one.peer);
-        let over = slow && slow_kept >= SLOW_LANES;
-        let had_its_turn = slow && others_wait && all_taken && waited(one.since, now) >= SLOW_TURN;
-        if second || over || had_its_turn {
-            plan.stop.push(one.id);
-            continue;
-        }
-        slow_kept += usize::from(slow);
-        kept.push((one.peer.clone(), one.size_bytes > SMALL_BYTES));
-    }
+    let mut plan = Plan { stop: to_stop(waiting, running, peers, now), start: Vec::new() };
     let stopped: BTreeSet<OfferId> = plan.stop.iter().copied().collect();
+    let goes_on = running.iter().filter(|one| !stopped.contains(&one.id));
+    let mut under_way: BTreeSet<ContentId> = goes_on.clone().filter_map(|one| one.content).collect();
+    let mut kept: Vec<(P, bool)> = goes_on.map(|one| (one.peer.clone(), one.size_bytes > SMALL_BYTES)).collect();
+    let comes = |one: &Waiting<P>, under_way: &BTreeSet<_>| one.content.is_some_and(|one| under_way.contains(&one));
     let mut left: Vec<&Waiting<P>> = waiting.iter().filter(|one| !stopped.contains(&one.id)).collect();
     left.sort_by_key(|one| {
         let aged = waited(one.since, now) >= AGED;
@@ -114,12 +98,12 @@ pub(super) fn plan<P: Ord + Clone>(
         let (lanes, large) = in_lanes.fold((0, 0), |(all, large), one| (all + 1, large + usize::from(one.1)));
         let slow_lanes = kept.len() - lanes;
         let may_start = |one: &Waiting<P>| match peers.slow.contains(&one.peer) {
-            true => slow_lanes < SLOW_LANES && of(&one.peer) == 0,
+            true => slow_lanes < SLOW_LANES,
             false => lanes < LANES && (one.size_bytes <= SMALL_BYTES || large < LARGE_LANES),
         };
         let turn = |peer: &P| peers.turns.get(peer).copied().unwrap_or(0);
         let mut best: Option<(usize, (usize, u64))> = None;
-        for (place, one) in left.iter().enumerate().filter(|(_, one)| may_start(one)) {
+        for (place, one) in left.iter().enumerate().filter(|(_, one)| may_start(one) && !comes(one, &under_way)) {
             let rank = (of(&one.peer), turn(&one.peer));
             if best.is_none_or(|(_, least)| rank < least) {
                 best = Some((place, rank));
@@ -128,9 +112,34 @@ pub(super) fn plan<P: Ord + Clone>(
         let Some((place, _)) = best else { return plan };
         let one = left.remove(place);
         kept.push((one.peer.clone(), one.size_bytes > SMALL_BYTES));
+        under_way.extend(one.content);
         peers.took_turn(&one.peer);
         plan.start.push(one.id);
     }
+}
+
+/// What gives its place to slow peers that have none, or has none itself: first what a slow peer has beside its first, the newest before the
+/// others as it loses the least; then whoever has had its turn.
+fn to_stop<P: Ord>(waiting: &[Waiting<P>], running: &[Running<P>], peers: &Peers<P>, now: u64) -> Vec<OfferId> {
+    let mut slow: Vec<&Running<P>> = running.iter().filter(|one| peers.slow.contains(&one.peer)).collect();
+    slow.sort_by_key(|one| (one.since, one.id));
+    let served: BTreeSet<&P> = slow.iter().map(|one| &one.peer).collect();
+    let newcomers: BTreeSet<&P> = waiting
+        .iter()
+        .map(|one| &one.peer)
+        .filter(|peer| peers.slow.contains(peer) && !served.contains(peer))
+        .collect();
+    let over = slow.len().saturating_sub(SLOW_LANES);
+    let wanted = (slow.len() + newcomers.len()).saturating_sub(SLOW_LANES);
+    let is_first = |place: usize| slow.iter().position(|one| one.peer == slow[place].peer) == Some(place);
+    let (firsts, more): (Vec<usize>, Vec<usize>) = (0..slow.len()).partition(|place| is_first(*place));
+    let mut stop: Vec<usize> = more.into_iter().rev().take(wanted).collect();
+    stop.extend(firsts.iter().rev().take(over.saturating_sub(stop.len())));
+    let had_their_turn = firsts.iter().filter(|place| waited(slow[**place].since, now) >= SLOW_TURN);
+    let still_wanted = wanted.saturating_sub(stop.len());
+    let leave: Vec<usize> = had_their_turn.filter(|place| !stop.contains(*place)).take(still_wanted).copied().collect();
+    stop.extend(leave);
+    stop.into_iter().map(|place| slow[place].id).collect()
 }
 
 fn waited(since: u64, now: u64) -> Duration {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use inframe_protocol::OfferId;
+use inframe_protocol::{ContentId, OfferId};
 use proptest::prelude::*;
 
 use super::plan::{AGED, LANES, LARGE_LANES, Peers, Running, SLOW_LANES, SLOW_TURN, SMALL_BYTES, Waiting, plan};
@@ -16,11 +16,11 @@ fn id(n: u64) -> OfferId {
 }
 
 fn waits(n: u64, peer: u8, mib: u64, since: u64) -> Waiting<u8> {
-    Waiting { id: id(n), peer, size_bytes: mib * MIB, since }
+    Waiting { id: id(n), peer, size_bytes: mib * MIB, since, content: None }
 }
 
 fn runs(one: &Waiting<u8>, since: u64) -> Running<u8> {
-    Running { id: one.id, peer: one.peer, size_bytes: one.size_bytes, since }
+    Running { id: one.id, peer: one.peer, size_bytes: one.size_bytes, since, content: one.content }
 }
 
 /// The lanes as they really go: transfers come, run at the speed of their peer, and end.
@@ -68,7 +68,13 @@ impl World {
             let at = self.running.iter().position(|(one, _)| one.id == stop).unwrap();
             let (one, left) = self.running.remove(at);
             self.left.insert(stop, left);
-            self.waiting.push(Waiting { id: stop, peer: one.peer, size_bytes: one.size_bytes, since: 0 });
+            self.waiting.push(Waiting {
+                id: stop,
+                peer: one.peer,
+                size_bytes: one.size_bytes,
+                since: 0,
+                content: None,
+            });
         }
         for start in plan.start {
             let at = self.waiting.iter().position(|one| one.id == start).unwrap();
@@ -97,7 +103,11 @@ impl World {
         assert!(fast.len() <= LANES);
         assert!(fast.iter().filter(|(one, _)| one.size_bytes > SMALL_BYTES).count() <= LARGE_LANES);
         assert!(slow.len() <= SLOW_LANES);
-        assert_eq!(slow.len(), slow.iter().collect::<BTreeSet<_>>().len(), "a slow peer has one lane");
+        let served: BTreeSet<&u8> = slow.iter().collect();
+        let left_out = self.waiting.iter().any(|one| is_slow(&one.peer) && !served.contains(&one.peer));
+        assert!(!left_out || served.len() == slow.len(), "no slow peer has a second transfer while another has none");
+        let slow_waits = self.waiting.iter().any(|one| is_slow(&one.peer));
+        assert!(!slow_waits || slow.len() == SLOW_LANES, "no lane of slow ones is empty while one of them waits");
         let small_waits = self.waiting.iter().any(|one| !is_slow(&one.peer) && one.size_bytes <= SMALL_BYTES);
         assert!(!small_waits || fast.len() == LANES, "no lane is empty while a photo waits");
     }
@@ -174,8 +184,37 @@ fn a_peer_that_turns_slow_gives_its_lanes_back() {
     let other = [waits(7, 2, 4, 6_000)];
     assert_eq!(plan(&other, &running, &mut peers, 6_000).start, [], "nobody knows yet");
     peers.slow.insert(1);
-    let plan = plan(&other, &running, &mut peers, 6_000);
-    assert_eq!((plan.stop.len(), plan.start), (3, vec![id(7)]));
+    let next = plan(&other, &running, &mut peers, 6_000);
+    assert_eq!(
+        (next.stop, next.start),
+        (vec![], vec![id(7)]),
+        "nobody else is slow, so what runs goes on beside the lanes"
+    );
+}
+
+#[test]
+fn a_slow_peer_has_all_that_no_other_slow_one_needs() {
+    let mut peers = Peers { slow: BTreeSet::from([1, 2, 3]), ..Peers::default() };
+    let all: Vec<_> = (0..6).map(|n| waits(n, 1, 4, n)).collect();
+    assert_eq!(plan(&all, &[], &mut peers, 0).start, [id(0), id(1), id(2), id(3)]);
+    let running: Vec<_> = all[..4].iter().map(|one| runs(one, one.since)).collect();
+    let others = [waits(8, 2, 4, 9), waits(9, 3, 4, 9), waits(10, 3, 4, 9)];
+    let next = plan(&others, &running, &mut peers, 9);
+    assert_eq!((next.stop, next.start), (vec![id(3), id(2)], vec![id(8), id(9)]), "the newest gives way, one for each");
+}
+
+#[test]
+fn what_several_peers_have_is_taken_from_all_of_them_and_once() {
+    let of =
+        |n: u64, peer: u8, content: u8| Waiting { content: Some(ContentId([content; 32])), ..waits(n, peer, 4, n) };
+    let both: Vec<_> = (0..6).flat_map(|n| [of(n, 1, n as u8), of(10 + n, 2, n as u8)]).collect();
+    let mut peers = Peers::default();
+    let begun = plan(&both, &[], &mut peers, 20);
+    assert_eq!(begun.start, [id(0), id(11), id(2), id(13)], "four contents, two from each");
+    let running: Vec<_> = both.iter().filter(|one| begun.start.contains(&one.id)).map(|one| runs(one, 20)).collect();
+    let other = &both[1..2];
+    assert_eq!(plan(other, &running, &mut peers, 20).start, [], "it comes already");
+    assert_eq!(plan(other, &running[1..], &mut peers, 20).start, [id(10)], "who broke off is followed by the other");
 }
 
 #[test]
@@ -188,5 +227,5 @@ fn slow_peers_take_turns() {
     let turn = u64::try_from(SLOW_TURN.as_millis()).unwrap();
     assert_eq!(plan(&all[4..], &running, &mut peers, turn - 1).stop, []);
     let next = plan(&all[4..], &running, &mut peers, turn);
-    assert_eq!((next.stop.len(), next.start), (4, vec![id(4), id(5)]));
+    assert_eq!((next.stop, next.start), (vec![id(0), id(1)], vec![id(4), id(5)]));
 }

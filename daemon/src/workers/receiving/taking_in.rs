@@ -42,6 +42,10 @@ pub(crate) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
             else => break,
         }
     }
+    if outcomes.iter().any(Result::is_ok) {
+        // Who else offers the same is told that it is here.
+        core.board.ring(Job::Receiving);
+    }
     Step::of(outcomes)
 }
 

@@ -8,8 +8,8 @@ use inframe_protocol::{
     fetch::FetchReply,
     fetch::FetchRequest,
     frame,
-    limits::MAX_GROUPS,
-    offer::{Offer, OfferReply},
+    limits::{MAX_FETCH_REPLY_BYTES, MAX_GROUPS},
+    offer::{Offer, OfferReply, Receipt, ReceiptState},
     record::RecordBody,
 };
 use inframe_tests::{
@@ -17,18 +17,21 @@ use inframe_tests::{
     views::Approval,
     wait::{Seen, wait_until},
 };
-use tokio::time::timeout;
+use tokio::{sync::mpsc::Receiver, time::timeout};
 
 use super::records::grant_of;
 use crate::{
     case::Pace,
     field::Field,
     member::Member,
-    peer::{OFFER, random},
+    peer::{FETCH, OFFER, random},
+    wire::Wire,
 };
 
 /// How long the daemon may take to find a face that is claimed among its photos.
 const MATCHED: Duration = Duration::from_secs(60);
+/// How long it may take until whoever sent no receipt is asked.
+const ASKED_AGAIN: Duration = Duration::from_secs(15);
 
 pub(super) fn not_found() -> Result<Vec<u8>> {
     Ok(frame::encode_body(&FetchReply::NotFound, usize::MAX)?)
@@ -87,21 +90,65 @@ pub async fn enumerate(field: &Field, pace: Pace) -> Result<String> {
 /// Announces the template of the second daemon's owner as its own, and waits for the offer of her photo. Two who look alike to the last digit are a
 /// doubtful match, whatever the rule, so the owner of the daemon is asked, and here is taken in.
 pub(super) async fn claimed(field: &Field, member: &mut Member) -> Result<Offer> {
+    let mut offers = member.peer.accept(OFFER)?;
+    claimed_of(field, member, &mut offers).await
+}
+
+async fn claimed_of(field: &Field, member: &mut Member, offers: &mut Receiver<Wire>) -> Result<Offer> {
     let friend = field.friend()?.api().status().await?.node_id;
     let friend: libp2p::PeerId = friend.parse()?;
     let (_, hers) = member.sought_by(&inframe_protocol::NodeId::new(friend.to_bytes())?)?;
-    let mut offers = member.peer.accept(OFFER)?;
     let claim = member.claim(hers.template, hers.pack)?;
     member.say(RecordBody::FindMe(claim)).await?;
     let asked = question(field).await?;
     ensure!(offers.try_recv().is_err(), "a photo was offered before the owner said yes");
     field.api().decide(&asked.id, "allow", false).await?;
-    let mut wire =
-        timeout(MATCHED, offers.recv()).await.context("nothing was offered")?.context("the node has ended")?;
+    accepted(offers, MATCHED).await.context("nothing was offered")
+}
+
+/// Accepts the next offer.
+async fn accepted(offers: &mut Receiver<Wire>, within: Duration) -> Result<Offer> {
+    let mut wire = timeout(within, offers.recv()).await?.context("the node has ended")?;
     let offer: Offer = wire.message().await?;
     wire.send(&OfferReply::Accept).await?;
     wire.close().await?;
     Ok(offer)
+}
+
+/// 32: takes what it is offered, again and again, and does not say that it has it. It may have been cut off before it could, so it is asked each time.
+pub async fn no_receipt(field: &Field, pace: Pace) -> Result<String> {
+    let mut member = Member::join(&field.link, "Mallory").await?;
+    let mut offers = member.peer.accept(OFFER)?;
+    let offer = claimed_of(field, &mut member, &mut offers).await?;
+    let request = FetchRequest { offer: offer.offer, content: offer.content, from_group: 0 };
+    let times = pace.pick(20, 3);
+    for time in 1..=times {
+        drop(taken(&member, &request, offer.size_bytes).await?);
+        let again = accepted(&mut offers, ASKED_AGAIN).await;
+        let same = again.with_context(|| format!("not asked after time {time}"))?;
+        ensure!(same.offer == offer.offer, "asked about {same:?} instead of {offer:?}");
+    }
+    let mut wire = taken(&member, &request, offer.size_bytes).await?;
+    wire.send(&Receipt { offer: offer.offer, state: ReceiptState::Delivered }).await?;
+    wire.close().await?;
+    let id = offer.offer.to_string();
+    wait_until("the delivery", MATCHED, async || {
+        let transfers = field.api().transfers().await?;
+        let done = transfers.iter().any(|transfer| transfer.id == id && transfer.state == "delivered");
+        Ok(Seen::when(done.then_some(()), || format!("{transfers:?}")))
+    })
+    .await?;
+    Ok(format!("asked {times} times, and done when the receipt came at last"))
+}
+
+/// Fetches a photo whole; the stream waits for the receipt.
+async fn taken(member: &Member, request: &FetchRequest, size_bytes: u64) -> Result<Wire> {
+    let mut wire = member.peer.open(member.daemon, FETCH).await?;
+    wire.send(request).await?;
+    let reply = wire.body(MAX_FETCH_REPLY_BYTES).await?;
+    ensure!(reply != not_found()?, "it is not served any more");
+    wire.bytes(usize::try_from(size_bytes)?).await?;
+    Ok(wire)
 }
 
 /// Waits until the owner is asked about Mallory.

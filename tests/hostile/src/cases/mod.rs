@@ -368,6 +368,15 @@ pub const CASES: &[Case] = &[
         attack: |field, pace| Box::pin(keeping::deposits(field, pace)),
     },
     Case {
+        number: "32",
+        name: "no receipt",
+        does: "fetches what it is offered, over and over, and never says that it has arrived",
+        needs: Holder,
+        noted: None,
+        may_leave: true,
+        attack: |field, pace| Box::pin(asking::no_receipt(field, pace)),
+    },
+    Case {
         number: "R45",
         name: "broken vectors",
         does: "asks to sync with requests of the greatest size that are no vectors: too many numbers, falling ones, authors twice, too many; a longer one; a digest too short",
