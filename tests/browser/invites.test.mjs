@@ -126,6 +126,33 @@ step('an invite that leaked is withdrawn with whoever came by it, and a fresh on
   await waitUntil('her new keys', async () => (await guest.api('GET', `/events/${wedding.id}`)).epoch === after.epoch)
 })
 
+step('a co-host lets somebody in and removes them, from her own page', async () => {
+  await theirs.page.keyboard.press('Escape')
+  const row = (screen, name) => screen.id('member').filter({ hasText: name })
+  await row(theirs, 'Zoë').getByTestId('member-manage').click()
+  await looks(theirs, 'a member', 'member-manage')
+  await theirs.id('co-host').check()
+  await row(theirs, 'Zoë').getByText('Co-host').waitFor()
+  await theirs.page.keyboard.press('Escape')
+  await hers.go(`/events/${wedding.id}`)
+  await row(hers, 'Zoë').getByText('Co-host').waitFor()
+  assert.equal(await hers.id('member-manage').count(), 0, 'there is nobody whom she may remove')
+  // Whoever was removed waits at the door, even where everybody else is let in.
+  const { link } = await host.api('POST', `/events/${wedding.id}/invites`, {})
+  await other.api('DELETE', `/events/${wedding.id}`)
+  await other.api('POST', '/events/join', { link })
+  await hers.id('admission').getByText('Max would like to join').waitFor()
+  await looks(hers, 'a co-host at the door', 'co-host-door')
+  await hers.id('admit').click()
+  await row(theirs, 'Max').waitFor()
+  await row(hers, 'Max').getByTestId('member-manage').click()
+  await looks(hers, 'a member, for a co-host', 'co-host-manage')
+  assert.equal(await hers.id('co-host').count(), 0, 'only the host makes co-hosts')
+  await hers.id('member-remove').click()
+  await hers.id('member-remove-confirm').click()
+  await row(theirs, 'Max').waitFor({ state: 'detached' })
+})
+
 step('nothing was wrong with any of these screens', () => {
   // Refused codes are answers that the browser notes by itself.
   const unexpected = flaws.filter((flaw) => !/status of 422 .*\/events\/join$/.test(flaw))

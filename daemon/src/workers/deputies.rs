@@ -183,7 +183,7 @@ async fn decide(core: &Arc<Core>, peer: &NodeId, request: DeputyRequest) -> anyh
 
 async fn remove(core: &Arc<Core>, event: EventId, member: MemberId) -> anyhow::Result<Result<(), EventsError>> {
     let core = core.clone();
-    Ok(blocking(move || core.events.remove_member(&event, &member)).await?)
+    blocking(move || core.events.remove_member(&event, &member)).await
 }
 
 /// Somebody else was faster: that is no error.
