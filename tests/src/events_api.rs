@@ -59,6 +59,10 @@ impl Api {
         self.with(Method::POST, &format!("/events/{event}/admissions/{member}"), &json!({ "admit": admit })).await
     }
 
+    pub async fn co_host(&self, event: &str, member: &str, is_one: bool) -> Result<Event> {
+        self.with(Method::PUT, &format!("/events/{event}/members/{member}/role"), &json!({ "co_host": is_one })).await
+    }
+
     pub async fn remove_member(&self, event: &str, member: &str) -> Result<Event> {
         self.json(self.request(Method::DELETE, &format!("/events/{event}/members/{member}"))).await
     }

@@ -36,6 +36,8 @@ pub const OFFER: &str = "/inframe/offer/1";
 pub const FETCH: &str = "/inframe/fetch/1";
 /// Giving to keepers, and bringing what they kept.
 pub const KEEP: &str = "/inframe/keep/1";
+/// Deciding in the host's place.
+pub const DEPUTY: &str = "/inframe/deputy/1";
 /// What gossip is spoken in.
 pub const GOSSIP: &str = "/inframe/gossip/1.1.0";
 

@@ -72,5 +72,6 @@ cases! {
     lying_keeper "31b"
     deposits "31c"
     no_receipt "32"
+    false_co_host "33"
     broken_vectors "R45"
 }

@@ -2,6 +2,7 @@
 
 mod asking;
 mod codes;
+mod deputies;
 mod floods;
 mod joining;
 mod keeping;
@@ -375,6 +376,15 @@ pub const CASES: &[Case] = &[
         noted: None,
         may_leave: true,
         attack: |field, pace| Box::pin(asking::no_receipt(field, pace)),
+    },
+    Case {
+        number: "33",
+        name: "false co-host",
+        does: "decides who comes and goes without being a co-host; as one, removes the host, itself and nobody, and asks without end",
+        needs: Event,
+        noted: Some("and is no co-host"),
+        may_leave: false,
+        attack: |field, pace| Box::pin(deputies::pretends(field, pace)),
     },
     Case {
         number: "R45",
