@@ -46,6 +46,7 @@ pub mod photos;
 pub mod relay;
 pub mod scan;
 pub mod scene;
+pub mod syncthing;
 pub mod vault_api;
 pub mod views;
 pub mod wait;

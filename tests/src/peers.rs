@@ -131,7 +131,10 @@ pub fn new_folder(work: &Path) -> Result<PathBuf> {
 }
 
 /// A port that nobody has just now.
-fn free_port() -> Result<u16> {
+///
+/// # Errors
+/// When there is none.
+pub fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -9,6 +9,7 @@ use inframe_tests::films::{Film, LARGE, LARGE_BYTES_A_SECOND};
 use inframe_tests::peers::{Data, Ends, Run, by_rsync_daemon, by_ssh, median, new_folder, processor_seconds};
 use inframe_tests::photos;
 use inframe_tests::scene::{WORKED, announce, enrol, join, share_all, upload, wait_for_rest};
+use inframe_tests::syncthing;
 use inframe_tests::wait::{Seen, wait_until};
 use serde_json::json;
 
@@ -39,8 +40,16 @@ async fn main() -> Result<()> {
     let data = [film(work.path(), wishes.mib)?, many(work.path(), wishes.photos)?];
     for set in &data {
         let mut holder = Holder::start(set).await?;
-        let others: [(&str, Copy); 3] =
-            [("rsync over ssh, AES-GCM", by_ssh), ("rsync daemon", by_rsync_daemon), ("plain TCP and write", by_tcp)];
+        let mut others: Vec<(&str, Copy)> = vec![
+            ("rsync over ssh, AES-GCM", by_ssh),
+            ("rsync daemon", by_rsync_daemon),
+            ("plain TCP and write", by_tcp),
+        ];
+        if syncthing::is_installed() {
+            others.insert(1, ("syncthing", |_, work, data| syncthing::by_syncthing(work, data)));
+        } else {
+            println!("syncthing is not installed, and left out");
+        }
         let ends = Ends::loopback();
         let mut runs: Vec<(&str, Vec<Run>)> = vec![("Inframe", Vec::new())];
         runs.extend(others.iter().map(|(name, _)| (*name, Vec::new())));
@@ -54,14 +63,14 @@ async fn main() -> Result<()> {
             }
         }
         println!("\n{}, {:.2} GiB, medians of {} rounds, in turns", set.name, set.bytes as f64 / GIB, wishes.rounds);
-        println!("{:<26}{:>8}{:>22}{:>30}", "", "MB/s", "CPU s/GiB, both ends", "peak memory MB, sender/receiver");
+        println!("{:<26}{:>8}{:>24}{:>34}", "", "MB/s", "CPU s/GiB, both ends", "peak memory MB, sender/receiver");
         for (name, runs) in &mut runs {
             let seconds = median(runs.iter().map(|run| run.seconds));
             let processor = median(runs.iter().map(|run| run.processor_seconds));
             let memory = runs.iter().filter_map(|run| run.memory).max();
             let memory = memory.map_or("-".into(), |(from, to)| format!("{} / {}", from / 1_000_000, to / 1_000_000));
             let (speed, cost) = (set.bytes as f64 / 1e6 / seconds, processor * GIB / set.bytes as f64);
-            println!("{name:<26}{speed:>8.0}{cost:>22.1}{memory:>30}");
+            println!("{name:<26}{speed:>8.0}{cost:>24.1}{memory:>34}");
         }
         println!("first file durable after it was accepted: {:.0} ms", median(first.into_iter()));
     }
