@@ -213,7 +213,7 @@ pub async fn cut_at_each_step(field: &Field, _: Pace) -> Result<String> {
         "after the reply",
         "in a group",
         "between groups",
-        "before the receipt",
+        "in the receipt",
     ];
     // The offer itself first: opened and left, half written and left.
     let _ = member.peer.open_untaken(member.daemon, OFFER).await?;
@@ -250,6 +250,8 @@ pub async fn cut_at_each_step(field: &Field, _: Pace) -> Result<String> {
             }
             if number == 6 {
                 wire.raw(content.bytes.get(GROUP..).unwrap_or_default()).await?;
+                // Not before it has all: what is on its way when a stream is reset is lost, and nobody is there who would send it once more.
+                wire.bytes(1).await?;
             }
             anyhow::Ok(())
         };
