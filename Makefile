@@ -93,7 +93,7 @@ bench-transfer: build ## Time a large video and 1,000 photos between two daemons
 	@$(BUILT)/transfer
 
 .PHONY: bench-lines
-bench-lines: build ## Time photos over lines that are narrow, far, lossy, out of order or cut, against rsync (15 minutes; root, for network namespaces)
+bench-lines: build ## Time photos over lines that are narrow, far, lossy, out of order or cut, against rsync (5 minutes; root, for network namespaces)
 	@$(BUILT)/lines
 
 .PHONY: chaos
