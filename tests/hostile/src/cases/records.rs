@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use inframe_protocol::{
     FindMeId, MemberId, UnixMillis,
     keys::{EpochGrant, EventKey, MemberKeys},
-    limits::{MAX_LARGE_RECORDS_PER_AUTHOR, MAX_LIVE_FIND_MES},
+    limits::{MAX_LIVE_FIND_MES, MAX_RECORDS_PER_AUTHOR},
     push::PushReply,
     record::{FindMe, Header, RecordBody, Subject},
     roster::{RosterBody, RosterEntry},
@@ -169,7 +169,7 @@ pub async fn templates(field: &Field, _: Pace) -> Result<String> {
 pub async fn budget(field: &Field, pace: Pace) -> Result<String> {
     let member = Member::join(&field.link, "Mallory").await?;
     let grant = member.state.current_grant().context("no key of the event")?.clone();
-    let count = pace.pick(60, 12);
+    let count = pace.pick(300, 12);
     for number in 0..count {
         let template = plausible()?;
         let claim = FindMe { subject: Subject::Child, ..member.claim(template, "pack".to_owned())? };
@@ -179,7 +179,7 @@ pub async fn budget(field: &Field, pace: Pace) -> Result<String> {
     }
     let author = member.keys.member_id();
     let kept = held(field, &author).await?.len();
-    ensure!(kept <= MAX_LARGE_RECORDS_PER_AUTHOR, "the daemon keeps {kept} find-mes");
+    ensure!(kept <= MAX_RECORDS_PER_AUTHOR, "the daemon keeps {kept} find-mes");
     // What counts is a function of what is held: an honest member who holds the same counts the same.
     let honest = field.honest.lock().await;
     let counted = honest.state.find_mes(now()).iter().filter(|live| live.author == author).count();
