@@ -56,8 +56,7 @@ pub async fn guesses(field: &Field, pace: Pace) -> Result<String> {
     };
     let state = async || anyhow::Ok(api.event(&field.event).await?.code.context("no code")?);
     let right = code().await?;
-    let (peer, host) = (Peer::start().await?, &field.node);
-    let daemon = peer.connect(&field.addresses()?).await?;
+    let host = &field.node;
 
     // What is no guess costs the host none: runs that are broken off, what cannot be read, an element that is none.
     for step in 0..pace.pick(12, 4) {
@@ -70,6 +69,9 @@ pub async fn guesses(field: &Field, pace: Pace) -> Result<String> {
             _ => {}
         }
     }
+    // Anew, as a stranger who says nothing for a while is put out.
+    let peer = Peer::start().await?;
+    let daemon = peer.connect(&field.addresses()?).await?;
     let mut wire = peer.open(daemon, CODE).await?;
     wire.send(&CodeAsk { selector: right.selector(), element: [2; 32] }).await?;
     ensure!(wire.message::<CodeReply>().await.is_err(), "no point of the curve was taken for one");
