@@ -1,5 +1,7 @@
 //! Those who guess the code that a host reads out.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use inframe_protocol::{
     NodeId,
@@ -98,20 +100,28 @@ pub async fn guesses(field: &Field, pace: Pace) -> Result<String> {
         async move { guess(guesser, *daemon, host, &wrong?).await }
     });
     let answers = futures::future::join_all(guessing).await;
+    // What one address may hold is held by them.
+    drop(guessers);
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let granted = answers.iter().filter(|answer| matches!(answer, Ok(Some(CodeGrant::Granted(_))))).count();
     ensure!(granted == 0, "{granted} guesses were taken for right");
     let counted = answers.iter().filter(|answer| matches!(answer, Ok(Some(CodeGrant::Wrong(_))))).count();
     ensure!(counted >= usize::from(MAX_WRONG_CODES) - 1, "{counted} guesses were answered: {answers:?}");
     let ended = state().await?;
     ensure!((ended.state.as_str(), ended.code.is_none()) == ("guessed", true), "the code goes on: {ended:?}");
+    let peer = Peer::start().await?;
+    let daemon = peer.connect(&field.addresses()?).await?;
     ensure!(guess(&peer, daemon, host, &right).await?.is_none(), "the code has ended, and is still taken");
 
     // All selectors, one after the other: most is turned away, and nothing is counted.
     let again = code().await?;
     let mut shown = 0;
     for selector in (0..CODE_SELECTORS).take(pace.pick(CODE_SELECTORS, MAX_CODES_A_MINUTE as usize)) {
-        let mut wire = peer.open(daemon, CODE).await?;
-        wire.send(&CodeAsk { selector: u8::try_from(selector)?, element: random()? }).await?;
+        // Turned away, or put out altogether.
+        let Ok(mut wire) = peer.open(daemon, CODE).await else { continue };
+        if wire.send(&CodeAsk { selector: u8::try_from(selector)?, element: random()? }).await.is_err() {
+            continue;
+        }
         shown += usize::from(matches!(wire.message::<CodeReply>().await, Ok(CodeReply::Go(_))));
     }
     ensure!(shown <= 1, "{shown} selectors of one code");
