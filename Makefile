@@ -89,12 +89,12 @@ bench-vault: setup ## Time taking photos into the vault and serving them against
 	@cargo bench --quiet --profile dev -p inframe --bench serve
 
 .PHONY: bench-transfer
-bench-transfer: build ## Time a large video and 1,000 photos between two daemons against rsync and plain TCP (15 minutes; ROUNDS=3, PHOTOS=1000, MIB=1024)
+bench-transfer: build ## Time a large video and 1,000 photos between two daemons against rsync, syncthing and plain TCP (15 minutes; ROUNDS=3, PHOTOS=1000, MIB=1024)
 	@$(BUILT)/transfer
 
 .PHONY: bench-lines
-bench-lines: build ## Time photos over lines that are narrow, far, lossy, out of order or cut, against rsync (5 minutes; root, for network namespaces)
-	@$(BUILT)/lines
+bench-lines: build ## Time photos over lines that are narrow, far, lossy, out of order or cut, against rsync (5 minutes; root, for network namespaces; ONLY="300 ms")
+	@$(BUILT)/lines $(if $(ONLY),"$(ONLY)")
 
 .PHONY: chaos
 chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; writes tests/reliability.md (up to two hours; SEED=1, MINUTES=10 for each, ONLY=flips,power)
@@ -102,7 +102,7 @@ chaos: build ## Kills, power cuts, full disks and bit flips by the thousand; wri
 	@$(BUILT)/chaos --seed $(or $(SEED),1) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ONLY),--only $(ONLY)) --results $(BUILT)/chaos-results --page tests/reliability.md
 
 .PHONY: hostile
-hostile: build ## Hostile peers against a real daemon, one after the other; writes tests/hostile.md (15 minutes; ONLY="1;16a")
+hostile: build ## Hostile peers against a real daemon, one after the other; writes tests/hostile.md (6 minutes; ONLY="1;16a")
 	@$(BUILD) -p inframe-hostile --bins
 	@$(BUILT)/hostile $(if $(ONLY),--only "$(ONLY)",--page tests/hostile.md)
 

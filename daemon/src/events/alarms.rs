@@ -1,23 +1,26 @@
-//! What was found to be wrong in an event: members who say two things, a roster that was told in two ways, a node that went back in time. Each is
-//! kept, so that it is noted once.
+//! What was found to be wrong in an event: members who say two things, a roster that was told in two ways, a node that went back in time, two members
+//! who look for one face. Each is kept, so that it is noted once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use inframe_protocol::roster::SignedRosterEntry;
 use inframe_protocol::sync::has_gone_back;
-use inframe_protocol::{EventId, MemberId, NodeId};
+use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis, template};
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
-use super::{Events, EventsError};
+use super::{Events, EventsError, MyRole};
 use crate::live::What;
-use crate::vault::Batch;
+use crate::vault::{Batch, Versioned};
 
 /// The same of the same member is noted again after this long, milliseconds.
 const AGAIN_MS: u64 = 24 * 3_600_000;
 /// A vector says that a node went back in time only when it comes so long after the one that said more, milliseconds: answers that cross on their way
 /// come in any order.
 const CROSSING_MS: u64 = 2 * 60_000;
+/// Two members of an event who look for one face are told about for so many pairs. Twins and parents are a few; somebody who announces one face after
+/// the other to make noise is heard no longer.
+const MAX_ALIKE: usize = 64;
 
 /// Something that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,10 @@ pub enum Alarm {
     OverBudget(MemberId),
     /// R54: a member's node knows less of the roster than it had shown before.
     WentBack(MemberId),
+    /// A member looks for a face that is very like the one that I look for.
+    LooksLikeMine(MemberId),
+    /// Two members look for faces that are very alike; only the host hears of it.
+    LookAlike(MemberId, MemberId),
 }
 
 /// Two entries that the event's key signed for one place.
@@ -66,13 +73,43 @@ pub struct StoredAlarms {
     pub fork: Option<Fork>,
     /// Members about whom there is something.
     pub members: BTreeMap<MemberId, MemberAlarms>,
+    /// Members who look for one face, each two once, the smaller id first.
+    pub alike: BTreeSet<(MemberId, MemberId)>,
+}
+
+impl Versioned for StoredAlarms {
+    const VERSION: u8 = 2;
+    type Before = first::StoredAlarms;
+}
+
+/// The form of the first version.
+mod first {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::{Fork, MemberAlarms, MemberId};
+
+    #[derive(Serialize, Deserialize)]
+    pub struct StoredAlarms {
+        pub(super) fork: Option<Fork>,
+        pub(super) members: BTreeMap<MemberId, MemberAlarms>,
+    }
+
+    crate::first_version!(StoredAlarms);
+
+    impl From<StoredAlarms> for super::StoredAlarms {
+        fn from(StoredAlarms { fork, members }: StoredAlarms) -> Self {
+            Self { fork, members, ..Self::default() }
+        }
+    }
 }
 
 impl StoredAlarms {
     /// Notes an alarm about a member; whether it is news.
     pub(super) fn raise(&mut self, alarm: Alarm, now: u64) -> bool {
         let (member, last): (_, fn(&mut MemberAlarms) -> &mut Option<u64>) = match alarm {
-            Alarm::Forked { .. } => return false,
+            Alarm::Forked { .. } | Alarm::LooksLikeMine(_) | Alarm::LookAlike(..) => return false,
             Alarm::Equivocated(member) => (member, |of| &mut of.equivocated),
             Alarm::OverBudget(member) => (member, |of| &mut of.over_budget),
             Alarm::WentBack(member) => (member, |of| &mut of.went_back),
@@ -90,6 +127,11 @@ impl StoredAlarms {
         let first = self.fork.is_none();
         self.fork.get_or_insert(fork);
         first
+    }
+
+    /// Notes that two members look for one face; whether it is news.
+    fn raise_alike(&mut self, one: MemberId, other: MemberId) -> bool {
+        self.alike.len() < MAX_ALIKE && self.alike.insert((one.min(other), one.max(other)))
     }
 }
 
@@ -127,26 +169,83 @@ impl Events {
         }
         *shown = Shown { entries: shows, at: now };
         let alarm = Alarm::WentBack(member);
-        let raised = entry.raise_durably(self, alarm, now)?;
+        let mut alarms = entry.alarms.clone();
+        if !alarms.raise(alarm, now) {
+            return Ok(None);
+        }
+        entry.turn_to_alarms(self, alarms)?;
         drop(entries);
-        if raised {
+        self.live.tell(What::Events, Some(event.to_string()));
+        Ok(Some(alarm))
+    }
+
+    /// Looks whether one of these find-mes, which have just come or been written, is of a face very like one that another member looks for: as near as a
+    /// sure match (`sure` is that distance between templates of `pack`). The host is told of any two members, everybody else of those who look for a
+    /// face like their own; twins and both parents of a child are told about as well. Each two members once.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn look_for_alikes(
+        &self,
+        event: &EventId,
+        came: &[FindMeId],
+        pack: &str,
+        sure: f32,
+        now: u64,
+    ) -> Result<Vec<Alarm>, EventsError> {
+        let mut entries = self.entries();
+        let Some(entry) = entries.get_mut(event) else { return Ok(Vec::new()) };
+        let (me, is_host) = (entry.my_id(), entry.role() == MyRole::Host);
+        let mut live = entry.state.find_mes(UnixMillis(now));
+        live.retain(|one| one.find_me.pack == pack);
+        let mut alarms = entry.alarms.clone();
+        let mut news = Vec::new();
+        for new in live.iter().filter(|one| came.contains(&one.find_me.id)) {
+            let others = live.iter().filter(|other| other.author != new.author);
+            for other in others.filter(|other| is_host || [new.author, other.author].contains(&me)) {
+                let is_alike = template::distance(&new.find_me.template, &other.find_me.template) <= sure;
+                if is_alike && alarms.raise_alike(new.author, other.author) {
+                    news.push(match (new.author == me, other.author == me) {
+                        (true, _) => Alarm::LooksLikeMine(other.author),
+                        (_, true) => Alarm::LooksLikeMine(new.author),
+                        _ => Alarm::LookAlike(new.author, other.author),
+                    });
+                }
+            }
+        }
+        if !news.is_empty() {
+            entry.turn_to_alarms(self, alarms)?;
+            drop(entries);
             self.live.tell(What::Events, Some(event.to_string()));
         }
-        Ok(raised.then_some(alarm))
+        Ok(news)
     }
 }
 
 impl Entry {
-    fn raise_durably(&mut self, events: &Events, alarm: Alarm, now: u64) -> Result<bool, EventsError> {
-        let before = self.alarms.clone();
-        if !self.alarms.raise(alarm, now) {
-            return Ok(false);
-        }
+    /// Makes these the alarms, and writes them. When that fails, all is as before.
+    fn turn_to_alarms(&mut self, events: &Events, alarms: StoredAlarms) -> Result<(), EventsError> {
+        let before = std::mem::replace(&mut self.alarms, alarms);
         let mut batch = Batch::default();
         let written = self.put_alarms(&mut batch).and_then(|()| Ok(events.vault.catalog().commit(batch)?));
         if written.is_err() {
             self.alarms = before;
         }
-        written.map(|()| true)
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::Older;
+
+    #[test]
+    fn alarms_of_the_first_version_know_of_nobody_alike() {
+        let members =
+            BTreeMap::from([(MemberId([3; 32]), MemberAlarms { went_back: Some(5), ..MemberAlarms::default() })]);
+        let old = first::StoredAlarms { fork: None, members: members.clone() };
+        let read = StoredAlarms::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
+        assert_eq!(read, StoredAlarms { members, ..StoredAlarms::default() });
     }
 }

@@ -226,7 +226,7 @@ impl Node {
             return Err(invalid("bad-hours", "announce for between one hour and 90 days"));
         }
         let profile = self.known_profile(&wish.profile)?;
-        self.blocking(move |core| {
+        let announced = self.blocking(move |core| {
             if core.profile.consent_at().is_none() {
                 return Err(ProfileError::NoConsent.into());
             }
@@ -242,9 +242,12 @@ impl Node {
                 .if_consented(|| core.events.announce(&id, &portrait, until))
                 .ok_or(ProfileError::NoConsent)??;
             let text = format!("You announced {} in {}.", whose_face(profile), core.events.name(&id));
-            Ok(core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?)
-        })
-        .await?;
+            core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?;
+            let announced = core.events.announcing(&id).into_iter().find(|(whose, _)| *whose == profile);
+            Ok(announced.map(|(_, mine)| mine.find_me))
+        });
+        let announced = announced.await?;
+        events_worker::look_for_alikes(&self.core, id, announced.into_iter().collect()).await;
         self.announcement_changed();
         self.show(id).await
     }

@@ -19,17 +19,7 @@ impl Node {
         if deputies::wish(&self.core, DeputyRequest::Decide { event: id, member, admit }).await? {
             return self.show(id).await;
         }
-        self.blocking(move |core| {
-            let waiting = core.events.describe(&id, now_ms()).map(|event| event.waiting).unwrap_or_default();
-            let nickname = waiting.into_iter().find(|one| one.id == member).map(|one| one.nickname).unwrap_or_default();
-            core.events.decide_admission(&id, &member, admit)?;
-            let did = if admit { "admitted" } else { "did not admit" };
-            let text = format!("You {did} {nickname} to {}.", core.events.name(&id));
-            Ok(core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?)
-        })
-        .await?;
-        self.core.board.ring(Job::Events);
-        deputies::tell_co_hosts(&self.core, id);
+        deputies::admit_as_host(&self.core, "You".into(), id, member, admit).await??;
         self.show(id).await
     }
 
@@ -60,14 +50,7 @@ impl Node {
         if deputies::wish(&self.core, DeputyRequest::Remove { event: id, member }).await? {
             return self.show(id).await;
         }
-        self.blocking(move |core| {
-            let text = format!("You removed {} from {}.", core.events.nickname(&id, &member), core.events.name(&id));
-            core.events.remove_member(&id, &member)?;
-            Ok(core.activity.note(ActivityKind::Member, text, None, Some(id.to_string()))?)
-        })
-        .await?;
-        self.core.board.ring(Job::Events);
-        self.core.board.ring(Job::Matching);
+        deputies::remove_as_host(&self.core, "You".into(), id, member).await??;
         self.show(id).await
     }
 

@@ -422,11 +422,11 @@ impl Stored {
         let renditions = deliveries.iter().filter_map(|(_, row)| row.rendition.as_ref().map(|made| made.blob));
         let mut arriving: HashSet<BlobId> = HashSet::new();
         for (key, row) in self.arrivals.all() {
-            match (&row.state, key.as_slice().try_into()) {
-                (ArrivalState::Accepted, Ok(id)) => drop(arriving.insert(BlobId(id))),
-                (ArrivalState::Stored(blob), _) => drop(arriving.insert(*blob)),
-                _ => {}
-            }
+            arriving.extend(match row.state {
+                ArrivalState::Accepted => key.as_slice().try_into().ok().map(BlobId),
+                ArrivalState::Stored(blob) => Some(blob),
+                ArrivalState::Done(_) | ArrivalState::Failed => None,
+            });
         }
         // What is kept for others is named in the same way.
         arriving.extend(

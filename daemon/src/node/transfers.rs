@@ -180,8 +180,9 @@ fn path(core: &Core, node: Option<&NodeId>, state: State) -> Option<bool> {
 }
 
 /// Whose copy of the same it waits for.
-fn comes_otherwise(core: &Core, id: OfferId, row: &StoredArrival) -> Option<String> {
-    let (_, other) = core.same_arrivals(id, row).find(|(other, _)| core.progress.of(other).is_some())?;
+fn comes_otherwise(core: &Core, row: &StoredArrival) -> Option<String> {
+    let under_way = core.progress.under_way().into_iter().filter_map(|id| core.arrivals.get(&id.0));
+    let other = under_way.into_iter().find(|other| other.content == row.content)?;
     Some(format!("it comes from {} just now", core.events.nickname(&other.event, &other.from)))
 }
 
@@ -250,7 +251,7 @@ fn receiving_view(core: &Core, id: OfferId, row: &StoredArrival, state: State) -
         relayed: path(core, Some(&row.node), state),
         state: state.word().into(),
         reason: match state {
-            State::Waiting => waits_for(core, Some(&row.node), GOES_ON).or_else(|| comes_otherwise(core, id, row)),
+            State::Waiting => waits_for(core, Some(&row.node), GOES_ON).or_else(|| comes_otherwise(core, row)),
             _ => None,
         }
         .or_else(|| row.reason.clone()),

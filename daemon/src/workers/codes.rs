@@ -126,7 +126,7 @@ async fn search(core: &Arc<Core>, code: &JoinCode, near: Vec<NodeId>) -> Result<
         }
     });
     let mut begun =
-        std::pin::pin!(begun.buffer_unordered(ASKED_AT_ONCE).filter_map(async |begun| begun).take(MAX_PROOFS));
+        std::pin::pin!(begun.buffer_unordered(ASKED_AT_ONCE).filter_map(std::future::ready).take(MAX_PROOFS));
     let mut why = SearchError::NotHere;
     // One after the other: whoever has granted is the last to get a proof.
     while let Some(begun) = begun.next().await {

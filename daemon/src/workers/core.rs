@@ -309,7 +309,7 @@ impl Core {
     }
 
     /// Other arrivals of the same content.
-    pub fn same_arrivals(
+    pub(super) fn same_arrivals(
         &self,
         offer: OfferId,
         row: &StoredArrival,

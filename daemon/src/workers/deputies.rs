@@ -9,6 +9,7 @@ use inframe_protocol::{EventId, MemberId, NodeId};
 
 use super::{Core, Job, blocking, events};
 use crate::activity::ActivityKind;
+use crate::clock::now_ms;
 use crate::events::{EventsError, WaitingDescription};
 use crate::live::What;
 use crate::network::{PeerStream, Protocol};
@@ -147,43 +148,78 @@ async fn decide(core: &Arc<Core>, peer: &NodeId, request: DeputyRequest) -> anyh
         return Ok(DeputyReply::No);
     };
     let who = who.unwrap_or_default();
-    let text = match request {
+    let by = format!("{who}, co-host,");
+    let done = match request {
         DeputyRequest::Waiting { .. } | DeputyRequest::Changed { .. } => return Ok(DeputyReply::Waiting(waiting)),
-        DeputyRequest::Decide { member, admit, .. } => {
-            let Some(one) = waiting.iter().find(|one| one.member.member_id() == member) else {
-                return Ok(DeputyReply::No);
-            };
-            let did = if admit { "admitted" } else { "did not admit" };
-            let text = format!("{who}, co-host, {did} {} to {name}.", one.nickname);
-            let deciding = core.clone();
-            let decided = blocking(move || deciding.events.decide_admission(&event, &member, admit)).await?;
-            if !was_done(decided.map(drop))? {
-                return Ok(DeputyReply::No);
-            }
-            text
+        DeputyRequest::Decide { member, admit, .. } => admit_as_host(core, by, event, member, admit).await?,
+        DeputyRequest::Remove { member, .. } if core.events.is_for_co_hosts_to_remove(&event, &member) => {
+            remove_as_host(core, by, event, member).await?
         }
-        DeputyRequest::Remove { member, .. } => {
-            if !core.events.is_for_co_hosts_to_remove(&event, &member) {
-                return Ok(DeputyReply::No);
-            }
-            let text = format!("{who}, co-host, removed {} from {name}.", core.events.nickname(&event, &member));
-            if !was_done(remove(core, event, member).await?)? {
-                return Ok(DeputyReply::No);
-            }
-            text
-        }
+        DeputyRequest::Remove { .. } => return Ok(DeputyReply::No),
     };
-    core.note(ActivityKind::Member, text, None, Some(event)).await;
-    core.live.tell(What::Events, Some(event.to_string()));
-    core.board.ring(Job::Events);
-    core.board.ring(Job::Matching);
-    tell_co_hosts(core, event);
-    Ok(DeputyReply::Done)
+    Ok(if was_done(done)? { DeputyReply::Done } else { DeputyReply::No })
 }
 
-async fn remove(core: &Arc<Core>, event: EventId, member: MemberId) -> anyhow::Result<Result<(), EventsError>> {
-    let core = core.clone();
-    blocking(move || core.events.remove_member(&event, &member)).await
+/// What the host's node does for its owner or a co-host (`by`): admits or refuses somebody who waits, and notes it.
+///
+/// # Errors
+/// The outer one when the note cannot be written, the inner one when this node is not the host or nobody of that id waits.
+pub(crate) async fn admit_as_host(
+    core: &Arc<Core>,
+    by: String,
+    event: EventId,
+    member: MemberId,
+    admit: bool,
+) -> anyhow::Result<Result<(), EventsError>> {
+    let deciding = core.clone();
+    let outcome = blocking(move || {
+        let core = deciding;
+        let waiting = core.events.describe(&event, now_ms()).map(|event| event.waiting).unwrap_or_default();
+        let nickname = waiting.into_iter().find(|one| one.id == member).map(|one| one.nickname).unwrap_or_default();
+        if let Err(error) = core.events.decide_admission(&event, &member, admit) {
+            return anyhow::Ok(Err(error));
+        }
+        let did = if admit { "admitted" } else { "did not admit" };
+        let text = format!("{by} {did} {nickname} to {}.", core.events.name(&event));
+        core.activity.note(ActivityKind::Member, text, None, Some(event.to_string()))?;
+        Ok(Ok(()))
+    });
+    let outcome = outcome.await??;
+    if outcome.is_ok() {
+        core.live.tell(What::Events, Some(event.to_string()));
+        core.board.ring(Job::Events);
+        tell_co_hosts(core, event);
+    }
+    Ok(outcome)
+}
+
+/// What the host's node does for its owner or a co-host (`by`): removes a member, begins a new epoch, and notes it.
+///
+/// # Errors
+/// The outer one when the note cannot be written, the inner one when this node is not the host or there is no such member.
+pub(crate) async fn remove_as_host(
+    core: &Arc<Core>,
+    by: String,
+    event: EventId,
+    member: MemberId,
+) -> anyhow::Result<Result<(), EventsError>> {
+    let removing = core.clone();
+    let outcome = blocking(move || {
+        let core = removing;
+        let text = format!("{by} removed {} from {}.", core.events.nickname(&event, &member), core.events.name(&event));
+        if let Err(error) = core.events.remove_member(&event, &member) {
+            return anyhow::Ok(Err(error));
+        }
+        core.activity.note(ActivityKind::Member, text, None, Some(event.to_string()))?;
+        Ok(Ok(()))
+    });
+    let outcome = outcome.await??;
+    if outcome.is_ok() {
+        core.live.tell(What::Events, Some(event.to_string()));
+        core.board.ring(Job::Events);
+        core.board.ring(Job::Matching);
+    }
+    Ok(outcome)
 }
 
 /// Somebody else was faster: that is no error.

@@ -10,9 +10,10 @@ use inframe_protocol::frame::Message;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
 use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::record::RecordBody;
-use inframe_protocol::{EventId, NodeId};
+use inframe_protocol::{EventId, FindMeId, NodeId};
 
 use super::board::Step;
+use super::core::rules;
 use super::syncing::{self, Syncs};
 use super::{Core, Job, blocking, deputies, farewells, reach};
 use crate::activity::ActivityKind;
@@ -276,6 +277,8 @@ pub(super) async fn take(
     if changes.is_empty() {
         return stored;
     }
+    let find_me = |change: &Change| if let Change::FindMe(id) = change { Some(*id) } else { None };
+    look_for_alikes(core, event, changes.iter().filter_map(find_me).collect()).await;
     if entries {
         // At once: the streams of those who joined just now would be refused.
         reach::name_nodes(core).await;
@@ -307,6 +310,24 @@ pub(super) async fn note_of(core: &Arc<Core>, peer: NodeId, kind: ActivityKind, 
     }
 }
 
+/// Tells whom it concerns that somebody looks for a face that another member looks for.
+pub(crate) async fn look_for_alikes(core: &Arc<Core>, event: EventId, came: Vec<FindMeId>) {
+    if came.is_empty() {
+        return;
+    }
+    let (pack, looker) = (core.pack(), core.clone());
+    let sure = rules(&pack).sure;
+    let found = blocking(move || looker.events.look_for_alikes(&event, &came, &pack.id, sure, now_ms())).await;
+    match found.and_then(|found| Ok(found?)) {
+        Ok(alarms) => {
+            for alarm in &alarms {
+                sound(core, event, alarm).await;
+            }
+        }
+        Err(error) => tracing::error!("who looks like whom could not be looked at: {error:#}"),
+    }
+}
+
 /// Notes an alarm; that it is news was judged before.
 pub(super) async fn sound(core: &Arc<Core>, event: EventId, alarm: &Alarm) {
     let name = core.events.name(&event);
@@ -325,6 +346,17 @@ pub(super) async fn sound(core: &Arc<Core>, event: EventId, alarm: &Alarm) {
         Alarm::WentBack(member) => format!(
             "The device of {} knows less of {name} than it did before: it may have been restored from a backup.",
             who(member)
+        ),
+        Alarm::LooksLikeMine(member) => format!(
+            "{} looks in {name} for a face very like the one that you look for. If that is no twin of yours and no parent of the same child, somebody may \
+             be using a picture of you: ask them, or tell the host, who can remove them.",
+            who(member)
+        ),
+        Alarm::LookAlike(one, other) => format!(
+            "{} and {} look in {name} for faces that are very alike. They may be twins, or parents of one child; or one of them uses a picture of the \
+             other. Ask them; you can remove a member on the page of the event.",
+            who(one),
+            who(other)
         ),
     };
     core.note(ActivityKind::Suspicious, text, None, Some(event)).await;

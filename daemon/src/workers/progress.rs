@@ -57,6 +57,12 @@ impl Moved {
 }
 
 impl Progress {
+    /// The transfers under way: a few.
+    #[must_use]
+    pub fn under_way(&self) -> Vec<OfferId> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
     /// Bytes moved of a transfer under way.
     #[must_use]
     pub fn of(&self, offer: &OfferId) -> Option<u64> {

@@ -171,10 +171,9 @@ impl lanes::Work for Fetches {
         let here = sources::being_taken_in(core);
         let waiting = |(id, row): (OfferId, Arc<StoredArrival>)| {
             let (peer, size_bytes, since) = (row.node.clone(), row.size_bytes, row.at);
-            let is_gone = is_gone(core, &row);
             let could_start = core.network.is_connected(&row.node) && !here.contains(&row.content);
-            let content = (!is_gone).then_some(row.content);
-            (could_start || is_gone).then_some(Waiting { id, peer, size_bytes, since, content })
+            let content = Some(row.content);
+            (could_start || is_gone(core, &row)).then_some(Waiting { id, peer, size_bytes, since, content })
         };
         Some(self.open().filter_map(waiting).collect())
     }
@@ -223,10 +222,8 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     let blob = begun.unwrap_or(own);
     if core.vault.blobs().contains(blob) {
         // Stopped between the last byte and the catalog: the blob is whole, as only whole ones get their name.
-        match is_what_was_offered(core, blob, row).await? {
-            true => {}
-            false if sealed.is_some() => return wrongly_sealed(core, offer, row).await,
-            false => return begin_again(core, blob).await,
+        if !is_what_was_offered(core, blob, row).await? {
+            return not_what_was_offered(core, offer, row, blob, sealed.is_some()).await;
         }
         stored(core, offer, blob).await?;
         return Ok(true);
@@ -304,11 +301,8 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     };
     let incoming = fetched.sink.into_incoming();
     let blob = blocking(move || incoming.finish()).await??;
-    if begun.is_some() && !is_what_was_offered(core, blob, row).await? {
-        return begin_again(core, blob).await;
-    }
-    if sealed.is_some() && !is_what_was_offered(core, blob, row).await? {
-        return wrongly_sealed(core, offer, row).await;
+    if (begun.is_some() || sealed.is_some()) && !is_what_was_offered(core, blob, row).await? {
+        return not_what_was_offered(core, offer, row, blob, sealed.is_some()).await;
     }
     stored(core, offer, blob).await?;
     // D1: durable first, then "delivered". A holder that misses the receipt offers again and hears that we have it.
@@ -318,8 +312,18 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
     Ok(true)
 }
 
-/// What several have sent is not what each of them offers, and nobody knows whose part is wrong: it goes, and is fetched once more. Not settled.
-async fn begin_again(core: &Arc<Core>, blob: BlobId) -> anyhow::Result<bool> {
+/// Of what was sealed its sender is to blame. Where several have sent a part each, nobody knows whose is wrong: it goes, and is fetched once more.
+/// Whether it is settled.
+async fn not_what_was_offered(
+    core: &Arc<Core>,
+    offer: OfferId,
+    row: &StoredArrival,
+    blob: BlobId,
+    is_sealed: bool,
+) -> anyhow::Result<bool> {
+    if is_sealed {
+        return wrongly_sealed(core, offer, row).await;
+    }
     let cleaner = core.clone();
     blocking(move || cleaner.vault.blobs().remove(blob)).await??;
     Ok(false)
@@ -393,15 +397,15 @@ async fn say(core: &Arc<Core>, offer: OfferId, reason: &str) -> anyhow::Result<(
 
 async fn fail(core: &Arc<Core>, offer: OfferId, blob: BlobId, reason: &str) -> anyhow::Result<()> {
     let cleaner = core.clone();
-    let shared = core.arrivals.get(&offer.0).is_some_and(|row| core.same_arrivals(offer, &row).next().is_some());
-    if !shared {
-        // Best effort: what cannot be removed now has no name in the catalog and is never listed.
-        let _ = blocking(move || {
-            let blobs = cleaner.vault.blobs();
-            let _ = blobs.discard_incoming(blob);
-            blobs.remove(blob)
-        })
-        .await?;
-    }
+    // Best effort: what cannot be removed now has no name in the catalog and is never listed.
+    let _ = blocking(move || {
+        if sources::was_ended_by_another(&cleaner, offer, blob) {
+            return Ok(false);
+        }
+        let blobs = cleaner.vault.blobs();
+        let _ = blobs.discard_incoming(blob);
+        blobs.remove(blob)
+    })
+    .await?;
     set(core, offer, ArrivalState::Failed, Some(reason.to_owned())).await
 }

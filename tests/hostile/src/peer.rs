@@ -256,7 +256,9 @@ async fn run(mut swarm: Swarm<Behaviour>, mut orders: mpsc::Receiver<Command>) {
                     let _ = swarm.disconnect_peer_id(peer);
                 }
                 Some(Command::Dial(address, answer)) => {
-                    let dial = DialOpts::unknown_peer_id().address(address).build();
+                    // From a port of its own: to dial from the one that listens needs it free on all addresses of the machine,
+                    // and on another one somebody else may have it.
+                    let dial = DialOpts::unknown_peer_id().address(address).allocate_new_port().build();
                     let id = dial.connection_id();
                     match swarm.dial(dial) {
                         Ok(()) => dials.push((id, answer)),

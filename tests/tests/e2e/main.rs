@@ -19,6 +19,7 @@ mod leaks;
 mod leaving;
 mod local_api;
 mod lock;
+mod look_alikes;
 mod models;
 mod peers;
 mod people;

@@ -11,6 +11,7 @@ use inframe_tests::relay::Relay;
 use inframe_tests::scene::{self, SOON, WORKED, announce, received, upload};
 use inframe_tests::views::EventPatch;
 use inframe_tests::wait::{Seen, wait_until};
+use serde_json::json;
 
 use super::meet::{BACK, relay_is, sees};
 
@@ -99,6 +100,8 @@ async fn behind_two_routers_an_invite_a_find_me_and_a_large_photo_go_through_the
 
     let before = homes.nat.sent_between()?;
     upload(homes.holder.api(), "arrival.png", photos::hers_large(LARGE)?).await?;
+    // Slowly, so that it is seen under way.
+    homes.finder.api().limit_traffic(&json!({ "down_bytes_s": 1_000_000 })).await?;
     announce(homes.finder.api(), &homes.event).await?;
     wait_until("the page saying that it goes through a relay", SOON, async || {
         let transfers = homes.finder.api().transfers().await?;
@@ -106,6 +109,7 @@ async fn behind_two_routers_an_invite_a_find_me_and_a_large_photo_go_through_the
         Ok(if said { Seen::Done(()) } else { Seen::NotYet(format!("{transfers:?}")) })
     })
     .await?;
+    homes.finder.api().limit_traffic(&json!({})).await?;
     arrived(&homes, 1).await?;
     let passed_on = homes.nat.sent_between()?.saturating_sub(before);
     ensure!(passed_on > MANY_BYTES, "the photo has gone another way: {passed_on} bytes");

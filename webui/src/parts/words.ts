@@ -1,5 +1,4 @@
 // Sentences for the values that the API gives as words of its own.
-import type { EventView, MemberView } from '../api/types'
 
 export type Policy = 'ask' | 'automatic' | 'never'
 
@@ -26,11 +25,6 @@ export function roleWord(role: string): string {
   if (role === 'host') return 'Host'
   if (role === 'co-host') return 'Co-host'
   return role === 'waiting' ? 'Waiting' : 'Member'
-}
-
-/** Whether I may remove them: the host everybody else, a co-host plain members. */
-export function canRemove(event: EventView, member: MemberView): boolean {
-  return !member.me && (event.role === 'host' || (event.role === 'co-host' && member.role === 'member'))
 }
 
 /** Whom one of my announcements looks for. */

@@ -3,6 +3,7 @@
 use inframe_protocol::record::{Header, SealedRecord};
 
 use super::*;
+use crate::faces::{Likable, ProfileId};
 
 /// Two records of a guest with one number, the one that all keep first.
 fn two_of_one_number(author: &Place, event: &EventId) -> [Vec<u8>; 2] {
@@ -86,4 +87,48 @@ fn r54_a_node_that_goes_back_is_told_once_a_day_and_answers_that_cross_are_not()
     assert_eq!(shows(2, start + DAY_MS), None);
     assert_eq!(shows(1, start + 2 * DAY_MS), Some(Alarm::WentBack(member)));
     assert_eq!(host.events.look_at_roster(&event, &node(99), 1, start).unwrap(), None);
+}
+
+/// Somebody with a face made from these words; another one of the same words is nearly the same face.
+fn portrait(words: &str, other: f32) -> Portrait {
+    let mut face = [0; 128];
+    blake3::Hasher::new().update(words.as_bytes()).finalize_xof().fill(&mut face);
+    let embedding = face.iter().enumerate();
+    let embedding =
+        embedding.map(|(at, byte)| (f32::from(*byte) - 127.5) / 800.0 + if at % 2 == 0 { other } else { -other });
+    let likable = Likable { embedding: embedding.collect(), still: Vec::new(), live: false };
+    Portrait { profile: ProfileId::ME, likable, mean: vec![0.0; 128], pack: "pack".into(), label: String::new() }
+}
+
+#[test]
+fn two_who_look_for_one_face_are_told_once_to_both_and_to_the_host() {
+    const SURE: f32 = 11.0;
+    let (event, host, guests) = party(4);
+    let [ann, ben, carl, dora] = guests.as_slice() else { panic!() };
+    let id = |of: &Place| of.events.entries()[&event].my_id();
+    let announce = |of: &Place, portrait: &Portrait| {
+        of.events.announce(&event, portrait, now_ms() + DAY_MS).unwrap();
+        pass(of, &[&host, ann, ben, carl, dora]);
+        of.events.announcing(&event)[0].1.find_me
+    };
+    let look =
+        |at: &Place, came, pack: &str, sure| at.events.look_for_alikes(&event, &[came], pack, sure, now_ms()).unwrap();
+    let first = announce(ann, &portrait("one", 0.0));
+    assert!([&host, ann, ben].iter().all(|at| look(at, first, "pack", SURE).is_empty()), "nobody else looks");
+    let second = announce(ben, &portrait("one", 0.005));
+    assert!(look(&host, second, "other pack", SURE).is_empty() && look(&host, second, "pack", 0.0).is_empty());
+    assert_eq!(look(&host, second, "pack", SURE), [Alarm::LookAlike(id(ben), id(ann))]);
+    assert_eq!(look(ann, second, "pack", SURE), [Alarm::LooksLikeMine(id(ben))]);
+    assert_eq!(look(ben, second, "pack", SURE), [Alarm::LooksLikeMine(id(ann))]);
+    assert!(look(carl, second, "pack", SURE).is_empty(), "it is not about them");
+    assert!(look(&host, first, "pack", SURE).is_empty(), "once");
+    let again = Events::open(host.vault.clone(), Live::default(), node(0)).unwrap();
+    assert!(
+        again.look_for_alikes(&event, &[second], "pack", SURE, now_ms()).unwrap().is_empty(),
+        "over a restart as well"
+    );
+    let third = announce(carl, &portrait("another", 0.0));
+    assert!(look(&host, third, "pack", SURE).is_empty() && look(carl, third, "pack", SURE).is_empty());
+    let fourth = announce(dora, &portrait("another", 0.002));
+    assert_eq!(look(&host, fourth, "pack", SURE), [Alarm::LookAlike(id(dora), id(carl))]);
 }

@@ -74,7 +74,8 @@ pub(super) struct Plan {
 }
 
 /// Decides. Peers take turns, the one with the fewest transfers first; of one peer the smallest file goes first, unless something has waited for
-/// [`AGED`]. What several peers offer is taken from the one whose turn it is first, and from another one when that one breaks off. Slow peers are served beside the lanes, so that others never wait for them: one transfer each, and what is left over once each has one.
+/// [`AGED`]. What several peers offer is taken from the one whose turn it is first, and from another one when that one breaks off. Slow peers are
+/// served beside the lanes, so that others never wait for them: one transfer each, and what is left over once each has one.
 pub(super) fn plan<P: Ord + Clone>(
     waiting: &[Waiting<P>],
     running: &[Running<P>],
@@ -124,11 +125,11 @@ fn to_stop<P: Ord>(waiting: &[Waiting<P>], running: &[Running<P>], peers: &Peers
     let mut slow: Vec<&Running<P>> = running.iter().filter(|one| peers.slow.contains(&one.peer)).collect();
     slow.sort_by_key(|one| (one.since, one.id));
     let served: BTreeSet<&P> = slow.iter().map(|one| &one.peer).collect();
-    let newcomers: BTreeSet<&P> = waiting
-        .iter()
-        .map(|one| &one.peer)
-        .filter(|peer| peers.slow.contains(peer) && !served.contains(peer))
-        .collect();
+    // Whoever has only what comes from somebody else already needs no place.
+    let under_way: BTreeSet<ContentId> = running.iter().filter_map(|one| one.content).collect();
+    let could_start = |one: &&Waiting<P>| one.content.is_none_or(|content| !under_way.contains(&content));
+    let waiting = waiting.iter().filter(could_start).map(|one| &one.peer);
+    let newcomers: BTreeSet<&P> = waiting.filter(|peer| peers.slow.contains(peer) && !served.contains(peer)).collect();
     let over = slow.len().saturating_sub(SLOW_LANES);
     let wanted = (slow.len() + newcomers.len()).saturating_sub(SLOW_LANES);
     let is_first = |place: usize| slow.iter().position(|one| one.peer == slow[place].peer) == Some(place);

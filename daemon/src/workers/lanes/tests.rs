@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use inframe_protocol::{ContentId, OfferId};
 use proptest::prelude::*;
 
-use super::plan::{AGED, LANES, LARGE_LANES, Peers, Running, SLOW_LANES, SLOW_TURN, SMALL_BYTES, Waiting, plan};
+use super::plan::{AGED, LANES, LARGE_LANES, Peers, Plan, Running, SLOW_LANES, SLOW_TURN, SMALL_BYTES, Waiting, plan};
 
 const MIB: u64 = 1 << 20;
 
@@ -215,6 +215,17 @@ fn what_several_peers_have_is_taken_from_all_of_them_and_once() {
     let other = &both[1..2];
     assert_eq!(plan(other, &running, &mut peers, 20).start, [], "it comes already");
     assert_eq!(plan(other, &running[1..], &mut peers, 20).start, [id(10)], "who broke off is followed by the other");
+}
+
+#[test]
+fn a_slow_peer_who_has_only_what_comes_already_takes_nobodys_place() {
+    let mut peers = Peers { slow: BTreeSet::from([1, 2]), ..Peers::default() };
+    let of =
+        |n: u64, peer: u8, content: u8| Waiting { content: Some(ContentId([content; 32])), ..waits(n, peer, 4, n) };
+    let running: Vec<_> = (0..4).map(|n| runs(&of(n, 1, n as u8), n)).collect();
+    assert_eq!(plan(&[of(9, 2, 0)], &running, &mut peers, 9), Plan::default());
+    let next = plan(&[of(9, 2, 7)], &running, &mut peers, 9);
+    assert_eq!((next.stop, next.start), (vec![id(3)], vec![id(9)]), "what nobody sends yet does");
 }
 
 #[test]

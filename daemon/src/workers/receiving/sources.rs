@@ -43,6 +43,16 @@ pub(super) async fn begun_by_another(
     .await?
 }
 
+/// Whether what this one has begun another one has ended: then it is no longer its to be thrown away. Who goes on with it only now cannot be, as of
+/// one content one transfer runs.
+pub(super) fn was_ended_by_another(core: &Core, offer: OfferId, blob: BlobId) -> bool {
+    let Some(row) = core.arrivals.get(&offer.0) else { return false };
+    let library = &core.library;
+    let kept = library.by_content(&row.content).and_then(|id| library.get(id).or_else(|| library.in_trash(id)));
+    kept.is_some_and(|asset| asset.original == blob)
+        || core.same_arrivals(offer, &row).any(|(_, other)| other.state == ArrivalState::Stored(blob))
+}
+
 /// It is in the library, from somebody else: this one is told that it is not needed any more.
 pub(super) async fn came_otherwise(
     core: &Arc<Core>,
