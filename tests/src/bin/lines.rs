@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use inframe_tests::bad_line::{BadLine, Line};
 use inframe_tests::daemon::Daemon;
 use inframe_tests::lan::Lan;
@@ -64,9 +64,7 @@ async fn main() -> Result<()> {
     for (number, (name, bad, is_cut)) in lines.enumerate() {
         let data = data(work.path(), number)?;
         line.set(Line::default());
-        // A connection of its own for each line, as the others have: one that has been on a lossy line is slow on the next.
-        finder.restart().await?;
-        let ours = deliver(&*holder, &*finder, &data, || during(&line, bad, is_cut)).await?;
+        let ours = deliver(holder, finder, &data, &line, bad, is_cut).await?;
         let mut theirs = Vec::new();
         for copy in [by_ssh, by_rsync_daemon] {
             let pause = during(&line, bad, is_cut);
@@ -116,12 +114,15 @@ fn data(work: &Path, number: usize) -> Result<Data> {
     Ok(Data { name: "photos", folder, bytes })
 }
 
-/// Gives the time from when the finder may fetch to when the last photo is durable, all of them offered and accepted before, over a good line.
-async fn deliver<F: Future<Output = ()>>(
+/// Gives the time from when the finder may fetch to when the last photo is durable, all of them offered and accepted before, over a good line. The two
+/// connect anew on the bad one, as other programs do: a connection of a good line takes what is late for lost.
+async fn deliver(
     holder: &Daemon,
-    finder: &Daemon,
+    finder: &mut Daemon,
     data: &Data,
-    during: impl FnOnce() -> F,
+    line: &BadLine,
+    bad: Line,
+    is_cut: bool,
 ) -> Result<Duration> {
     finder.api().limit_traffic(&json!({ "quiet_from": "12:01", "quiet_until": "12:00" })).await?;
     for entry in std::fs::read_dir(&data.folder)? {
@@ -136,17 +137,25 @@ async fn deliver<F: Future<Output = ()>>(
     })
     .await?;
     wait_for_rest(holder).await?;
+    line.set(bad);
+    finder.restart().await?;
+    wait_until("the connection", PREPARED, async || {
+        let status = finder.api().status().await?;
+        Ok(Seen::when((status.peers_connected > 0).then_some(()), || "not connected".into()))
+    })
+    .await?;
     finder.api().limit_traffic(&json!({})).await?;
     let began = Instant::now();
     let came = async {
         while receiving(finder).await? > 0 {
-            anyhow::ensure!(began.elapsed() < LONGEST, "the photos did not come in {} s", LONGEST.as_secs());
+            ensure!(began.elapsed() < LONGEST, "the photos did not come in {} s", LONGEST.as_secs());
             tokio::time::sleep(LOOK).await;
         }
         anyhow::Ok(began.elapsed())
     };
-    let (took, ()) = tokio::join!(came, during());
+    let (took, ()) = tokio::join!(came, during(line, bad, is_cut));
     // Looking for faces in what came is not to disturb the next.
+    line.set(Line::default());
     wait_for_rest(finder).await?;
     took
 }
