@@ -89,7 +89,7 @@ bench-vault: setup ## Time taking photos into the vault and serving them against
 	@cargo bench --quiet --profile dev -p inframe --bench serve
 
 .PHONY: bench-transfer
-bench-transfer: build ## Time a large video and 1,000 photos between two daemons against rsync, syncthing and plain TCP (15 minutes; ROUNDS=3, PHOTOS=1000, MIB=1024)
+bench-transfer: build ## Time a large video and 1,000 photos between two daemons against rsync, syncthing and plain TCP (12 minutes with PHOTOS=200; ROUNDS=3, PHOTOS=1000, MIB=1024)
 	@$(BUILT)/transfer
 
 .PHONY: bench-lines

@@ -158,3 +158,8 @@ export function hueOf(name: string, size: number): number {
   for (const letter of name) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) >>> 0
   return hash % size
 }
+
+/** Words of the daemon as the beginning of a line. */
+export function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}

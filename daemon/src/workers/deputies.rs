@@ -10,7 +10,7 @@ use inframe_protocol::{EventId, MemberId, NodeId};
 use super::{Core, Job, blocking, events};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::events::{EventsError, WaitingDescription};
+use crate::events::{Events, EventsError, WaitingDescription};
 use crate::live::What;
 use crate::network::{PeerStream, Protocol};
 use crate::tasks::Stage;
@@ -171,23 +171,15 @@ pub(crate) async fn admit_as_host(
     member: MemberId,
     admit: bool,
 ) -> anyhow::Result<Result<(), EventsError>> {
-    let deciding = core.clone();
-    let outcome = blocking(move || {
-        let core = deciding;
-        let waiting = core.events.describe(&event, now_ms()).map(|event| event.waiting).unwrap_or_default();
+    let outcome = as_host(core, event, move |events| {
+        let waiting = events.describe(&event, now_ms()).map(|event| event.waiting).unwrap_or_default();
         let nickname = waiting.into_iter().find(|one| one.id == member).map(|one| one.nickname).unwrap_or_default();
-        if let Err(error) = core.events.decide_admission(&event, &member, admit) {
-            return anyhow::Ok(Err(error));
-        }
+        events.decide_admission(&event, &member, admit)?;
         let did = if admit { "admitted" } else { "did not admit" };
-        let text = format!("{by} {did} {nickname} to {}.", core.events.name(&event));
-        core.activity.note(ActivityKind::Member, text, None, Some(event.to_string()))?;
-        Ok(Ok(()))
+        Ok(format!("{by} {did} {nickname} to {}.", events.name(&event)))
     });
-    let outcome = outcome.await??;
+    let outcome = outcome.await?;
     if outcome.is_ok() {
-        core.live.tell(What::Events, Some(event.to_string()));
-        core.board.ring(Job::Events);
         tell_co_hosts(core, event);
     }
     Ok(outcome)
@@ -203,15 +195,24 @@ pub(crate) async fn remove_as_host(
     event: EventId,
     member: MemberId,
 ) -> anyhow::Result<Result<(), EventsError>> {
-    let removing = core.clone();
-    let outcome = blocking(move || {
-        let core = removing;
-        let text = format!("{by} removed {} from {}.", core.events.nickname(&event, &member), core.events.name(&event));
-        if let Err(error) = core.events.remove_member(&event, &member) {
-            return anyhow::Ok(Err(error));
-        }
-        core.activity.note(ActivityKind::Member, text, None, Some(event.to_string()))?;
-        Ok(Ok(()))
+    as_host(core, event, move |events| {
+        let text = format!("{by} removed {} from {}.", events.nickname(&event, &member), events.name(&event));
+        events.remove_member(&event, &member)?;
+        Ok(text)
+    })
+    .await
+}
+
+/// Does something to an event, notes what it says of it, and wakes whom it concerns.
+async fn as_host(
+    core: &Arc<Core>,
+    event: EventId,
+    work: impl FnOnce(&Events) -> Result<String, EventsError> + Send + 'static,
+) -> anyhow::Result<Result<(), EventsError>> {
+    let doing = core.clone();
+    let outcome = blocking(move || match work(&doing.events) {
+        Ok(text) => doing.activity.note(ActivityKind::Member, text, None, Some(event.to_string())).map(Ok),
+        Err(error) => Ok(Err(error)),
     });
     let outcome = outcome.await??;
     if outcome.is_ok() {
@@ -219,7 +220,7 @@ pub(crate) async fn remove_as_host(
         core.board.ring(Job::Events);
         core.board.ring(Job::Matching);
     }
-    Ok(outcome)
+    Ok(outcome.map(drop))
 }
 
 /// Somebody else was faster: that is no error.

@@ -46,6 +46,10 @@ fn lines() -> Vec<(&'static str, Line, bool)> {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    let only: Vec<String> = std::env::args().skip(1).collect();
+    let mut lines = lines();
+    lines.retain(|(name, ..)| only.is_empty() || only.iter().any(|word| name.contains(word)));
+    ensure!(!lines.is_empty(), "no line has {} in its name", only.join(" or "));
     let lan = Lan::bridge(2)?;
     let line = lan.bad_line(0)?;
     let (mut nodes, event) = gather_on(&lan, 2).await?;
@@ -59,11 +63,8 @@ async fn main() -> Result<()> {
         "{:<38}{:>8}{:>14}{:>12}{:>16}{:>16}",
         "line, each way", "MB", "its own time", "Inframe", "rsync, ssh", "rsync daemon"
     );
-    let only: Vec<String> = std::env::args().skip(1).collect();
-    let lines = lines().into_iter().filter(|(name, ..)| only.is_empty() || only.iter().any(|word| name.contains(word)));
-    for (number, (name, bad, is_cut)) in lines.enumerate() {
+    for (number, (name, bad, is_cut)) in lines.into_iter().enumerate() {
         let data = data(work.path(), number)?;
-        line.set(Line::default());
         let ours = deliver(holder, finder, &data, &line, bad, is_cut).await?;
         let mut theirs = Vec::new();
         for copy in [by_ssh, by_rsync_daemon] {
@@ -154,8 +155,8 @@ async fn deliver(
         anyhow::Ok(began.elapsed())
     };
     let (took, ()) = tokio::join!(came, during(line, bad, is_cut));
-    // Looking for faces in what came is not to disturb the next.
     line.set(Line::default());
+    // Looking for faces in what came is not to disturb the next.
     wait_for_rest(finder).await?;
     took
 }
