@@ -200,11 +200,11 @@ impl<S: GroupSink> Storing<S> {
     }
 
     /// Begins to check group `index`, and to store it if it is right.
-    fn begin(mut sink: S, list: &Arc<GroupList>, index: u64, group: Vec<u8>) -> Self {
+    fn begin(mut sink: S, list: &Arc<GroupList>, index: u64, mut group: Vec<u8>) -> Self {
         let list = list.clone();
         let work = spawn_blocking(move || {
             list.check(index, &group).map_err(|_| FetchError::WrongBytes { group: index })?;
-            sink.append(index, &group).map_err(|source| FetchError::Sink { group: index, source })?;
+            sink.append(index, &mut group).map_err(|source| FetchError::Sink { group: index, source })?;
             Ok((sink, group))
         });
         Self::Group(index, work)

@@ -20,7 +20,7 @@ mod tests;
 #[cfg(test)]
 mod throughput;
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 
 use inframe_protocol::{groups::GroupList, limits::GROUP_BYTES};
 
@@ -34,17 +34,15 @@ pub use self::{
 
 /// Where the bytes of a content come from. Calls may block; they are made on a blocking thread, one at a time.
 pub trait GroupSource: Send + 'static {
-    /// Fills `group`, which has the exact length of the group, with the bytes of group `index`.
+    /// Makes `group`, which may hold anything, the bytes of group `index`.
     ///
     /// # Errors
     /// If the bytes cannot be read.
-    fn read_group(&mut self, index: u64, group: &mut [u8]) -> io::Result<()>;
-}
+    fn read_group(&mut self, index: u64, group: &mut Vec<u8>) -> io::Result<()>;
 
-impl<R: Read + Seek + Send + 'static> GroupSource for R {
-    fn read_group(&mut self, index: u64, group: &mut [u8]) -> io::Result<()> {
-        self.seek(SeekFrom::Start(index.saturating_mul(GROUP_BYTES)))?;
-        self.read_exact(group)
+    /// Whether what it reads is authenticated already, so that a damaged disk is an error of [`GroupSource::read_group`] and no hash has to find it.
+    fn is_authenticated(&self) -> bool {
+        false
     }
 }
 
@@ -53,11 +51,11 @@ pub trait GroupSink: Send + 'static {
     /// How many groups, from the first on, are there already.
     fn have(&self) -> u64;
 
-    /// Takes group `index`, which is the next one and verified.
+    /// Takes group `index`, which is the next one and verified. What `group` holds afterwards is of no use.
     ///
     /// # Errors
     /// If it cannot be stored.
-    fn append(&mut self, index: u64, group: &[u8]) -> io::Result<()>;
+    fn append(&mut self, index: u64, group: &mut Vec<u8>) -> io::Result<()>;
 }
 
 /// How far a transfer has come.

@@ -73,13 +73,22 @@ impl GroupSink for Stored {
         self.groups.borrow().len() as u64
     }
 
-    fn append(&mut self, index: u64, group: &[u8]) -> io::Result<()> {
+    fn append(&mut self, index: u64, group: &mut Vec<u8>) -> io::Result<()> {
         assert_eq!(index, self.have(), "groups come in order");
         if self.full_at == Some(index) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        self.groups.send_modify(|groups| groups.push(group.to_vec()));
+        self.groups.send_modify(|groups| groups.push(std::mem::take(group)));
         Ok(())
+    }
+}
+
+/// Bytes as a disk gives them, right or wrong.
+impl GroupSource for Cursor<Vec<u8>> {
+    fn read_group(&mut self, index: u64, group: &mut Vec<u8>) -> io::Result<()> {
+        self.set_position(index * GROUP_BYTES);
+        group.clear();
+        io::Read::read_to_end(&mut io::Read::take(self, GROUP_BYTES), group).map(|_| ())
     }
 }
 
@@ -404,7 +413,7 @@ async fn d7_a_slow_peer_is_given_up_on_either_side() {
 struct Counted(Cursor<Vec<u8>>, watch::Sender<u64>);
 
 impl GroupSource for Counted {
-    fn read_group(&mut self, index: u64, group: &mut [u8]) -> io::Result<()> {
+    fn read_group(&mut self, index: u64, group: &mut Vec<u8>) -> io::Result<()> {
         self.1.send_modify(|read| *read += 1);
         self.0.read_group(index, group)
     }

@@ -51,7 +51,7 @@ fn plant(vault: &Vault, canary: &[u8]) {
     vault.blobs().remove(removed).unwrap();
     let mut incoming =
         vault.blobs().incoming(BlobId::random().unwrap(), BlobKind::Original, long.len() as u64, canary).unwrap();
-    incoming.append(&long[..BLOB_CHUNK_BYTES]).unwrap();
+    incoming.append(&mut long[..BLOB_CHUNK_BYTES].to_vec()).unwrap();
     incoming.set_meta(&[canary, canary].concat()).unwrap();
     for round in 0..2u8 {
         for kind in Kind::ALL {

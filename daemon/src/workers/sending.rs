@@ -18,12 +18,12 @@ use super::{Core, Job, blocking, keeping, matching, reach, videos};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::library::AssetKind;
-use crate::limits::OFFERED_AGAIN;
+use crate::limits::{BLOB_CHUNK_BYTES, OFFERED_AGAIN};
 use crate::network::{PeerStream, Protocol};
 use crate::sandbox::SandboxError;
 use crate::sharing::ledgers::{DeliveryState, Rendition, StoredDelivery};
 use crate::transfer::{self, GroupSource, ServeError, TransferLimits};
-use crate::vault::{BlobId, BlobKind};
+use crate::vault::{BlobId, BlobKind, BlobReader};
 
 /// A receiver that is connected but did not answer, or could not take more just then, is asked again after this long at most.
 pub(crate) const ASK_AGAIN: Duration = Duration::from_secs(10);
@@ -363,12 +363,29 @@ impl<S> Guarded<S> {
 }
 
 impl<S: GroupSource> GroupSource for Guarded<S> {
-    fn read_group(&mut self, index: u64, group: &mut [u8]) -> std::io::Result<()> {
+    fn read_group(&mut self, index: u64, group: &mut Vec<u8>) -> std::io::Result<()> {
         self.core.may_leave(&self.delivery).map_err(std::io::Error::other)?;
         if let Some(quiet) = self.core.traffic.get().quiet_now() {
             return Err(std::io::Error::other(quiet));
         }
         self.source.read_group(index, group)
+    }
+
+    fn is_authenticated(&self) -> bool {
+        self.source.is_authenticated()
+    }
+}
+
+// A group is a chunk of the vault's.
+const _: () = assert!(GROUP_BYTES == BLOB_CHUNK_BYTES as u64);
+
+impl GroupSource for BlobReader {
+    fn read_group(&mut self, index: u64, group: &mut Vec<u8>) -> std::io::Result<()> {
+        self.read_chunk(index, group).map_err(std::io::Error::other)
+    }
+
+    fn is_authenticated(&self) -> bool {
+        true
     }
 }
 

@@ -214,7 +214,7 @@ fn received(plan: Plan, sound: &Sound, place: &Place, dice: &mut Dice, outcome: 
     let begin = || vault.blobs().incoming(id, BlobKind::Original, plain.len() as u64, b"meta");
     let mut incoming = begin()?;
     for group in plain.chunks(BLOB_CHUNK_BYTES).take(2) {
-        incoming.append(group)?;
+        incoming.append(&mut group.to_vec())?;
     }
     drop(incoming);
     let path = dir.incoming.join(id.to_string());

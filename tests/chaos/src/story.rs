@@ -175,12 +175,12 @@ impl Story {
         vault.catalog().commit(batch)?;
         let mut groups = photo.chunks(BLOB_CHUNK_BYTES);
         let mut incoming = vault.blobs().incoming(blob, BlobKind::Original, photo.len() as u64, &meta(id))?;
-        incoming.append(groups.next().unwrap_or_default())?;
+        incoming.append(&mut groups.next().unwrap_or_default().to_vec())?;
         drop(incoming);
         let mut incoming = vault.blobs().incoming(blob, BlobKind::Original, photo.len() as u64, &meta(id))?;
         ensure!(incoming.present() == 1, "a group is gone");
         for group in groups {
-            incoming.append(group)?;
+            incoming.append(&mut group.to_vec())?;
         }
         incoming.finish()?;
         let mut blobs = vault.blobs().batch()?;

@@ -146,8 +146,11 @@ impl BlobReader {
         Ok(cache)
     }
 
-    /// Fills `out` with the plain bytes of chunk `index`; after a failure it is empty.
-    fn read_chunk(&self, index: u64, out: &mut Vec<u8>) -> Result<(), BlobError> {
+    /// Makes `out` the plain bytes of chunk `index`, of [`BLOB_CHUNK_BYTES`] each but the last; after a failure it is empty.
+    ///
+    /// # Errors
+    /// As [`BlobReader::read_at`].
+    pub fn read_chunk(&self, index: u64, out: &mut Vec<u8>) -> Result<(), BlobError> {
         let id = self.id();
         let sealed = chunk_bytes(self.len(), index) + TAG_BYTES;
         let at = self.header.bytes + index * SEALED_CHUNK_BYTES as u64;

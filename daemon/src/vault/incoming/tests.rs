@@ -27,7 +27,7 @@ fn received(blobs: &Blobs, count: usize) -> BlobId {
     let id = BlobId::random().unwrap();
     let mut incoming = begin(blobs, id).unwrap();
     for index in 0..count {
-        incoming.append(&group(index)).unwrap();
+        incoming.append(&mut group(index)).unwrap();
     }
     id
 }
@@ -35,7 +35,7 @@ fn received(blobs: &Blobs, count: usize) -> BlobId {
 fn finish(blobs: &Blobs, id: BlobId) {
     let mut incoming = begin(blobs, id).unwrap();
     while !incoming.is_complete() {
-        incoming.append(&group(incoming.present() as usize)).unwrap();
+        incoming.append(&mut group(incoming.present() as usize)).unwrap();
     }
     assert_eq!(incoming.finish().unwrap(), id);
     assert_eq!(*blobs.read(id).unwrap(), pattern(SIZE));
@@ -59,7 +59,7 @@ fn d2_receiving_goes_on_after_every_group_and_a_restart() {
         assert!(matches!(incoming.read_group(present), Err(BlobError::WrongGroup { .. })));
         assert!(!blobs.contains(id) && blobs.list().unwrap().is_empty());
         if !incoming.is_complete() {
-            incoming.append(&group(present as usize)).unwrap();
+            incoming.append(&mut group(present as usize)).unwrap();
         }
     }
     let blobs = place.blobs();
@@ -86,7 +86,7 @@ fn blobs_of_every_size_around_the_groups_finish() {
         assert_eq!(incoming.groups() as usize, size.div_ceil(CHUNK));
         for part in pattern(size).chunks(CHUNK) {
             assert_eq!(incoming.group_bytes(incoming.present()), part.len());
-            incoming.append(part).unwrap();
+            incoming.append(&mut part.to_vec()).unwrap();
         }
         assert_eq!(incoming.group_bytes(incoming.present()), 0);
         incoming.finish().unwrap();
@@ -101,7 +101,7 @@ fn groups_of_the_wrong_size_and_one_too_many_are_refused() {
     let blobs = place.blobs();
     let mut incoming = begin(&blobs, BlobId::random().unwrap()).unwrap();
     for wrong in [0, 1, 77, CHUNK - 1, CHUNK + 1] {
-        let refused = incoming.append(&pattern(wrong));
+        let refused = incoming.append(&mut pattern(wrong));
         assert!(
             matches!(refused, Err(BlobError::WrongGroup { group: 0, expected, found, .. })
                 if (expected, found) == (CHUNK as u64, wrong as u64)),
@@ -109,11 +109,11 @@ fn groups_of_the_wrong_size_and_one_too_many_are_refused() {
         );
     }
     for index in 0..3 {
-        incoming.append(&group(index)).unwrap();
+        incoming.append(&mut group(index)).unwrap();
     }
-    assert!(matches!(incoming.append(&pattern(CHUNK)), Err(BlobError::WrongGroup { expected: 77, .. })));
-    incoming.append(&group(3)).unwrap();
-    assert!(matches!(incoming.append(&group(3)), Err(BlobError::WrongGroup { group: 4, expected: 0, .. })));
+    assert!(matches!(incoming.append(&mut pattern(CHUNK)), Err(BlobError::WrongGroup { expected: 77, .. })));
+    incoming.append(&mut group(3)).unwrap();
+    assert!(matches!(incoming.append(&mut group(3)), Err(BlobError::WrongGroup { group: 4, expected: 0, .. })));
     assert_eq!(*blobs.read(incoming.finish().unwrap()).unwrap(), pattern(SIZE));
     let too_large = blobs.incoming(BlobId::random().unwrap(), BlobKind::Original, MAX_BLOB_BYTES + 1, b"");
     assert!(matches!(too_large, Err(BlobError::TooLarge { .. })));

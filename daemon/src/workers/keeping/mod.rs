@@ -271,7 +271,7 @@ struct WhileWanted {
 }
 
 impl GroupSource for WhileWanted {
-    fn read_group(&mut self, index: u64, group: &mut [u8]) -> std::io::Result<()> {
+    fn read_group(&mut self, index: u64, group: &mut Vec<u8>) -> std::io::Result<()> {
         if let Some(quiet) = self.core.traffic.get().quiet_now() {
             return Err(std::io::Error::other(quiet));
         }
@@ -279,6 +279,10 @@ impl GroupSource for WhileWanted {
             return Err(std::io::Error::other("it is not kept any more"));
         }
         self.source.read_group(index, group)
+    }
+
+    fn is_authenticated(&self) -> bool {
+        self.source.is_authenticated()
     }
 }
 

@@ -48,12 +48,8 @@ impl<R: io::Read + io::Seek + Send + 'static> Sealing<R> {
 }
 
 impl<R: io::Read + io::Seek + Send + 'static> GroupSource for Sealing<R> {
-    fn read_group(&mut self, index: u64, group: &mut [u8]) -> io::Result<()> {
-        let sealed = self.sealed(index)?;
-        if sealed.len() != group.len() {
-            return Err(io::Error::other("a sealed group has another length"));
-        }
-        group.copy_from_slice(&sealed);
+    fn read_group(&mut self, index: u64, group: &mut Vec<u8>) -> io::Result<()> {
+        *group = self.sealed(index)?;
         Ok(())
     }
 }
@@ -96,23 +92,20 @@ impl Opening {
     pub(in crate::workers) fn append(
         &mut self,
         index: u64,
-        sealed: &[u8],
-        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+        piece: &mut Vec<u8>,
+        mut take: impl FnMut(&mut Vec<u8>) -> io::Result<()>,
     ) -> io::Result<()> {
         let is_last = index + 1 == self.sealed_groups;
-        let mut piece = sealed.to_vec();
         let unreadable = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-        open_piece(&self.key.0, index, is_last, &mut piece).map_err(unreadable)?;
+        open_piece(&self.key.0, index, is_last, piece).map_err(unreadable)?;
         self.carry.extend_from_slice(piece.get(std::mem::take(&mut self.skip)..).unwrap_or_default());
         let group_bytes = usize::try_from(GROUP_BYTES).map_err(io::Error::other)?;
-        let mut taken = 0;
-        while let Some(group) = self.carry.get(taken..taken + group_bytes) {
-            take(group)?;
-            taken += group_bytes;
+        while self.carry.len() >= group_bytes {
+            let rest = self.carry.split_off(group_bytes);
+            take(&mut std::mem::replace(&mut self.carry, rest))?;
         }
-        self.carry.drain(..taken);
         if is_last && !self.carry.is_empty() {
-            take(&std::mem::take(&mut self.carry))?;
+            take(&mut std::mem::take(&mut self.carry))?;
         }
         Ok(())
     }
@@ -135,14 +128,14 @@ mod tests {
                 let mut opened = plain[..(present * GROUP_BYTES).min(plain_bytes) as usize].to_vec();
                 let mut opening = Opening::new(key, plain_bytes, present);
                 for index in opening.first()..list.count() {
-                    let mut group = vec![0; list.group_len(index).unwrap() as usize];
+                    let mut group = Vec::new();
                     source.read_group(index, &mut group).unwrap();
                     list.check(index, &group).unwrap();
-                    let take = |group: &[u8]| {
+                    let take = |group: &mut Vec<u8>| {
                         opened.extend_from_slice(group);
                         Ok(())
                     };
-                    opening.append(index, &group, take).unwrap();
+                    opening.append(index, &mut group, take).unwrap();
                 }
                 assert!(opened == plain, "{plain_bytes} bytes from {present} on");
             }
@@ -152,9 +145,9 @@ mod tests {
     #[test]
     fn what_is_sealed_with_another_key_does_not_open() {
         let mut source = Sealing::new(Cursor::new(vec![1; 10]), 10, PieceKey([7; 32]));
-        let mut group = vec![0; 26];
+        let mut group = Vec::new();
         source.read_group(0, &mut group).unwrap();
-        let taken = Opening::new(PieceKey([8; 32]), 10, 0).append(0, &group, |_| Ok(()));
+        let taken = Opening::new(PieceKey([8; 32]), 10, 0).append(0, &mut group, |_| Ok(()));
         assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

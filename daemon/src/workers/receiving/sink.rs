@@ -42,7 +42,7 @@ impl GroupSink for Sink {
         self.opening.as_ref().map_or(self.incoming.present(), Opening::first)
     }
 
-    fn append(&mut self, index: u64, group: &[u8]) -> io::Result<()> {
+    fn append(&mut self, index: u64, group: &mut Vec<u8>) -> io::Result<()> {
         if index.is_multiple_of(GROUPS_PER_LOOK) {
             self.disk
                 .room_for(DISK_ROOM_STEP_BYTES)

@@ -92,7 +92,7 @@ impl GroupSink for All {
         self.0
     }
 
-    fn append(&mut self, _: u64, _: &[u8]) -> io::Result<()> {
+    fn append(&mut self, _: u64, _: &mut Vec<u8>) -> io::Result<()> {
         Err(io::Error::other("nothing more is needed"))
     }
 }
