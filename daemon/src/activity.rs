@@ -46,6 +46,8 @@ pub enum ActivityKind {
     Member,
     /// A model pack was added or changed.
     Models,
+    /// A browser signed in.
+    SignIn,
 }
 
 impl ActivityKind {
@@ -59,6 +61,7 @@ impl ActivityKind {
             ActivityKind::Consent => "consent",
             ActivityKind::Member => "member",
             ActivityKind::Models => "models",
+            ActivityKind::SignIn => "sign-in",
         }
     }
 }

@@ -149,7 +149,7 @@ fn doors() -> Vec<Box<dyn Debug>> {
     let code = JoinCode::parse("17 117 117").unwrap();
     vec![
         Box::new(WebSecret::random().unwrap()),
-        Box::new(StoredSession { hash: [1; 32], opened_at: 1, used_at: 2 }),
+        Box::new(StoredSession { hash: [1; 32], opened_at: 1, used_at: 2, browser: "Firefox".into(), noted: true }),
         Box::new(LaunchLinkView { url: link.clone() }),
         Box::new(RecoveryWordsView { words: vec![CANARY.into()] }),
         Box::new(Ready {

@@ -5,12 +5,16 @@ mod doctor;
 mod erasure;
 mod export;
 mod people;
+mod privacy;
+mod recall;
 mod trash;
 
 pub use doctor::*;
 pub use erasure::*;
 pub use export::*;
 pub use people::*;
+pub use privacy::*;
+pub use recall::*;
 pub use trash::*;
 
 use serde::{Deserialize, Serialize};
@@ -578,8 +582,14 @@ pub struct ReceiptView {
     pub profile: String,
     /// What the child's profile is called, while it exists.
     pub profile_name: Option<String>,
-    /// The text itself, when it has not changed since.
+    /// The text itself; receipts of before texts were kept show it only while it has not changed.
     pub text: Option<ConsentTextView>,
+    /// What is signed: all of the above but the text and the name, in lines of text.
+    pub statement: String,
+    /// Ed25519 signature of the statement in its context, hex; none on receipts of before they were signed.
+    pub signature: Option<String>,
+    /// The public key of this device for receipts, hex.
+    pub key: Option<String>,
 }
 
 /// A pose challenge under way, or how it ended.
@@ -985,6 +995,8 @@ pub struct TransferView {
     pub at: u64,
     /// Last change.
     pub changed_at: u64,
+    /// How it stands with a photo that was asked back: `waiting` (they are away), `open`, `deleted`, `kept` or `unknown`.
+    pub recall: Option<String>,
 }
 
 /// A peer.
@@ -1044,7 +1056,7 @@ pub struct ActivityView {
     pub seq: u64,
     /// Time.
     pub at: u64,
-    /// `left`, `arrived`, `asked`, `refused`, `suspicious`, `consent`, `member`.
+    /// `left`, `arrived`, `asked`, `refused`, `suspicious`, `consent`, `member`, `models`, `sign-in`.
     pub kind: String,
     /// A sentence for the owner.
     pub text: String,

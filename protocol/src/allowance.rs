@@ -3,7 +3,7 @@
 use crate::ids::UnixMillis;
 use crate::limits::{
     MAX_CODES_A_MINUTE, MAX_DEPUTIES_A_MINUTE, MAX_FETCHES_A_MINUTE, MAX_GOSSIP_A_MINUTE, MAX_JOINS_A_MINUTE,
-    MAX_KEEPS_A_MINUTE, MAX_PUSHES_A_MINUTE, MAX_SYNCS_A_MINUTE,
+    MAX_KEEPS_A_MINUTE, MAX_PUSHES_A_MINUTE, MAX_RECALLS_A_MINUTE, MAX_SYNCS_A_MINUTE,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -27,12 +27,23 @@ pub enum Ask {
     Code,
     /// To decide in the host's place, or to be told that somebody waits.
     Deputy,
+    /// To delete what was sent, or to be told how that stands.
+    Recall,
 }
 
 impl Ask {
     /// Every kind.
-    pub const ALL: [Self; 8] =
-        [Self::Join, Self::Sync, Self::Push, Self::Gossip, Self::Fetch, Self::Keep, Self::Code, Self::Deputy];
+    pub const ALL: [Self; 9] = [
+        Self::Join,
+        Self::Sync,
+        Self::Push,
+        Self::Gossip,
+        Self::Fetch,
+        Self::Keep,
+        Self::Code,
+        Self::Deputy,
+        Self::Recall,
+    ];
 
     /// How many in a minute.
     pub fn a_minute(self) -> u32 {
@@ -45,6 +56,7 @@ impl Ask {
             Self::Keep => MAX_KEEPS_A_MINUTE,
             Self::Code => MAX_CODES_A_MINUTE,
             Self::Deputy => MAX_DEPUTIES_A_MINUTE,
+            Self::Recall => MAX_RECALLS_A_MINUTE,
         }
     }
 }

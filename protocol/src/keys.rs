@@ -80,8 +80,12 @@ fn sign(key: &SigningKey, context: &str, bytes: &[u8]) -> Signature {
     Signature(key.sign(&in_context(context, bytes)).to_bytes())
 }
 
-/// R10: checks a signature strictly: weak keys and second forms of a signature are refused.
-pub(crate) fn verify(key: &[u8; 32], context: &str, bytes: &[u8], signature: &Signature) -> Result<(), KeyError> {
+/// R10: checks a signature strictly: weak keys and second forms of a signature are refused. What is signed is the length of `context` in one byte,
+/// `context`, and `bytes`.
+///
+/// # Errors
+/// The key is unusable, or the signature is not of these bytes in this context.
+pub fn verify(key: &[u8; 32], context: &str, bytes: &[u8], signature: &Signature) -> Result<(), KeyError> {
     let key = VerifyingKey::from_bytes(key).map_err(|_| KeyError::UnusablePublicKey)?;
     let signature = DalekSignature::from_bytes(&signature.0);
     key.verify_strict(&in_context(context, bytes), &signature).map_err(|_| KeyError::BadSignature)

@@ -67,6 +67,7 @@ pub mod keys;
 pub mod limits;
 pub mod offer;
 pub mod push;
+pub mod recall;
 pub mod record;
 pub mod relay;
 pub mod roster;

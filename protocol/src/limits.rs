@@ -136,6 +136,10 @@ pub const MAX_KEEP_BYTES: usize = 640;
 pub const MAX_WAITING: usize = 50;
 /// Bytes of an answer to a co-host: all who wait, 203 bytes each at most.
 pub const MAX_DEPUTY_BYTES: usize = 12_288;
+/// Photos asked back in one question.
+pub const MAX_RECALLS: usize = 100;
+/// Bytes of a recall: the event and the offers.
+pub const MAX_RECALL_BYTES: usize = MAX_RECALLS * 16 + 48;
 /// Bytes of a punch: eight addresses and their lengths.
 pub const MAX_PUNCH_BYTES: usize = 8 * 130 + 8;
 /// Bytes of an offer's reply, a receipt, a fetch request, or what is said to a relay and back: a few ids or an address.
@@ -159,5 +163,7 @@ pub const MAX_GOSSIP_A_MINUTE: u32 = 4_000;
 pub const MAX_KEEPS_A_MINUTE: u32 = 600;
 /// What a co-host or their host may ask in a minute: a busy entrance.
 pub const MAX_DEPUTIES_A_MINUTE: u32 = 120;
+/// Recalls of one node in a minute: somebody asks back or answers one photo after the other.
+pub const MAX_RECALLS_A_MINUTE: u32 = 120;
 /// Fetch requests of one node in a minute: small photos over a fast line.
 pub const MAX_FETCHES_A_MINUTE: u32 = 6_000;

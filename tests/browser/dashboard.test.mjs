@@ -1,13 +1,14 @@
 // The whole way in the browser: two people, two dashboards, one photo that finds the person in it.
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before } from 'node:test'
 import { Daemon, sample, waitUntil } from './daemons.mjs'
 import { cut, drop, openBrowser, PHONE, Screen, SCREENSHOTS, steps } from './browser.mjs'
 
 /** Head and shoulders of the woman at the right of the first sample. */
 const HER_SELFIE = { x: 1330, y: 90, width: 540, height: 560 }
-const SCREENS = ['/photos', '/events', '/approvals', '/transfers', '/profile', '/settings', '/activity', '/trash']
+const SCREENS = ['/photos', '/events', '/approvals', '/transfers', '/profile', '/settings', '/activity', '/privacy', '/trash']
 
 let browser, holder, finder, theirs, hers, event
 
@@ -154,6 +155,53 @@ step('both sides list the transfer', async () => {
     await screen.go('/transfers')
     await screen.id('transfer-row').first().waitFor()
   }
+})
+
+step('the page on privacy says who has what, and gives everything about her as a file', async () => {
+  await theirs.go('/privacy')
+  await theirs.id('privacy-share').getByText('Finder has 1 photo of yours').waitFor()
+  await theirs.id('privacy-rule').getByText('You are asked for every photo').waitFor()
+  await hers.go('/privacy')
+  await hers.id('privacy-face').getByText('Announced in Summer party').waitFor()
+  assert.deepEqual(await hers.flawsOnDeskAndPhone('privacy', 'privacy'), [])
+  const [download] = await Promise.all([hers.page.waitForEvent('download'), hers.id('about-me').click()])
+  const all = JSON.parse(readFileSync(await download.path(), 'utf8'))
+  assert.equal(all.selfies.length, 1)
+  assert.equal(all.consents.length, 2)
+})
+
+step('a photo is asked back, and whoever has it decides', async () => {
+  await theirs.go('/transfers')
+  await theirs.id('transfer-ask-back').click()
+  await theirs.id('ask-back-dialog').waitFor()
+  assert.deepEqual(await theirs.flawsOnDeskAndPhone('asking back', 'ask-back'), [])
+  await theirs.id('ask-back-confirm').click()
+  await theirs.page.locator('[data-testid=transfer-recall][data-recall=open]').waitFor()
+  await hers.go('/approvals')
+  await hers.id('recall-card').getByText('Host asks you to delete a photo').waitFor()
+  assert.deepEqual(await hers.flawsOnDeskAndPhone('a recall', 'recall'), [])
+  await hers.id('recall-keep').click()
+  await hers.id('recall-card').waitFor({ state: 'detached' })
+  await theirs.page.locator('[data-testid=transfer-recall][data-recall=kept]').waitFor()
+  await theirs.picture('recall-kept')
+})
+
+step('another browser is seen in the settings, and is signed out from there', async () => {
+  const other = await Screen.open(browser, holder)
+  const { url } = await holder.api('POST', '/session/launch-links', {})
+  await other.page.goto(url)
+  await other.id('tile').first().waitFor()
+  await theirs.go('/settings')
+  await waitUntil('both browsers', async () => (await theirs.id('session').count()) === 2)
+  await theirs.id('sessions').scrollIntoViewIfNeeded()
+  await theirs.picture('sessions')
+  await theirs.id('session-end').click()
+  await waitUntil('one browser', async () => (await theirs.id('session').count()) === 1)
+  const answer = await other.page.evaluate(async () => (await fetch('/api/v1/status')).status)
+  assert.equal(answer, 401)
+  await other.close()
+  const { text } = (await holder.api('GET', '/activity')).find((entry) => entry.kind === 'sign-in')
+  assert.match(text, /^Chrome on Linux signed in/)
 })
 
 step('a withdrawal is one click away', async () => {

@@ -337,6 +337,16 @@ impl Api {
         self.get("/consent-receipts").await
     }
 
+    /// Who can see what.
+    pub async fn privacy(&self) -> Result<Value> {
+        self.get("/privacy").await
+    }
+
+    /// Everything that the node knows about its owner.
+    pub async fn about_me(&self) -> Result<Value> {
+        self.get("/privacy/export").await
+    }
+
     pub async fn begin_challenge(&self, profile: &str) -> Result<Challenge> {
         self.json(self.request(Method::POST, &format!("/profiles/{profile}/challenge"))).await
     }

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::api::Api;
-use crate::views::{Approval, Event, EventPatch, Invite, Leak, Transfer};
+use crate::views::{Approval, Event, EventPatch, Invite, Leak, Recall, Transfer};
 
 #[allow(missing_docs, clippy::missing_errors_doc)]
 impl Api {
@@ -90,6 +90,20 @@ impl Api {
 
     pub async fn approval_image(&self, approval: &str, which: &str) -> Result<Vec<u8>> {
         self.bytes(&format!("/approvals/{approval}/{which}")).await
+    }
+
+    /// Asks the receiver of a photo to delete it.
+    pub async fn recall(&self, transfer: &str) -> Result<Transfer> {
+        self.with(Method::POST, &format!("/transfers/{transfer}/recall"), &json!({})).await
+    }
+
+    /// Photos that others ask this node to delete.
+    pub async fn recalls(&self) -> Result<Vec<Recall>> {
+        self.get("/recalls").await
+    }
+
+    pub async fn answer_recall(&self, id: &str, delete: bool) -> Result<Vec<Recall>> {
+        self.with(Method::POST, &format!("/recalls/{id}"), &json!({ "delete": delete })).await
     }
 
     pub async fn transfers(&self) -> Result<Vec<Transfer>> {

@@ -305,6 +305,14 @@ pub struct Transfer {
     pub relayed: Option<bool>,
     pub state: String,
     pub reason: Option<String>,
+    pub recall: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Recall {
+    pub id: String,
+    pub nickname: String,
+    pub asset: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -1,7 +1,7 @@
 // Real addresses without a framework: a path, a query, and the browser's own history.
 
 export interface Route {
-  name: 'photos' | 'photo' | 'people' | 'person' | 'who' | 'events' | 'event' | 'approvals' | 'transfers' | 'profile' | 'settings' | 'doctor' | 'activity' | 'trash' | 'missing'
+  name: 'photos' | 'photo' | 'people' | 'person' | 'who' | 'events' | 'event' | 'approvals' | 'transfers' | 'profile' | 'settings' | 'doctor' | 'activity' | 'trash' | 'privacy' | 'missing'
   id: string
   query: URLSearchParams
 }
@@ -21,6 +21,7 @@ const PATTERNS: ReadonlyArray<[RegExp, Route['name']]> = [
   [/^\/doctor$/, 'doctor'],
   [/^\/activity$/, 'activity'],
   [/^\/trash$/, 'trash'],
+  [/^\/privacy$/, 'privacy'],
 ]
 
 export function parseRoute(path: string, search: string): Route {

@@ -327,7 +327,11 @@ pub(super) enum ProfileCommand {
     /// Show every profile
     Show,
     /// Proofs of every consent and declaration, with the texts
-    Receipts,
+    Receipts {
+        /// Check the signatures of receipts that were saved to this file instead
+        #[arg(long, value_name = "FILE")]
+        check: Option<PathBuf>,
+    },
     /// Withdraw a child everywhere and erase their profile
     Remove {
         /// Name or id of the child's profile

@@ -7,9 +7,11 @@ use super::client::{CliError, Client, segment};
 use super::event::named_event;
 use super::text::{Screen, one_line, plain, short, table};
 use super::when::shown;
+use crate::faces::is_signed;
 use crate::views::{
     AnnouncementView, ConsentBody, ConsentTextView, FindMeBody, NewProfileBody, ProfileView, ReceiptView,
 };
+use data_encoding::HEXLOWER;
 use reqwest::Method;
 
 pub(super) async fn run(client: &Client, screen: &Screen, command: ProfileCommand) -> Result<(), CliError> {
@@ -24,8 +26,14 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: ProfileComman
         }
         ProfileCommand::Enrol { files, profile } => enrol(client, screen, &profile, files).await?,
         ProfileCommand::Show => {}
-        ProfileCommand::Receipts => {
-            let answer = client.get("/consent-receipts").await?;
+        ProfileCommand::Receipts { check } => {
+            let answer = match check {
+                Some(file) => {
+                    let bytes = std::fs::read(&file).map_err(|error| CliError::File(file.clone(), error))?;
+                    serde_json::from_slice(&bytes).map_err(|error| CliError::File(file, error.into()))?
+                }
+                None => client.get("/consent-receipts").await?,
+            };
             return screen.show(&answer, || Ok(receipt_lines(&client.view::<Vec<ReceiptView>>(&answer)?)));
         }
         ProfileCommand::Remove { profile, yes } => {
@@ -138,9 +146,25 @@ fn profile_lines(profiles: &[ProfileView]) -> Vec<String> {
 fn receipt_lines(receipts: &[ReceiptView]) -> Vec<String> {
     let row = |one: &ReceiptView| {
         let whom = one.profile_name.as_deref().map_or_else(|| one.profile.clone(), one_line);
-        vec![shown(one.at), one.scope.clone(), one.version.to_string(), whom, short(&one.text_hash).to_owned()]
+        let text = short(&plain(&one.text_hash)).to_owned();
+        vec![shown(one.at), plain(&one.scope), one.version.to_string(), whom, text, signed(one).to_owned()]
     };
-    table(&["GIVEN", "TEXT", "VERSION", "FOR", "HASH"], &receipts.iter().map(row).collect::<Vec<_>>())
+    table(&["GIVEN", "TEXT", "VERSION", "FOR", "HASH", "SIGNATURE"], &receipts.iter().map(row).collect::<Vec<_>>())
+}
+
+/// What the signature of a receipt is worth. The fields beside the statement are those in it, or it proves nothing about them.
+fn signed(receipt: &ReceiptView) -> &'static str {
+    let (Some(signature), Some(key)) = (&receipt.signature, &receipt.key) else { return "none" };
+    let bytes = |hex: &str| HEXLOWER.decode(hex.as_bytes()).unwrap_or_default();
+    let (Ok(signature), Ok(key)) = (bytes(signature).try_into(), bytes(key).try_into()) else { return "WRONG" };
+    let says = |name: &str, value: &str| receipt.statement.lines().any(|line| line == format!("{name}: {value}"));
+    let same = says("scope", &receipt.scope)
+        && says("text", &receipt.text_hash)
+        && says("version", &receipt.version.to_string())
+        && says("time", &receipt.at.to_string())
+        && says("event", receipt.event.as_deref().unwrap_or("none"))
+        && says("profile", &receipt.profile);
+    if same && is_signed(&key, &receipt.statement, signature) { "good" } else { "WRONG" }
 }
 
 fn announcement_lines(announcements: &[AnnouncementView]) -> Vec<String> {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use pack::{ActivePack, Pack};
 pub use profile::{
     ConsentReceipt, Likable, Likeness, MAX_PROFILES, MAX_SELFIES, ProfileError, ProfileId, Profiles, SelfieId,
-    StoredProfile, StoredSelfie,
+    StoredProfile, StoredSelfie, is_signed,
 };
 
 use crate::library::AssetId;

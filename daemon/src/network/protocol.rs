@@ -19,6 +19,8 @@ pub enum Protocol {
     Keep,
     /// Deciding in the host's place, as a co-host.
     Deputy,
+    /// Asking back a photo that was sent, and answering that.
+    Recall,
     /// Connecting straight where a connection leads through a relay.
     Punch,
     /// What a relay is told and says; no node takes this.
@@ -27,7 +29,7 @@ pub enum Protocol {
 
 impl Protocol {
     /// All protocols.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Join,
         Self::Code,
         Self::Sync,
@@ -36,11 +38,12 @@ impl Protocol {
         Self::Fetch,
         Self::Keep,
         Self::Deputy,
+        Self::Recall,
         Self::Punch,
         Self::Relay,
     ];
     /// Those that a node takes streams of.
-    pub const OF_A_NODE: [Self; 9] = [
+    pub const OF_A_NODE: [Self; 10] = [
         Self::Join,
         Self::Code,
         Self::Sync,
@@ -49,6 +52,7 @@ impl Protocol {
         Self::Fetch,
         Self::Keep,
         Self::Deputy,
+        Self::Recall,
         Self::Punch,
     ];
     /// Those that a relay takes streams of.
@@ -75,6 +79,7 @@ impl Protocol {
             Self::Fetch => "/inframe/fetch/1",
             Self::Keep => "/inframe/keep/1",
             Self::Deputy => "/inframe/deputy/1",
+            Self::Recall => "/inframe/recall/1",
             Self::Punch => "/inframe/punch/1",
             Self::Relay => "/inframe/relay/1",
         }
@@ -95,6 +100,7 @@ impl Protocol {
             Self::Fetch => &[Self::Fetch],
             Self::Keep => &[Self::Keep],
             Self::Deputy => &[Self::Deputy],
+            Self::Recall => &[Self::Recall],
             Self::Punch => &[Self::Punch],
             Self::Relay => &[Self::Relay],
         }

@@ -14,6 +14,7 @@ use crate::people::FaceRef;
 use crate::sandbox::most_processes;
 use crate::settings::{MAX_WATCHED_FOLDERS, clean_nickname};
 use crate::sharing::ledgers::{ApprovalState, DeliveryState};
+use crate::sharing::recalls::RecallState;
 use crate::tasks::Stage;
 use crate::video::VideoFormat;
 use crate::views::{
@@ -42,7 +43,8 @@ impl Node {
         let (asset_count, asset_bytes) = core.library.totals();
         let (trash_count, trash_bytes) = core.library.trash_totals();
         let sandbox = core.sandbox.status();
-        let waiting = core.approvals.all().iter().filter(|(_, row)| row.state == ApprovalState::Waiting).count();
+        let waiting = core.approvals.all().iter().filter(|(_, row)| row.state == ApprovalState::Waiting).count()
+            + core.asked_back.all().iter().filter(|(_, row)| row.state == RecallState::Open).count();
         let announcing = core.events.ids().iter().filter(|event| !core.events.announcing(event).is_empty()).count();
         Ok(StatusView {
             version: env!("CARGO_PKG_VERSION").into(),

@@ -15,6 +15,8 @@
 //! | `quarantine` | files over which decoders stopped, and another try |
 //! | `verify` | reading every file, and mending what is damaged |
 //! | `trash` | moving into the trash, restoring, deleting for good |
+//! | `privacy` | who can see what, everything about the owner |
+//! | `recalls` | photos that were sent and are asked back |
 //! | `peers` | other nodes and their addresses |
 //! | `doctor` | how everything is on which the node depends |
 //! | `relay` | the relay through which others may reach this node |
@@ -35,9 +37,11 @@ mod membership;
 mod models;
 mod peers;
 mod people;
+mod privacy;
 mod profile;
 mod protection;
 mod quarantine;
+mod recalls;
 mod relay;
 mod sharing;
 mod start;
@@ -55,6 +59,7 @@ use tokio::sync::broadcast;
 
 pub use start::{NodeConfig, Remains, StartError};
 
+use crate::activity::Activity;
 use crate::data_dir::DataDir;
 use crate::disk::NoRoom;
 use crate::events::EventsError;
@@ -280,6 +285,12 @@ impl Node {
     #[must_use]
     pub fn vault(&self) -> &Vault {
         &self.core.vault
+    }
+
+    /// The activity log.
+    #[must_use]
+    pub fn activity_log(&self) -> &Activity {
+        &self.core.activity
     }
 
     /// Live messages after `since`, then a receiver of what follows; a `resync` message stands first when some were missed.

@@ -1,6 +1,7 @@
 //! Consent, profiles, selfies and the erasure of all face data.
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 
 use super::{Answer, Node, NodeError, Picture};
 use crate::activity::ActivityKind;
@@ -138,8 +139,11 @@ impl Node {
     /// # Errors
     /// When the vault cannot be read.
     pub async fn receipts(&self) -> Answer<Vec<ReceiptView>> {
-        self.blocking(|core| Ok(core.profile.receipts()?.into_iter().map(|one| receipt_view(core, one)).collect()))
-            .await
+        self.blocking(|core| {
+            let key = core.profile.receipts_key()?;
+            core.profile.receipts()?.into_iter().map(|one| receipt_view(core, key, one)).collect()
+        })
+        .await
     }
 
     /// The profile with this id in the API's form.
@@ -250,16 +254,19 @@ impl Node {
     }
 }
 
-fn receipt_view(core: &Core, receipt: ConsentReceipt) -> ReceiptView {
-    let unchanged = receipt.scope.text_hash() == receipt.text_hash;
-    ReceiptView {
+fn receipt_view(core: &Core, key: Option<[u8; 32]>, receipt: ConsentReceipt) -> Answer<ReceiptView> {
+    let signature = receipt.signature.as_ref().map(|signature| HEXLOWER.encode(&signature.0));
+    Ok(ReceiptView {
+        text: core.profile.agreed_text(&receipt)?,
+        statement: receipt.statement(),
+        key: key.filter(|_| signature.is_some()).map(|key| HEXLOWER.encode(&key)),
+        signature,
         scope: receipt.scope.word().into(),
         version: receipt.version,
-        text: unchanged.then(|| receipt.scope.view()),
         text_hash: receipt.text_hash,
         at: receipt.at,
         event: receipt.event.map(|event| inframe_protocol::EventId(event).to_string()),
         profile: receipt.profile.to_string(),
         profile_name: core.profile.child(receipt.profile).map(|child| child.name),
-    }
+    })
 }

@@ -69,7 +69,12 @@ impl Node {
         self.core.fetches.hurry();
         self.core.board.ring(Job::Sending);
         self.core.board.ring(Job::Receiving);
-        let found = rows(&self.core).into_iter().find(|row| row.id.0 == key);
+        self.transfer(OfferId(key))
+    }
+
+    /// One transfer.
+    pub(super) fn transfer(&self, id: OfferId) -> Answer<TransferView> {
+        let found = rows(&self.core).into_iter().find(|row| row.id == id);
         Ok(found.ok_or(NodeError::NotFound("transfer"))?.view(&self.core))
     }
 }
@@ -223,6 +228,7 @@ fn sending_view(core: &Core, id: OfferId, row: &StoredDelivery, state: State) ->
         .or_else(|| row.reason.clone()),
         at: row.at,
         changed_at: row.changed_at,
+        recall: core.recalls.get(&id.0).map(|recall| recall.state.word().into()),
     }
 }
 
@@ -257,5 +263,6 @@ fn receiving_view(core: &Core, id: OfferId, row: &StoredArrival, state: State) -
         .or_else(|| row.reason.clone()),
         at: row.at,
         changed_at: row.changed_at,
+        recall: None,
     }
 }

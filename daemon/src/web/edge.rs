@@ -15,8 +15,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tower::ServiceExt as _;
 
 use super::api::live::LiveRoom;
-use super::guard::{Guards, SessionStore, StoredSession};
+use super::guard::{Guards, SessionStore, StoredSession, StoredSessions};
 use super::problem::Problem;
+use crate::activity::{Activity, ActivityKind};
 use crate::door::{Door, Opened, Phase};
 use crate::vault::{Batch, Kind, Vault};
 
@@ -24,19 +25,28 @@ use crate::vault::{Batch, Kind, Vault};
 const SESSIONS: &[u8] = b"browsers";
 
 /// Keeps the sessions of browsers over restarts: hashes only, sealed like everything else.
-struct SessionsInVault(Vault);
+struct SessionsInVault(Vault, Activity);
 
 impl SessionStore for SessionsInVault {
     fn load(&self) -> Vec<StoredSession> {
-        self.0.catalog().get_as(Kind::Session, SESSIONS).ok().flatten().unwrap_or_default()
+        let stored = self.0.catalog().get_versioned::<StoredSessions>(Kind::Session, SESSIONS).ok().flatten();
+        stored.map(|stored| stored.0).unwrap_or_default()
     }
 
     fn save(&self, sessions: &[StoredSession]) {
         let mut batch = Batch::default();
-        let saved =
-            batch.put_as(Kind::Session, SESSIONS, sessions).map(|_| ()).and_then(|()| self.0.catalog().commit(batch));
+        let put = batch.put_versioned(Kind::Session, SESSIONS, &StoredSessions(sessions.to_vec())).map(|_| ());
+        let saved = put.and_then(|()| self.0.catalog().commit(batch));
         if let Err(error) = saved {
             tracing::warn!("browsers will have to sign in again after a restart: {error}");
+        }
+    }
+
+    fn tell(&self, session: &StoredSession) {
+        let text =
+            format!("{} signed in to this dashboard. Signed-in browsers are listed in the settings.", session.browser);
+        if let Err(error) = self.1.note(ActivityKind::SignIn, text, None, None) {
+            tracing::warn!("a sign-in could not be noted: {error}");
         }
     }
 }
@@ -97,7 +107,7 @@ impl Edge {
             return Some(routes.clone());
         }
         // The node may have been locked meanwhile, and its vault shall not be held by the guards after that.
-        let store = Arc::new(SessionsInVault(node.vault().clone()));
+        let store = Arc::new(SessionsInVault(node.vault().clone(), node.activity_log().clone()));
         self.guards.attach(store).await;
         let closing = leaving.child_token();
         let room = LiveRoom::new(closing.clone());

@@ -36,6 +36,7 @@ use crate::settings::{
 };
 use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
+use crate::sharing::recalls::StoredRecall;
 use crate::tasks::Tasks;
 use crate::transfer::Pace;
 use crate::vault::{BlobId, Vault};
@@ -130,6 +131,10 @@ pub struct Core {
     pub events: Events,
     /// Approvals.
     pub approvals: Ledger<StoredApproval>,
+    /// Photos that this node asked back.
+    pub recalls: Ledger<StoredRecall>,
+    /// Photos that others ask back from this node.
+    pub asked_back: Ledger<StoredRecall>,
     /// Photos on their way to others.
     pub deliveries: Ledger<StoredDelivery>,
     /// Photos on their way here.
@@ -283,6 +288,11 @@ impl Core {
             Some(ApprovalState::Refused) => Some(Decision::Refused),
             _ => None,
         };
+        // What was asked back does not go to them again.
+        let asked_back = |(_, row): &(Vec<u8>, Arc<StoredRecall>)| {
+            row.event == *event && row.member == wanted.member && row.asset == asset
+        };
+        let decision = if self.recalls.all().iter().any(asked_back) { Some(Decision::Refused) } else { decision };
         let person = settings.persons.get(&wanted.member).copied();
         Some(Question { event: settings.policy, person, grade, child: wanted.child, decision })
     }

@@ -15,7 +15,7 @@ use inframe_protocol::{EventId, FindMeId, NodeId};
 use super::board::Step;
 use super::core::rules;
 use super::syncing::{self, Syncs};
-use super::{Core, Job, blocking, deputies, farewells, reach};
+use super::{Core, Job, blocking, deputies, farewells, reach, recalls};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::events::{Alarm, EventsError, Outgoing, Portrait, Taken};
@@ -93,6 +93,7 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
     let told = tell_others(&core).await;
     let unheard = publish_again(&core).await;
     farewells::say(&core).await;
+    recalls::ask(&core).await;
     syncing::round(&core);
     deputies::ask(&core).await;
     let again = (joining > 0 || unheard).then_some(ASK_AGAIN);

@@ -9,7 +9,7 @@ use inframe_protocol::join::{JoinRefusal, JoinReply};
 use tokio::sync::mpsc;
 
 use super::askers::{Askers, Verdict};
-use super::{Core, Job, codes, deputies, events, keeping, receiving, sending, syncing};
+use super::{Core, Job, codes, deputies, events, keeping, recalls, receiving, sending, syncing};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::live::What;
@@ -79,6 +79,7 @@ fn asks_for(protocol: Protocol) -> Option<Ask> {
         Protocol::Fetch => Some(Ask::Fetch),
         Protocol::Keep => Some(Ask::Keep),
         Protocol::Deputy => Some(Ask::Deputy),
+        Protocol::Recall => Some(Ask::Recall),
         // Punches are the network's own, and no node takes what is a relay's.
         Protocol::Offer | Protocol::Punch | Protocol::Relay => None,
     }
@@ -120,6 +121,7 @@ async fn handle(core: Arc<Core>, protocol: Protocol, stream: PeerStream) {
         Protocol::Fetch => sending::serve(core, stream).await,
         Protocol::Keep => keeping::answer(core, stream).await,
         Protocol::Deputy => deputies::answer(core, stream).await,
+        Protocol::Recall => recalls::answer(core, stream).await,
         // The network part keeps these for itself.
         Protocol::Punch | Protocol::Relay => Ok(()),
     };

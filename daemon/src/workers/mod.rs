@@ -23,6 +23,7 @@ pub(crate) mod matching;
 mod people;
 mod progress;
 mod reach;
+pub(crate) mod recalls;
 mod receiving;
 mod sending;
 mod syncing;

@@ -393,7 +393,7 @@ impl GroupSource for BlobReader {
 fn offer_again(core: &Core, peer: &NodeId, request: &FetchRequest) -> anyhow::Result<bool> {
     let Some(delivery) = core.deliveries.get(&request.offer.0) else { return Ok(false) };
     let theirs = core.may_leave(&delivery).is_ok_and(|node| node == *peer);
-    if delivery.state != DeliveryState::Delivered || !theirs {
+    if delivery.state != DeliveryState::Delivered || !theirs || core.recalls.get(&request.offer.0).is_some() {
         return Ok(false);
     }
     let (now, rest) = (now_ms(), u64::try_from(OFFERED_AGAIN.as_millis()).unwrap_or(u64::MAX));

@@ -33,6 +33,7 @@ use inframe_protocol::{
     keep::{KeepReply, KeepRequest},
     offer::{Offer, OfferReply, Receipt},
     push::{Push, PushReply},
+    recall::{Recall, RecallReply},
     relay::{Punch, PunchNow, RelayHello, RelayWelcome},
     sync::{SyncReply, SyncRequest},
 };
@@ -92,6 +93,8 @@ pub const MESSAGES: &[(&str, Read)] = &[
     ("CodeGrant", reread::<CodeGrant>),
     ("DeputyRequest", reread::<DeputyRequest>),
     ("DeputyReply", reread::<DeputyReply>),
+    ("Recall", reread::<Recall>),
+    ("RecallReply", reread::<RecallReply>),
 ];
 
 fn reread<M: Message>(body: &[u8]) -> bool {

@@ -11,6 +11,7 @@ use inframe_protocol::keep::{KeepReply, KeepRequest, Label, Letter, SealedDelive
 use inframe_protocol::keys::{MemberKeys, Signature};
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, Receipt, ReceiptState};
 use inframe_protocol::push::{Push, PushReply};
+use inframe_protocol::recall::{Recall, RecallAnswer, RecallReply};
 use inframe_protocol::record::{RecordBody, Subject};
 use inframe_protocol::relay::{Punch, PunchNow, RelayHello, RelayProof, RelayWelcome};
 use inframe_protocol::roster::{Role, SignedRosterEntry};
@@ -202,6 +203,15 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("deputy_reply_waiting", frame("DeputyReply", &DeputyReply::Waiting(vec![waiting]))),
         ("deputy_reply_done", frame("DeputyReply", &DeputyReply::Done)),
         ("deputy_reply_no", frame("DeputyReply", &DeputyReply::No)),
+        ("recall_ask", frame("Recall", &Recall::Ask { event, offers: vec![OfferId([5; 16]), OfferId([6; 16])] })),
+        ("recall_tell", frame("Recall", &Recall::Tell { event, offer: OfferId([5; 16]), answer: RecallAnswer::Kept })),
+        (
+            "recall_reply",
+            frame(
+                "RecallReply",
+                &RecallReply { answers: vec![RecallAnswer::Open, RecallAnswer::Deleted, RecallAnswer::Unknown] },
+            ),
+        ),
         ("kept_delivery", kept(&three, &sealed, &three.guests[2].keys)),
         ("join_request", frame("JoinRequest", &join_request())),
         ("join_reply_waiting", frame("JoinReply", &JoinReply::Waiting)),

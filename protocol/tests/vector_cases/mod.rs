@@ -16,6 +16,7 @@ use inframe_protocol::keep::{KeepReply, KeepRequest, SealedDelivery};
 use inframe_protocol::keys::{MemberKeys, MemberPublic, Signature};
 use inframe_protocol::offer::{Offer, OfferReply, Receipt};
 use inframe_protocol::push::{Push, PushReply};
+use inframe_protocol::recall::{Recall, RecallReply};
 use inframe_protocol::relay::{Punch, PunchNow, RelayHello, RelayWelcome};
 use inframe_protocol::roster::SignedRosterEntry;
 use inframe_protocol::sync::{SyncReply, SyncRequest};
@@ -143,6 +144,8 @@ impl Input {
                 "KeepReply" => reread::<KeepReply>(&frame.0),
                 "DeputyRequest" => reread::<DeputyRequest>(&frame.0),
                 "DeputyReply" => reread::<DeputyReply>(&frame.0),
+                "Recall" => reread::<Recall>(&frame.0),
+                "RecallReply" => reread::<RecallReply>(&frame.0),
                 other => panic!("there is no message {other}"),
             },
             Self::RosterEntry { state, keys, entry } => {

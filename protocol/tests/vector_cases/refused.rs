@@ -475,8 +475,17 @@ fn deputies() -> Vec<Refused> {
     ]
 }
 
+fn recalls() -> Vec<Refused> {
+    let of = |count: usize| raw_frame("Recall", &(0_u8, EventId([7; 32]), vec![OfferId([5; 16]); count]));
+    vec![
+        (74, "no_offer", "a question without an offer", of(0)),
+        (74, "too_many", "101 offers", of(101)),
+        (74, "long_reply", "101 answers", raw_frame("RecallReply", &vec![0_u8; 101])),
+    ]
+}
+
 pub(super) fn cases() -> Vec<(String, Case)> {
-    [frames(), invites(), rosters(), records(), embeddings(), contents(), keeping(), deputies()]
+    [frames(), invites(), rosters(), records(), embeddings(), contents(), keeping(), deputies(), recalls()]
         .concat()
         .into_iter()
         .map(|(rule, name, what, input)| (format!("refused/r{rule}_{name}"), case(what, Some(rule), input)))

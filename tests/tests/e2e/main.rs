@@ -23,6 +23,8 @@ mod look_alikes;
 mod models;
 mod peers;
 mod people;
+mod privacy;
+mod recalls;
 mod recovery;
 mod restore;
 mod secrecy;

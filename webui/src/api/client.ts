@@ -104,6 +104,10 @@ export const api = {
   },
   openSession: (token: string) => send('POST', '/session', jsonInit({ token })),
   closeSession: () => send('DELETE', '/session'),
+  sessions: () => json<T.SessionView[]>('GET', '/sessions'),
+  endSession: (session: string) => json<void>('DELETE', `/sessions/${id(session)}`),
+  endOtherSessions: () => json<void>('DELETE', '/sessions'),
+  privacy: () => json<T.PrivacyView>('GET', '/privacy'),
 
   vault: () => json<T.VaultView>('GET', '/vault'),
   unlock: (body: T.SecretBody) => json<void>('POST', '/vault/unlock', body),
@@ -241,6 +245,9 @@ export const api = {
 
   transfers: (after: string | null, limit: number) =>
     json<T.TransferView[]>('GET', `/transfers?limit=${limit}${after === null ? '' : `&after=${id(after)}`}`),
+  recall: (transfer: string) => json<T.TransferView>('POST', `/transfers/${id(transfer)}/recall`),
+  recalls: () => json<T.RecallView[]>('GET', '/recalls'),
+  answerRecall: (recall: string, body: T.RecallBody) => json<T.RecallView[]>('POST', `/recalls/${id(recall)}`, body),
   retryTransfer: (transfer: string) => json<T.TransferView>('POST', `/transfers/${id(transfer)}/retry`),
 
   peers: () => json<T.PeerView[]>('GET', '/peers'),
@@ -257,6 +264,9 @@ export const api = {
 function jsonInit(body: unknown): RequestInit {
   return { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
 }
+
+/** Address of the document with everything about the owner. */
+export const ABOUT_ME = `${BASE}/privacy/export`
 
 /** Addresses of pictures, for `src` attributes. */
 export const pictures = {

@@ -8,7 +8,7 @@ export interface ActivityView {
   at: number
   /** Event concerned. */
   event?: string | null
-  /** `left`, `arrived`, `asked`, `refused`, `suspicious`, `consent`, `member`. */
+  /** `left`, `arrived`, `asked`, `refused`, `suspicious`, `consent`, `member`, `models`, `sign-in`. */
   kind: string
   /** Sequence number. */
   seq: number
@@ -550,6 +550,16 @@ export interface FoundBackupView {
   ways: Array<WayView>
 }
 
+/** Faces of others that this node compares the owner's photos with. */
+export interface HeldFacesView {
+  /** Event id. */
+  event: string
+  /** Event name. */
+  event_name: string
+  /** How many. */
+  faces: number
+}
+
 /** A file that was not imported, or is kept but cannot be shown. */
 export interface ImportFailureView {
   /** File name. */
@@ -668,6 +678,14 @@ export interface LeakView {
   invite: InviteView
   /** Nicknames of those who were removed. */
   removed: Array<string>
+}
+
+/** Something that leaves this machine. */
+export interface LeavesView {
+  /** `local-network`, `members`, `relay` or `keeper`. */
+  kind: string
+  /** What leaves and to whom, in a sentence. */
+  text: string
 }
 
 /** A message of the live socket: something changed, ask for it again. */
@@ -907,6 +925,20 @@ export interface PersonView {
 /** What stands behind the door. */
 export type Phase = "locked" | "opening" | "open" | "closing" | "restoring" | "unfinished" | "erasing"
 
+/** Who can see what of the owner's, and what leaves this machine. */
+export interface PrivacyView {
+  /** Faces of others that are held here, event by event, while they look for themselves. */
+  faces_held: Array<HeldFacesView>
+  /** Sealed photos that are kept here for others, unreadable to this node. */
+  kept_for_others: number
+  /** What leaves this machine besides photos; empty when nothing does. */
+  leaves: Array<LeavesView>
+  /** What the owner's rules allow from now on, event by event. */
+  rules: Array<RuleView>
+  /** Who holds photos that this node sent, most photos first. */
+  shares: Array<ShareView>
+}
+
 /** A problem, as in RFC 9457 (`application/problem+json`). */
 export interface ProblemView {
   /** What happened and what to do. */
@@ -987,12 +1019,18 @@ export interface ReceiptView {
   at: number
   /** The event, for an announcement. */
   event?: string | null
+  /** The public key of this device for receipts, hex. */
+  key?: string | null
   /** Profile id. */
   profile: string
   /** What the child's profile is called, while it exists. */
   profile_name?: string | null
   /** Scope of the text. */
   scope: string
+  /** Ed25519 signature of the statement in its context, hex; none on receipts of before they were signed. */
+  signature?: string | null
+  /** What is signed: all of the above but the text and the name, in lines of text. */
+  statement: string
   text?: ConsentTextView | null
   /** BLAKE3 of the text that was shown, hex. */
   text_hash: string
@@ -1052,6 +1090,22 @@ export interface RestoreView {
   state: string
 }
 
+/** What may leave by the owner's rules for one event. */
+export interface RuleView {
+  /** Event id. */
+  event: string
+  /** Event name. */
+  event_name: string
+  /** Other members. */
+  members: number
+  /** Members for whom another rule holds. */
+  own_rules: number
+  /** `ask`, `automatic` or `never`. */
+  policy: string
+  /** Which photos take part: `none`, `window`, `chosen` or `all`. */
+  takes: string
+}
+
 /** What unlocks, as a browser or the command line shows it. */
 export interface SecretBody {
   /** The passphrase or the words; nothing for the key file. */
@@ -1072,6 +1126,20 @@ export interface SelfieView {
   quality: number
   /** Whether it counts with the model pack in use; otherwise it must be taken anew. */
   usable: boolean
+}
+
+/** A browser that is signed in. */
+export interface SessionView {
+  /** Such as `Firefox on Linux`, by its own word. */
+  browser: string
+  /** Id, by which it can be signed out. */
+  id: string
+  /** When it signed in. */
+  opened_at: number
+  /** Whether it is the one that asks. */
+  this: boolean
+  /** When it was used last, to within ten minutes after a restart. */
+  used_at: number
 }
 
 /** Changes to the settings; absent fields stay. */
@@ -1106,6 +1174,22 @@ export interface SettingsView {
   traffic: TrafficView
   /** Folders that are watched for new photos. */
   watched_folders: Array<WatchedFolderView>
+}
+
+/** Photos that a member was sent. They cannot be called back by technical means. */
+export interface ShareView {
+  /** Event id. */
+  event: string
+  /** Event name. */
+  event_name: string
+  /** When the last one arrived there. */
+  last_at: number
+  /** Member id. */
+  member: string
+  /** What the member is called; empty once they have left. */
+  nickname: string
+  /** How many photos and videos they have. */
+  photos: number
 }
 
 /** To whom an asset went. */

@@ -15,11 +15,14 @@ export const events = new Resource(['events', 'profile'], api.events)
 export const profiles = new Resource(['profile', 'events'], api.profiles)
 export const people = new Resource(['people', 'profile'], api.people)
 export const approvals = new Resource(['approvals'], () => api.approvals('all'))
+export const recalls = new Resource(['approvals'], api.recalls)
 export const peers = new Resource(['status', 'events'], api.peers)
 export const doctor = new Resource(['status'], api.doctor)
+export const privacy = new Resource(['events', 'transfers', 'profile', 'settings'], api.privacy)
+export const sessions = new Resource(['activity'], api.sessions)
 export const relay = new Resource(['settings'], api.relay)
 
 /** After the daemon was away, everything may have changed. */
 export function refreshAll(): void {
-  for (const resource of [status, settings, vault, backup, verify, exported, models, imports, quarantine, events, profiles, people, approvals, peers, relay, doctor]) resource.refresh()
+  for (const resource of [status, settings, vault, backup, verify, exported, models, imports, quarantine, events, profiles, people, approvals, recalls, peers, privacy, sessions, relay, doctor]) resource.refresh()
 }

@@ -3,6 +3,7 @@
 
 mod error;
 mod likeness;
+mod receipts;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,11 @@ use super::consent::Scope;
 use super::pack::{ActivePack, Pack};
 use crate::clock::now_ms;
 use crate::vault::{Batch, Kind, Vault, VaultError};
+use crate::views::ConsentTextView;
 
 pub use error::ProfileError;
 pub use likeness::{Likable, Likeness};
+pub use receipts::is_signed;
 pub use stored::{ConsentReceipt, ProfileId, StoredProfile, StoredSelfie};
 
 /// Selfies that one profile may hold; more add nothing to accuracy.
@@ -134,9 +137,9 @@ impl Profiles {
         event: Option<[u8; 32]>,
         profile: ProfileId,
     ) -> Result<(), ProfileError> {
-        let receipt = receipt(scope, text_hash, event, profile)?;
+        let receipt = self.receipt(scope, text_hash, event, profile)?;
         let mut batch = Batch::default();
-        batch.put_versioned(Kind::Consent, receipt.key(), &receipt)?;
+        receipts::put(&mut batch, &receipt)?;
         if scope == Scope::Faces {
             batch.put_versioned(Kind::Consent, STANDING, &receipt)?;
         }
@@ -156,6 +159,22 @@ impl Profiles {
         Ok(all.into_iter().filter(|(key, _)| key.starts_with(ConsentReceipt::PREFIX)).map(|(_, one)| one).collect())
     }
 
+    /// The text that a receipt is about, where it is still known.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn agreed_text(&self, receipt: &ConsentReceipt) -> Result<Option<ConsentTextView>, ProfileError> {
+        receipts::text(&self.vault, receipt)
+    }
+
+    /// The public key with which receipts are checked; none before the first.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn receipts_key(&self) -> Result<Option<[u8; 32]>, ProfileError> {
+        Ok(receipts::public(&self.vault)?.map(|key| key.0))
+    }
+
     /// Makes the profile of a child after its guardian's declaration, with the receipt. Durable when it returns.
     ///
     /// # Errors
@@ -170,7 +189,7 @@ impl Profiles {
         }
         let mut id = ProfileId::ME;
         getrandom::fill(&mut id.0).map_err(|_| ProfileError::Random)?;
-        let receipt = receipt(Scope::Guardian, text_hash, None, id)?;
+        let receipt = self.receipt(Scope::Guardian, text_hash, None, id)?;
         let mut held = self.held();
         if held.children.len() + 1 >= MAX_PROFILES {
             return Err(ProfileError::TooMany);
@@ -181,7 +200,7 @@ impl Profiles {
         let child = StoredProfile { name: name.to_owned(), at: receipt.at };
         let mut batch = Batch::default();
         batch.put_as(Kind::Profile, id.0, &child)?;
-        batch.put_versioned(Kind::Consent, receipt.key(), &receipt)?;
+        receipts::put(&mut batch, &receipt)?;
         self.vault.catalog().commit(batch)?;
         held.children.insert(id, child);
         Ok(id)
@@ -324,16 +343,19 @@ impl Profiles {
         *held = Held::default();
         Ok(())
     }
-}
 
-fn receipt(
-    scope: Scope,
-    text_hash: &str,
-    event: Option<[u8; 32]>,
-    profile: ProfileId,
-) -> Result<ConsentReceipt, ProfileError> {
-    if text_hash != scope.text_hash() {
-        return Err(ProfileError::OtherText);
+    fn receipt(
+        &self,
+        scope: Scope,
+        text_hash: &str,
+        event: Option<[u8; 32]>,
+        profile: ProfileId,
+    ) -> Result<ConsentReceipt, ProfileError> {
+        if text_hash != scope.text_hash() {
+            return Err(ProfileError::OtherText);
+        }
+        let (text_hash, version, at) = (text_hash.into(), scope.version(), now_ms());
+        let receipt = ConsentReceipt { scope, text_hash, version, at, event, profile, signature: None };
+        receipts::signed(&self.vault, receipt)
     }
-    Ok(ConsentReceipt { scope, text_hash: text_hash.into(), version: scope.version(), at: now_ms(), event, profile })
 }

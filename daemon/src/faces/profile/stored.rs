@@ -3,6 +3,8 @@
 use inframe_protocol::record::Subject;
 use serde::{Deserialize, Serialize};
 
+use inframe_protocol::keys::Signature;
+
 use crate::faces::consent::Scope;
 use crate::vault::Versioned;
 
@@ -101,11 +103,13 @@ pub struct ConsentReceipt {
     pub event: Option<[u8; 32]>,
     /// Whom it is about.
     pub profile: ProfileId,
+    /// Of [`ConsentReceipt::statement`], by the key for receipts; receipts of older versions have none.
+    pub signature: Option<Signature>,
 }
 
 impl Versioned for ConsentReceipt {
-    const VERSION: u8 = 2;
-    type Before = first::ConsentReceipt;
+    const VERSION: u8 = 3;
+    type Before = second::ConsentReceipt;
 }
 
 impl ConsentReceipt {
@@ -122,8 +126,49 @@ impl ConsentReceipt {
         key
     }
 
+    /// What is signed: everything in it as lines of text, so that a person can read what a machine checks.
+    #[must_use]
+    pub fn statement(&self) -> String {
+        let event = self.event.map_or("none".to_owned(), |event| data_encoding::HEXLOWER.encode(&event));
+        let Self { text_hash, version, at, profile, .. } = self;
+        let scope = self.scope.word();
+        format!(
+            "Inframe consent receipt 1\nscope: {scope}\ntext: {text_hash}\nversion: {version}\n\
+             time: {at}\nevent: {event}\nprofile: {profile}\n"
+        )
+    }
+
     /// What the keys of receipts begin with.
     pub const PREFIX: &'static [u8] = b"receipt";
+}
+
+/// The forms of the second version: no signature.
+mod second {
+    use serde::{Deserialize, Serialize};
+
+    use super::{ProfileId, Scope};
+    use crate::vault::Versioned;
+
+    #[derive(Serialize, Deserialize)]
+    pub struct ConsentReceipt {
+        pub(super) scope: Scope,
+        pub(super) text_hash: String,
+        pub(super) version: u32,
+        pub(super) at: u64,
+        pub(super) event: Option<[u8; 32]>,
+        pub(super) profile: ProfileId,
+    }
+
+    impl Versioned for ConsentReceipt {
+        const VERSION: u8 = 2;
+        type Before = super::first::ConsentReceipt;
+    }
+
+    impl From<ConsentReceipt> for super::ConsentReceipt {
+        fn from(ConsentReceipt { scope, text_hash, version, at, event, profile }: ConsentReceipt) -> Self {
+            Self { scope, text_hash, version, at, event, profile, signature: None }
+        }
+    }
 }
 
 /// The forms of the first version: one profile, one kind of selfie.
@@ -160,7 +205,7 @@ mod first {
 
     crate::first_version!(ConsentReceipt);
 
-    impl From<ConsentReceipt> for super::ConsentReceipt {
+    impl From<ConsentReceipt> for super::second::ConsentReceipt {
         fn from(ConsentReceipt { scope, text_hash, version, at, event }: ConsentReceipt) -> Self {
             Self { scope, text_hash, version, at, event, profile: ProfileId::ME }
         }
@@ -187,6 +232,7 @@ mod tests {
         };
         let receipt = ConsentReceipt::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
         assert_eq!((receipt.profile, receipt.at, receipt.event), (ProfileId::ME, 5, Some([7; 32])));
+        assert_eq!(receipt.signature, None);
     }
 
     #[test]

@@ -94,11 +94,15 @@ pub enum Kind {
     Held = 55,
     /// How an arrival is opened that a keeper brings.
     Sealed = 56,
+    /// A photo of mine that I asked back.
+    Recall = 64,
+    /// A photo that its sender asks me to delete.
+    AskedBack = 65,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 46] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -143,6 +147,8 @@ impl Kind {
         Self::Deposit,
         Self::Held,
         Self::Sealed,
+        Self::Recall,
+        Self::AskedBack,
     ];
 
     /// The sub-key that seals records of this kind.

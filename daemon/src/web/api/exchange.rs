@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 use super::super::limits::{ACTIVITY_DEFAULT, ACTIVITY_PER_PAGE, TRANSFERS_DEFAULT, TRANSFERS_PER_PAGE};
 use super::{Answer, JsonAnswer, Node, picture};
 use crate::views::{
-    ActivityView, ApprovalView, DecisionBody, NewPeerBody, PeerView, RelayBody, RelayView, TransferView,
+    ActivityView, ApprovalView, DecisionBody, NewPeerBody, PeerView, RecallBody, RecallView, RelayBody, RelayView,
+    TransferView,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Node> {
@@ -22,6 +23,9 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .routes(routes!(get_approval_crop))
         .routes(routes!(list_transfers))
         .routes(routes!(retry_transfer))
+        .routes(routes!(recall_transfer))
+        .routes(routes!(list_recalls))
+        .routes(routes!(answer_recall))
         .routes(routes!(list_peers, add_peer))
         .routes(routes!(get_relay, set_relay, forget_relay))
         .routes(routes!(list_activity))
@@ -104,6 +108,33 @@ async fn list_transfers(State(node): State<Node>, Query(args): Query<TransferArg
 )]
 async fn retry_transfer(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<TransferView> {
     Ok(Json(node.retry_transfer(id).await?))
+}
+
+/// Ask the receiver of a photo to delete it
+#[utoipa::path(
+    post, path = "/transfers/{id}/recall", tag = "sharing", params(("id" = String, Path)), responses((status = 200, body = TransferView))
+)]
+async fn recall_transfer(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<TransferView> {
+    Ok(Json(node.recall(id).await?))
+}
+
+/// Photos that their senders ask this node to delete
+#[utoipa::path(get, path = "/recalls", tag = "sharing", responses((status = 200, body = [RecallView])))]
+async fn list_recalls(State(node): State<Node>) -> JsonAnswer<Vec<RecallView>> {
+    Ok(Json(node.asked_back().await?))
+}
+
+/// Delete such a photo for good, or keep it; its sender is told
+#[utoipa::path(
+    post, path = "/recalls/{id}", tag = "sharing", params(("id" = String, Path)), request_body = RecallBody,
+    responses((status = 200, body = [RecallView]))
+)]
+async fn answer_recall(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(body): Json<RecallBody>,
+) -> JsonAnswer<Vec<RecallView>> {
+    Ok(Json(node.answer_recall(id, body.delete).await?))
 }
 
 /// Nodes that this one knows

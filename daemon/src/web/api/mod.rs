@@ -10,6 +10,7 @@ mod import;
 pub(super) mod live;
 mod models;
 mod people;
+mod privacy;
 mod profile;
 mod quarantine;
 pub(super) mod session;
@@ -46,6 +47,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .merge(models::routes())
         .merge(profile::routes())
         .merge(people::routes())
+        .merge(privacy::routes())
         .merge(quarantine::routes())
         .merge(trash::routes())
         .merge(verify::routes())

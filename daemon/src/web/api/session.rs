@@ -1,16 +1,17 @@
 //! Signing in and out: in the browser with a launch token, on the unix socket by being allowed to open it.
 
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, middleware};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::guard::{Guards, Visitor, not_signed_in, only_signed_in};
+use super::super::guard::{Guards, StoredSession, Visitor, not_signed_in, only_signed_in};
 use super::{Answer, JsonAnswer, Problem};
 
 /// What a launch link carries.
@@ -18,6 +19,21 @@ use super::{Answer, JsonAnswer, Problem};
 pub(crate) struct LaunchBody {
     /// The token in the link's fragment, `#launch=TOKEN`.
     token: String,
+}
+
+/// A browser that is signed in.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SessionView {
+    /// Id, by which it can be signed out.
+    id: String,
+    /// Such as `Firefox on Linux`, by its own word.
+    browser: String,
+    /// When it signed in.
+    opened_at: u64,
+    /// When it was used last, to within ten minutes after a restart.
+    used_at: u64,
+    /// Whether it is the one that asks.
+    this: bool,
 }
 
 /// A fresh launch link.
@@ -36,7 +52,11 @@ impl std::fmt::Debug for LaunchLinkView {
 /// For browsers.
 pub(in super::super) fn routes(guards: &Guards) -> OpenApiRouter<Guards> {
     let signed_in = middleware::from_fn_with_state(guards.clone(), only_signed_in);
-    OpenApiRouter::default().routes(routes!(get_session, sign_in)).routes(routes!(sign_out).layer(signed_in))
+    let of_the_owner = OpenApiRouter::default()
+        .routes(routes!(sign_out))
+        .routes(routes!(list_sessions, end_other_sessions))
+        .routes(routes!(end_session));
+    OpenApiRouter::default().routes(routes!(get_session, sign_in)).merge(of_the_owner.layer(signed_in))
 }
 
 /// For the unix socket.
@@ -58,8 +78,8 @@ async fn get_session(State(guards): State<Guards>, headers: HeaderMap) -> Answer
     post, path = "/session", tag = "session", request_body = LaunchBody,
     responses((status = 204, description = "Signed in; sets the session cookie"))
 )]
-async fn sign_in(State(guards): State<Guards>, Json(body): Json<LaunchBody>) -> Answer<Response> {
-    let cookie = guards.sign_in(&body.token).await.map_err(internal)?;
+async fn sign_in(State(guards): State<Guards>, headers: HeaderMap, Json(body): Json<LaunchBody>) -> Answer<Response> {
+    let cookie = guards.sign_in(&body.token, &headers).await.map_err(internal)?;
     let Some(cookie) = cookie else {
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -74,6 +94,43 @@ async fn sign_in(State(guards): State<Guards>, Json(body): Json<LaunchBody>) -> 
 #[utoipa::path(delete, path = "/session", tag = "session", responses((status = 204, description = "Signed out")))]
 async fn sign_out(Extension(visitor): Extension<Visitor>) -> Answer<Response> {
     with_cookie(&visitor.sign_out().await)
+}
+
+/// List the browsers that are signed in
+#[utoipa::path(get, path = "/sessions", tag = "session", responses((status = 200, body = Vec<SessionView>)))]
+async fn list_sessions(Extension(visitor): Extension<Visitor>) -> JsonAnswer<Vec<SessionView>> {
+    let view = |(session, this): (StoredSession, bool)| SessionView {
+        id: HEXLOWER.encode(&session.hash),
+        browser: session.browser,
+        opened_at: session.opened_at,
+        used_at: session.used_at,
+        this,
+    };
+    Ok(Json(visitor.sessions().into_iter().map(view).collect()))
+}
+
+/// Sign every other browser out, and make unused launch links useless
+#[utoipa::path(delete, path = "/sessions", tag = "session", responses((status = 204, description = "Signed out")))]
+async fn end_other_sessions(Extension(visitor): Extension<Visitor>) -> Answer<StatusCode> {
+    visitor.end_others().await;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sign one browser out
+#[utoipa::path(
+    delete, path = "/sessions/{id}", tag = "session", params(("id" = String, Path, description = "Id of the session, hex")),
+    responses((status = 204, description = "Signed out"))
+)]
+async fn end_session(Extension(visitor): Extension<Visitor>, Path(id): Path<String>) -> Answer<StatusCode> {
+    let hash = HEXLOWER.decode(id.as_bytes()).ok().and_then(|hash| hash.try_into().ok());
+    match hash {
+        Some(hash) if visitor.end(hash).await => Ok(StatusCode::NO_CONTENT),
+        _ => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "No browser is signed in under this id; it may have signed out meanwhile",
+        )),
+    }
 }
 
 /// Make a launch link; only on the unix socket

@@ -199,7 +199,7 @@ async fn unlock_vault(
     if !stranger {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let cookie = edge.guards.open_session().await.map_err(internal)?;
+    let cookie = edge.guards.open_session(&headers).await.map_err(internal)?;
     let value = HeaderValue::from_str(&cookie).map_err(internal)?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, value)]).into_response())
 }

@@ -3,6 +3,7 @@
 //! Deliberately absent: LAN access (the port is loopback only), CORS (no other origin is ever allowed), tokens in URLs that
 //! a server sees (the launch token stands in the fragment, which browsers keep to themselves).
 
+mod browser;
 mod host;
 mod launch;
 mod layers;
@@ -19,6 +20,7 @@ use axum::http::header::COOKIE;
 
 pub use self::layers::PAGE_POLICY;
 pub(super) use self::layers::{guarded, not_signed_in, only_signed_in};
+pub(in crate::web) use self::session::StoredSessions;
 pub use self::session::{SessionStore, StoredSession};
 
 use self::host::HostList;
@@ -86,12 +88,8 @@ impl Guards {
         let inner = Arc::clone(&self.0);
         let stored = tokio::task::spawn_blocking(move || {
             let _turn = locked(&inner.storing);
-            let sessions = {
-                let mut sessions = locked(&inner.sessions);
-                sessions.join(store.load());
-                sessions.stored()
-            };
-            store.save(&sessions);
+            locked(&inner.sessions).join(store.load());
+            save(&inner, store.as_ref());
             *locked(&inner.store) = Some(store);
         });
         if let Err(error) = stored.await {
@@ -107,8 +105,8 @@ impl Guards {
     }
 
     /// Opens a session; the `Set-Cookie` value for it. For somebody who has shown that they are the owner.
-    pub(super) async fn open_session(&self) -> Result<String, NoRandomness> {
-        let secret = locked(&self.0.sessions).open(self.now())?;
+    pub(super) async fn open_session(&self, headers: &HeaderMap) -> Result<String, NoRandomness> {
+        let secret = locked(&self.0.sessions).open(&browser::name(headers), self.now())?;
         self.store_sessions().await;
         Ok(self.cookie_line(secret.text(), SESSION_LIFE_MS / 1000))
     }
@@ -135,12 +133,12 @@ impl Guards {
     }
 
     /// Swaps a launch token for the `Set-Cookie` value of a new session; `None` if the token is not good.
-    pub(super) async fn sign_in(&self, token: &str) -> Result<Option<String>, NoRandomness> {
+    pub(super) async fn sign_in(&self, token: &str, headers: &HeaderMap) -> Result<Option<String>, NoRandomness> {
         let now = self.now();
         if !locked(&self.0.launch).redeem(token, now) {
             return Ok(None);
         }
-        self.open_session().await.map(Some)
+        self.open_session(headers).await.map(Some)
     }
 
     /// The visitor whose session cookie is in `headers`, if it is good.
@@ -168,13 +166,22 @@ impl Guards {
         let stored = tokio::task::spawn_blocking(move || {
             let _turn = locked(&inner.storing);
             let Some(store) = locked(&inner.store).clone() else { return };
-            let sessions = locked(&inner.sessions).stored();
-            store.save(&sessions);
+            save(&inner, store.as_ref());
         });
         if let Err(error) = stored.await {
             tracing::warn!(%error, "sessions could not be stored; browsers need a new launch link after a restart");
         }
     }
+}
+
+/// Stores the sessions of now and tells of those that are new. Only with `storing` held.
+fn save(inner: &Inner, store: &dyn SessionStore) {
+    let (new, sessions) = {
+        let mut sessions = locked(&inner.sessions);
+        (sessions.take_untold(), sessions.stored())
+    };
+    store.save(&sessions);
+    new.iter().for_each(|session| store.tell(session));
 }
 
 impl fmt::Debug for Guards {
@@ -187,6 +194,25 @@ impl Visitor {
     /// Whether the session still lives; a question from a live socket, which does not count as use.
     pub(super) fn still_signed_in(&self) -> bool {
         locked(&self.guards.0.sessions).lives(&self.hash, self.guards.now())
+    }
+
+    /// All browsers that are signed in, the one used last first, and whether each is this one.
+    pub(super) fn sessions(&self) -> Vec<(StoredSession, bool)> {
+        locked(&self.guards.0.sessions).list(&self.hash, self.guards.now())
+    }
+
+    /// Ends the session with this hash. Whether there was one.
+    pub(super) async fn end(&self, hash: [u8; 32]) -> bool {
+        let known = self.sessions().iter().any(|(one, _)| one.hash == hash);
+        locked(&self.guards.0.sessions).close(&SecretHash(hash));
+        self.guards.store_sessions().await;
+        known
+    }
+
+    /// Ends every session but this one, and launch links that nobody used yet.
+    pub(super) async fn end_others(self) {
+        let guards = self.guards.clone();
+        guards.end_others(Some(self)).await;
     }
 
     /// Ends the session; the `Set-Cookie` value that removes the cookie.

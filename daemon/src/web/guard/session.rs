@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::limits::{SESSION_IDLE_MS, SESSION_LIFE_MS, SESSION_STORE_EVERY_MS, SESSIONS};
 use super::secret::{SecretHash, WebSecret};
+use crate::vault::Versioned;
 
 /// A session as it is stored: no secret, only the hash of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,50 @@ pub struct StoredSession {
     pub opened_at: u64,
     /// Last use, Unix ms.
     pub used_at: u64,
+    /// What kind of browser it is, by its own word.
+    pub browser: String,
+    /// Whether the owner was told that it signed in.
+    pub noted: bool,
+}
+
+/// All sessions, as they are stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::web) struct StoredSessions(pub(in crate::web) Vec<StoredSession>);
+
+impl Versioned for StoredSessions {
+    const VERSION: u8 = 2;
+    type Before = first::StoredSessions;
+}
+
+/// The forms of the first version.
+mod first {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize)]
+    pub(in crate::web) struct StoredSession {
+        pub(super) hash: [u8; 32],
+        pub(super) opened_at: u64,
+        pub(super) used_at: u64,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    pub(in crate::web) struct StoredSessions(pub(super) Vec<StoredSession>);
+
+    crate::first_version!(StoredSessions);
+
+    impl From<StoredSessions> for super::StoredSessions {
+        fn from(StoredSessions(all): StoredSessions) -> Self {
+            let browser = || "A browser".to_owned();
+            let with = |StoredSession { hash, opened_at, used_at }| super::StoredSession {
+                hash,
+                opened_at,
+                used_at,
+                browser: browser(),
+                noted: true,
+            };
+            Self(all.into_iter().map(with).collect())
+        }
+    }
 }
 
 /// Where sessions outlive a restart. Calls may block; the web edge makes them on blocking threads.
@@ -22,6 +67,8 @@ pub trait SessionStore: Send + Sync + 'static {
     fn load(&self) -> Vec<StoredSession>;
     /// Replaces what is stored.
     fn save(&self, sessions: &[StoredSession]);
+    /// Tells the owner that a browser has signed in.
+    fn tell(&self, session: &StoredSession);
 }
 
 /// What became of a check.
@@ -62,12 +109,13 @@ impl Sessions {
     ///
     /// # Errors
     /// When the operating system gives no random bytes.
-    pub(super) fn open(&mut self, now: u64) -> Result<WebSecret, getrandom::Error> {
+    pub(super) fn open(&mut self, browser: &str, now: u64) -> Result<WebSecret, getrandom::Error> {
         self.prune(now);
         let secret = WebSecret::random()?;
         self.live.sort_by_key(|session| std::cmp::Reverse(session.used_at));
         self.live.truncate(SESSIONS.saturating_sub(1));
-        self.live.push(StoredSession { hash: secret.hash().0, opened_at: now, used_at: now });
+        let (hash, browser) = (secret.hash().0, browser.to_owned());
+        self.live.push(StoredSession { hash, opened_at: now, used_at: now, browser, noted: false });
         Ok(secret)
     }
 
@@ -94,6 +142,25 @@ impl Sessions {
     /// Whether the session lives, without marking it as used.
     pub(super) fn lives(&self, hash: &SecretHash, now: u64) -> bool {
         self.live.iter().any(|session| hash.is(&SecretHash(session.hash)) && alive(session, now))
+    }
+
+    /// Those that live, the one used last first, each with whether it is that of `mine`.
+    pub(super) fn list(&mut self, mine: &SecretHash, now: u64) -> Vec<(StoredSession, bool)> {
+        self.prune(now);
+        let mut all: Vec<_> = self.live.iter().map(|one| (one.clone(), mine.is(&SecretHash(one.hash)))).collect();
+        all.sort_by_key(|(one, _)| std::cmp::Reverse(one.used_at));
+        all
+    }
+
+    /// Those that the owner was not told of, which counts as told now.
+    pub(super) fn take_untold(&mut self) -> Vec<StoredSession> {
+        let untold = self.live.iter_mut().filter(|one| !one.noted);
+        untold
+            .map(|one| {
+                one.noted = true;
+                one.clone()
+            })
+            .collect()
     }
 
     /// Ends a session.
@@ -131,7 +198,7 @@ mod tests {
     #[test]
     fn a_session_ends_when_unused_for_long() {
         let mut sessions = Sessions::new(Vec::new());
-        let secret = sessions.open(0).unwrap();
+        let secret = sessions.open("Firefox on Linux", 0).unwrap();
         assert!(good(&mut sessions, &secret, SESSION_IDLE_MS - 1));
         assert!(good(&mut sessions, &secret, SESSION_IDLE_MS * 2 - 2));
         assert!(!good(&mut sessions, &secret, SESSION_IDLE_MS * 3 - 2));
@@ -140,7 +207,7 @@ mod tests {
     #[test]
     fn a_session_ends_after_its_life_however_much_used() {
         let mut sessions = Sessions::new(Vec::new());
-        let secret = sessions.open(0).unwrap();
+        let secret = sessions.open("Firefox on Linux", 0).unwrap();
         let mut now = 0;
         while now + SESSION_IDLE_MS / 2 < SESSION_LIFE_MS {
             now += SESSION_IDLE_MS / 2;
@@ -152,9 +219,9 @@ mod tests {
     #[test]
     fn d7_the_session_unused_for_longest_gives_way() {
         let mut sessions = Sessions::new(Vec::new());
-        let all: Vec<_> = (0..SESSIONS as u64).map(|now| sessions.open(now).unwrap()).collect();
+        let all: Vec<_> = (0..SESSIONS as u64).map(|now| sessions.open("Firefox on Linux", now).unwrap()).collect();
         assert!(good(&mut sessions, &all[0], 100));
-        let newest = sessions.open(101).unwrap();
+        let newest = sessions.open("Firefox on Linux", 101).unwrap();
         assert_eq!(sessions.stored().len(), SESSIONS);
         assert!(good(&mut sessions, &all[0], 102));
         assert!(good(&mut sessions, &newest, 102));
@@ -164,7 +231,8 @@ mod tests {
     #[test]
     fn a_closed_session_is_unknown_and_a_stored_one_goes_on() {
         let mut sessions = Sessions::new(Vec::new());
-        let (kept, closed) = (sessions.open(0).unwrap(), sessions.open(0).unwrap());
+        let (kept, closed) =
+            (sessions.open("Firefox on Linux", 0).unwrap(), sessions.open("Firefox on Linux", 0).unwrap());
         sessions.close(&closed.hash());
         let mut later = Sessions::new(sessions.stored());
         assert!(good(&mut later, &kept, 1));
@@ -175,7 +243,8 @@ mod tests {
     #[test]
     fn all_but_one_are_ended_at_once() {
         let mut sessions = Sessions::new(Vec::new());
-        let (kept, other) = (sessions.open(0).unwrap(), sessions.open(0).unwrap());
+        let (kept, other) =
+            (sessions.open("Firefox on Linux", 0).unwrap(), sessions.open("Firefox on Linux", 0).unwrap());
         sessions.keep_only(Some(&kept.hash()));
         assert!(good(&mut sessions, &kept, 1) && !good(&mut sessions, &other, 1));
         sessions.keep_only(None);
@@ -185,8 +254,30 @@ mod tests {
     #[test]
     fn d3_a_stored_session_does_not_hold_the_cookie() {
         let mut sessions = Sessions::new(Vec::new());
-        let secret = sessions.open(0).unwrap();
+        let secret = sessions.open("Firefox on Linux", 0).unwrap();
         let stored = serde_json::to_string(&sessions.stored()).unwrap();
         assert!(!stored.contains(secret.text()));
+    }
+
+    #[test]
+    fn sessions_are_listed_and_the_owner_is_told_of_each_once() {
+        let mut sessions = Sessions::new(Vec::new());
+        let (mine, other) =
+            (sessions.open("Firefox on Linux", 1).unwrap(), sessions.open("Safari on iPhone", 5).unwrap());
+        let listed: Vec<_> =
+            sessions.list(&mine.hash(), 6).into_iter().map(|(one, mine)| (one.browser, mine)).collect();
+        assert_eq!(listed, [("Safari on iPhone".to_owned(), false), ("Firefox on Linux".to_owned(), true)]);
+        assert_eq!(sessions.take_untold().len(), 2);
+        assert!(sessions.take_untold().is_empty() && Sessions::new(sessions.stored()).take_untold().is_empty());
+        sessions.close(&other.hash());
+        assert_eq!(sessions.list(&mine.hash(), 6).len(), 1);
+    }
+
+    #[test]
+    fn sessions_of_the_first_version_are_read() {
+        use crate::vault::Older;
+        let old = first::StoredSessions(vec![first::StoredSession { hash: [3; 32], opened_at: 1, used_at: 2 }]);
+        let read = StoredSessions::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
+        assert_eq!((read.0[0].hash, read.0[0].noted), ([3; 32], true));
     }
 }
