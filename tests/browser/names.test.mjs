@@ -114,8 +114,8 @@ const FIELDS = {
     }, { name, text: `chosen: ${name}` })
     await waitUntil('what became of it', async () => (await screen.id('upload-kept').count()) + (await screen.id('upload-problems').count()) > 0, 20_000)
     await waitUntil('its name', () => harmless('the tray of uploads'))
-    const { asset: kept } = await node.api('POST', `/uploads?name=${encodeURIComponent(name)}`, Buffer.from(`sent: ${name}`))
-    return [[`/photo/${kept}`, details], ['/trash', () => node.api('DELETE', `/assets/${kept}`).catch(() => {})]]
+    const kept = (await unlessRefused('POST', `/uploads?name=${encodeURIComponent(name)}`, Buffer.from(`sent: ${name}`)))?.asset
+    return kept && [[`/photo/${kept}`, details], ['/trash', () => node.api('DELETE', `/assets/${kept}`).catch(() => {})]]
   },
 }
 
@@ -124,7 +124,7 @@ for (const [field, give] of Object.entries(FIELDS)) {
     let seen = 0
     for (const [kind, name] of Object.entries(HOSTILE)) {
       const places = await give(name)
-      if (places === null) continue
+      if (!places) continue
       seen++
       await lookAt(kind, places)
     }
