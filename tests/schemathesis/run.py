@@ -228,6 +228,11 @@ def last_things(daemon, cookie):
     def call(method, path, body=None):
         return daemon.visit(method, path, own, None if body is None else json.dumps(body))[0]
 
+    # Places where no key file can be: not the daemon's failure.
+    for place in ("", "key", "/dev/null/key"):
+        wish = {"by": {"way": "key-file"}, "change": "add", "way": "key-file", "path": place}
+        answered = call("POST", "/vault/slots", wish)
+        assert answered == 422, f"a key file at {place!r} was answered with {answered}"
     assert call("POST", "/vault/erase", {"words": "erase something"}) == 422
     assert call("DELETE", "/session") == 204
     assert call("GET", "/status") == 401, "a session that was ended still works"
@@ -294,7 +299,10 @@ def main():
                 now = state(daemon)
                 wrong += [f"{role} changed {path}: {before[path]} {now.get(path)}" for path in before if now.get(path) != before[path]]
         if not options.only:
-            last_things(daemon, cookie)
+            try:
+                last_things(daemon, cookie)
+            except AssertionError as error:
+                wrong.append(f"the last things: {error}")
         if daemon.process.poll() is not None:
             wrong.append(f"the daemon ended with {daemon.process.returncode}")
         if daemon.stop() != 0:
