@@ -28,6 +28,8 @@ MODELS_CONVERTED := $(PACK)/.converted
 WEBUI_INSTALLED := webui/node_modules/.installed
 WEBUI_BUILT := webui/dist/.built
 BROWSER_INSTALLED := tests/browser/node_modules/.installed
+API_FUZZ := tests/schemathesis
+API_FUZZ_INSTALLED := $(API_FUZZ)/.venv/.installed
 PEERS := models/benches/peers
 PEERS_INSTALLED := $(PEERS)/node_modules/.installed
 
@@ -122,6 +124,15 @@ golden-vault: build ## Keep a small vault of this format in tests/golden/vaults,
 fuzz: setup ## Damage files of every kind at random and give them to our parsers (FUZZ=200000 of each)
 	INFRAME_FUZZ=$(or $(FUZZ),200000) cargo test -q -p inframe --lib d8_damaged -- --nocapture
 
+.PHONY: fuzz-api
+fuzz-api: build $(API_FUZZ_INSTALLED) ## Calls of every operation of the HTTP API that its description allows and forbids, as owner and as everybody else (20 minutes; EXAMPLES=200, SEED=1, ONLY=owner,locked; needs Python)
+	@$(API_FUZZ)/.venv/bin/python $(API_FUZZ)/run.py --examples $(or $(EXAMPLES),200) --seed $(or $(SEED),1) --only "$(ONLY)"
+
+# The same with a few calls each, for the suite: a minute.
+.PHONY: fuzz-api-short
+fuzz-api-short: $(API_FUZZ_INSTALLED)
+	@$(API_FUZZ)/.venv/bin/python $(API_FUZZ)/run.py --short
+
 SANCOV := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 	-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions -Coverflow-checks
 FUZZED := $(CARGO_TARGET_DIR)/fuzz
@@ -134,7 +145,7 @@ fuzz-protocol: ## Fuzz every decoder of the protocol, led by the code that is re
 
 .PHONY: clean
 clean: ## Remove everything that these commands made
-	rm -rf $(CARGO_TARGET_DIR) models/node_modules $(PEERS)/node_modules $(PEERS)/.venv webui/node_modules tests/browser/node_modules webui/dist
+	rm -rf $(CARGO_TARGET_DIR) models/node_modules $(PEERS)/node_modules $(PEERS)/.venv $(API_FUZZ)/.venv webui/node_modules tests/browser/node_modules webui/dist
 	rm -f $(MODELS_CONVERTED) $(PACK)/*.onnx
 
 $(MODELS_INSTALLED): models/package.json models/package-lock.json
@@ -156,6 +167,10 @@ $(WEBUI_BUILT): $(WEBUI_INSTALLED) $(WEBUI_SOURCES)
 
 $(BROWSER_INSTALLED): tests/browser/package.json tests/browser/package-lock.json
 	cd tests/browser && $(NPM_CI)
+	@touch $@
+
+$(API_FUZZ_INSTALLED): $(API_FUZZ)/requirements.txt
+	python3 -m venv $(API_FUZZ)/.venv && $(API_FUZZ)/.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
 # Python is asked for last: the comparison goes on without it and says so.

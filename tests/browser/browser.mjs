@@ -1,7 +1,7 @@
 // A real Chromium that counts what must not happen (policy violations, console errors, outside requests) and checks accessibility.
 
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +21,9 @@ mkdirSync(SCREENSHOTS, { recursive: true })
 /** A browser; `more` flags are for what a test needs beyond the usual, such as a camera. */
 export async function openBrowser(more = []) {
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-  return chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...more] })
+  // Pages that a test gives from a folder count as from elsewhere otherwise.
+  const given = process.env.INFRAME_WEBUI_DIST ? ['--disable-features=LocalNetworkAccessChecks'] : []
+  return chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...given, ...more] })
 }
 
 /** A page of one dashboard with everything that went wrong on it. */
@@ -34,8 +36,21 @@ export class Screen {
     screen.context = await browser.newContext({ viewport: DESKTOP, colorScheme: 'light', ...options })
     screen.page = await screen.context.newPage()
     screen.page.setDefaultTimeout(20_000)
+    if (process.env.INFRAME_WEBUI_DIST) await screen.#pagesFrom(process.env.INFRAME_WEBUI_DIST)
     await screen.#watch()
     return screen
+  }
+
+  /** The dashboard's files from a folder instead of those in the daemon, to try a change of them without building it; the daemon's headers stay. */
+  async #pagesFrom(folder) {
+    await this.context.route((url) => url.origin === this.origin && !url.pathname.startsWith('/api'), async (route) => {
+      const { pathname } = new URL(route.request().url())
+      const path = join(folder, pathname)
+      const file = pathname !== '/' && existsSync(path) ? path : join(folder, 'index.html')
+      const response = await route.fetch({ url: `${this.origin}/` })
+      const { 'content-encoding': _, 'content-length': __, 'content-type': ___, ...headers } = response.headers()
+      await route.fulfill({ status: 200, headers, path: file })
+    })
   }
 
   async #watch() {

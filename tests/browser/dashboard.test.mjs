@@ -8,7 +8,7 @@ import { cut, drop, openBrowser, PHONE, Screen, SCREENSHOTS, steps } from './bro
 
 /** Head and shoulders of the woman at the right of the first sample. */
 const HER_SELFIE = { x: 1330, y: 90, width: 540, height: 560 }
-const SCREENS = ['/photos', '/events', '/approvals', '/transfers', '/profile', '/settings', '/activity', '/privacy', '/trash']
+const SCREENS = ['/photos', '/events', '/people', '/approvals', '/transfers', '/profile', '/settings', '/doctor', '/activity', '/privacy', '/trash', '/nowhere']
 
 let browser, holder, finder, theirs, hers, event
 
@@ -220,10 +220,11 @@ for (const scheme of ['light', 'dark']) {
       await screen.page.goto(url)
       await screen.id('tile').first().waitFor()
       const found = []
-      for (const path of [...SCREENS, `/events/${event.id}`]) {
+      const [shown] = (await holder.api('GET', `/events/${event.id}`)).asset_ids
+      for (const path of [...SCREENS, `/events/${event.id}`, `/photo/${shown}`]) {
         await screen.go(path)
-        await screen.page.getByRole('heading').first().waitFor()
-        const label = path.startsWith('/events/') ? 'event' : path.slice(1)
+        await screen.page.locator('h1:visible, [data-testid=photo]:visible').first().waitFor()
+        const label = path.startsWith('/events/') ? 'event' : path.startsWith('/photo/') ? 'one-photo' : path.slice(1)
         found.push(...(await screen.flaws(path, `${label}-${name}-${scheme}`)))
       }
       await screen.close()

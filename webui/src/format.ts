@@ -11,6 +11,11 @@ const dated = new Intl.DateTimeFormat(locale, { weekday: 'short', day: 'numeric'
 const datedYear = new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' })
 const numbers = new Intl.NumberFormat(locale)
 
+/** A file's name as it may stand among other words: without what cannot be seen or turns the direction of what follows. */
+export function fileName(name: string): string {
+  return name.replace(/[\p{Cc}\u200e\u200f\u061c\u2028-\u202e\u2066-\u2069\ufeff]/gu, '').slice(0, 200)
+}
+
 /** A day number of the timeline (days since 1970-01-01, wall date) as a heading. */
 export function dayHeading(day: number): string {
   return long.format(day * DAY_MS)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ago, bytes, counted, dateRange, duration, fromLocalInput, initials, moment, quality, toLocalInput } from '../src/format'
+import { ago, bytes, counted, dateRange, duration, fileName, fromLocalInput, initials, moment, quality, toLocalInput } from '../src/format'
 
 const NOON = new Date(2026, 10, 21, 12).getTime()
 const HOUR = 3_600_000
@@ -8,6 +8,12 @@ it('says sizes in units people know', () => {
   expect([0, 999, 1_000, 9_949, 999_499, 999_500, 12_345_678, 5e13].map(bytes)).toEqual([
     '0 bytes', '999 bytes', '1.0 kB', '9.9 kB', '999 kB', '1.0 MB', '12 MB', '50 TB',
   ])
+})
+
+it('shows no name of a file that turns the text around it', () => {
+  expect(fileName('a\u202egpj.exe\u2066')).toBe('agpj.exe')
+  expect(fileName('\u0000Strand\u001b[31m.jpg\r\n')).toBe('Strand[31m.jpg')
+  expect(fileName('x'.repeat(10_000))).toHaveLength(200)
 })
 
 it('counts with the right word', () => {

@@ -424,11 +424,12 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// A file name for display: the last component, no control characters, bounded (D8).
+/// A file name for display: the last component, no control characters and none that turn the direction of what follows, bounded (D8).
 #[must_use]
 pub fn shown_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let clean: String = last.chars().filter(|c| !c.is_control() && !turns(*c)).take(200).collect();
     if clean.is_empty() { "photo".into() } else { clean }
 }
 
@@ -441,6 +442,7 @@ mod tests {
         assert_eq!(shown_name("../../etc/pass\u{0}wd\n"), "passwd");
         assert_eq!(shown_name("C:\\fotos\\a.jpg"), "a.jpg");
         assert_eq!(shown_name("dir/"), "photo");
+        assert_eq!(shown_name("a\u{202e}gpj.exe\u{2066}"), "agpj.exe");
         assert_eq!(shown_name(&"x".repeat(999)).len(), 200);
     }
 }

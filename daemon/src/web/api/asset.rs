@@ -68,8 +68,8 @@ async fn get_thumb(
 #[utoipa::path(
     get, path = "/assets/{id}/original", tag = "library", params(("id" = String, Path)),
     responses(
-        (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 206, body = Vec<u8>, content_type = "application/octet-stream", description = "The range asked for"),
+        (status = 200, body = Vec<u8>, content_type = "*/*"),
+        (status = 206, body = Vec<u8>, content_type = "*/*", description = "The range asked for"),
     )
 )]
 async fn get_original(State(node): State<Node>, Path(id): Path<String>, headers: HeaderMap) -> Answer<Response> {

@@ -42,7 +42,10 @@ async fn list_trash(State(node): State<Node>, Query(part): Query<Part>) -> JsonA
 }
 
 /// Bring assets back from the trash
-#[utoipa::path(post, path = "/trash/restore", tag = "trash", request_body = TrashBody, responses((status = 200, body = TrashDoneView)))]
+#[utoipa::path(
+    post, path = "/trash/restore", operation_id = "restore_from_trash", tag = "trash", request_body = TrashBody,
+    responses((status = 200, body = TrashDoneView))
+)]
 async fn restore(State(node): State<Node>, Json(body): Json<TrashBody>) -> JsonAnswer<TrashDoneView> {
     Ok(Json(node.restore(body.assets).await?))
 }

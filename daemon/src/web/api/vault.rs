@@ -221,6 +221,10 @@ async fn lock_vault(State(edge): State<Edge>) -> Answer<StatusCode> {
 )]
 async fn change_slots(State(edge): State<Edge>, Json(body): Json<SlotsBody>) -> Answer<Response> {
     let SlotsBody { by, change, way, secret: text, path } = body;
+    let names_path = path.is_some();
+    if path.as_ref().is_some_and(|path| !path.is_absolute()) {
+        return Err(Problem::invalid("key-file", "give the whole path of the key file, such as /etc/inframe/key"));
+    }
     let new = || -> Answer<NewWay> {
         Ok(match way {
             WayView::KeyFile => NewWay::KeyFile(path),
@@ -235,6 +239,10 @@ async fn change_slots(State(edge): State<Edge>, Json(body): Json<SlotsBody>) -> 
     };
     match edge.door.change_slots(change, secret(by)?).await {
         Ok(_) => Ok(Json(view(&edge).await?).into_response()),
+        // No file can be made at the path that was asked for.
+        Err(DoorError::Key(error @ KeyError::Io { .. })) if names_path => {
+            Err(Problem::invalid("key-file", error.to_string()))
+        }
         Err(error) => Ok(refused(error)),
     }
 }

@@ -94,7 +94,7 @@ async fn look_for_backup(State(edge): State<Edge>, Json(body): Json<BackupFolder
 
 /// Bring a backup back into this node, which must never have been used; how it goes is told with the vault
 #[utoipa::path(
-    post, path = "/vault/restore", tag = "vault", request_body = RestoreBody,
+    post, path = "/vault/restore", operation_id = "restore_backup", tag = "vault", request_body = RestoreBody,
     responses((status = 202, description = "It can be brought back, and that has begun"))
 )]
 async fn restore(State(edge): State<Edge>, Json(body): Json<RestoreBody>) -> Answer<Response> {
