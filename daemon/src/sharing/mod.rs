@@ -4,3 +4,4 @@ pub mod egress;
 pub mod kept;
 pub mod ledgers;
 pub mod policy;
+pub mod shield;

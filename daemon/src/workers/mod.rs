@@ -25,6 +25,7 @@ mod progress;
 mod reach;
 mod receiving;
 mod sending;
+mod shielding;
 mod syncing;
 pub(crate) mod trash;
 pub(crate) mod verify;

@@ -94,11 +94,13 @@ pub enum Kind {
     Held = 55,
     /// How an arrival is opened that a keeper brings.
     Sealed = 56,
+    /// What my profiles ask of photos in an event.
+    EventProtecting = 60,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -143,6 +145,7 @@ impl Kind {
         Self::Deposit,
         Self::Held,
         Self::Sealed,
+        Self::EventProtecting,
     ];
 
     /// The sub-key that seals records of this kind.
