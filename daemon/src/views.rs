@@ -482,7 +482,7 @@ pub struct MotionView {
 /// The consent text that stands before enrolment or announcement.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ConsentTextView {
-    /// `faces` (find faces and enrol me), `announce` (announce my face in an event), `guardian` (enrol a child) or `announce-child`.
+    /// `faces` (find faces and enrol me), `announce` (announce my face in an event), `guardian` (enrol a child), `announce-child`, `protect` (blur or hold back photos of me in an event) or `protect-child`.
     pub scope: String,
     /// Version.
     pub version: u32,

@@ -23,6 +23,7 @@ mod look_alikes;
 mod models;
 mod peers;
 mod people;
+mod protection;
 mod recovery;
 mod restore;
 mod secrecy;
