@@ -95,7 +95,13 @@ fn r76_the_newest_word_counts_and_there_is_one_for_each_subject() {
     let forged = guest.forge(guest.header(START.0 + 100, START.plus(3)), &more);
     guest.state.receive(&forged, START.plus(3)).unwrap();
     assert_eq!(guest.protected(START.plus(3)).len(), MAX_LIVE_PROTECTIONS);
-    assert!(guest.state.protections(START.plus(3)).iter().all(|live| live.protection.subject == Subject::Child || live.protection.id == hold.id));
+    assert!(
+        guest
+            .state
+            .protections(START.plus(3))
+            .iter()
+            .all(|live| live.protection.subject == Subject::Child || live.protection.id == hold.id)
+    );
 }
 
 #[test]

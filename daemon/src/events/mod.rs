@@ -36,8 +36,8 @@ pub use announcing::Portrait;
 pub use codes::{CodeDescription, CodeState, Judged};
 pub use description::{Description, MemberDescription, WaitingDescription};
 pub use entry::MyRole;
-pub use protecting::{Protected, Protecting};
 pub use invites::{IssuedLink, Replaced, Terms};
+pub use protecting::{Protected, Protecting};
 pub use stored::{Announcing, LocalSettings, Takes, WaitingAdmission};
 #[cfg(test)]
 pub(crate) use stored::{IssuedInvite, Joining, ShownCode};

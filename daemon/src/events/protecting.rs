@@ -195,11 +195,7 @@ impl Events {
             let protection = Protection {
                 id: mine.protection,
                 pack: portrait.pack.clone(),
-                template: Template::project(
-                    &portrait.likable.embedding,
-                    &portrait.mean,
-                    &grant.projection_key(),
-                )?,
+                template: Template::project(&portrait.likable.embedding, &portrait.mean, &grant.projection_key())?,
                 subject: portrait.profile.subject(),
                 wish: mine.wish,
                 expires: UnixMillis(now.saturating_add(MAX_PROTECTION_LIFETIME_MS)),

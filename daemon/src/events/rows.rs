@@ -155,7 +155,10 @@ impl Entry {
         for (author, seq) in self.state.records() {
             batch.remove(Kind::EventRecord, record_key(&self.id, &self.keys, &author, seq));
         }
-        batch.remove(Kind::EventAlarms, self.id.0).remove(Kind::EventProtecting, self.id.0).remove(Kind::Event, self.id.0);
+        batch
+            .remove(Kind::EventAlarms, self.id.0)
+            .remove(Kind::EventProtecting, self.id.0)
+            .remove(Kind::Event, self.id.0);
     }
 }
 

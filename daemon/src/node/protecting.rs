@@ -63,7 +63,8 @@ impl Node {
             }
             let Some(portrait) = events_worker::portrait(core, profile) else {
                 let whose = if profile == ProfileId::ME { "yourself" } else { "the child" };
-                let why = format!("add a selfie of {whose} first: others can only protect a face that their devices know");
+                let why =
+                    format!("add a selfie of {whose} first: others can only protect a face that their devices know");
                 return Err(NodeError::Conflict("no-selfie", why));
             };
             core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;

@@ -196,7 +196,8 @@ mod first {
     use serde::{Deserialize, Serialize};
 
     use super::{
-        ApprovalKind, ApprovalState, AssetId, BlobId, Blurred, ContentId, DeliveryState, EventId, FindMeId, Grade, MemberId,
+        ApprovalKind, ApprovalState, AssetId, BlobId, Blurred, ContentId, DeliveryState, EventId, FindMeId, Grade,
+        MemberId,
     };
 
     #[derive(Serialize, Deserialize)]
@@ -248,8 +249,19 @@ mod first {
                 size_bytes,
                 blurred: Blurred::default(),
             };
-            let StoredDelivery { event, member, find_me, asset, score, grade, state, rendition, reason, at, changed_at } =
-                old;
+            let StoredDelivery {
+                event,
+                member,
+                find_me,
+                asset,
+                score,
+                grade,
+                state,
+                rendition,
+                reason,
+                at,
+                changed_at,
+            } = old;
             let rendition = rendition.map(whole);
             Self { event, member, find_me, asset, score, grade, state, rendition, reason, at, changed_at }
         }

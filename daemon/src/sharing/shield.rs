@@ -149,7 +149,8 @@ mod tests {
 
     #[test]
     fn bystanders_are_blurred_where_the_event_says_so() {
-        let faces = [face(Some(6.0), &[], false), face(None, &[], true), face(None, &[], false), face(None, &[], false)];
+        let faces =
+            [face(Some(6.0), &[], false), face(None, &[], true), face(None, &[], false), face(None, &[], false)];
         assert_eq!(shield(&faces, false, false), Shield::default());
         assert_eq!(shield(&faces, true, false), Shield { stays: None, blurred: vec![2, 3] });
         assert_eq!(shield(&[], true, false), Shield::default());

@@ -271,9 +271,7 @@ impl Core {
         }
         let question = self.question(&delivery.event, &wanted, delivery.grade, delivery.asset);
         match question.map(|question| crate::sharing::policy::rule(&question)) {
-            Some(crate::sharing::policy::Ruling::Send) => {
-                Ok((node, self.seen_of(&search, &wanted, delivery.asset)?))
-            }
+            Some(crate::sharing::policy::Ruling::Send) => Ok((node, self.seen_of(&search, &wanted, delivery.asset)?)),
             _ => Err(Held::Policy),
         }
     }

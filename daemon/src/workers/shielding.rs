@@ -30,7 +30,8 @@ impl Seen {
 
     /// Both kinds of boxes, as the sandbox takes them.
     pub(crate) fn boxes(&self) -> (Vec<FractionRect>, Vec<FractionRect>) {
-        let boxes = |all: &[[f32; 4]]| all.iter().map(|[x, y, w, h]| FractionRect { x: *x, y: *y, w: *w, h: *h }).collect();
+        let boxes =
+            |all: &[[f32; 4]]| all.iter().map(|[x, y, w, h]| FractionRect { x: *x, y: *y, w: *w, h: *h }).collect();
         (boxes(&self.destroyed), boxes(&self.kept))
     }
 }
@@ -148,12 +149,7 @@ impl Core {
     ///
     /// # Errors
     /// Why it may not leave.
-    pub(crate) fn seen_of(
-        &self,
-        search: &Search,
-        wanted: &Wanted,
-        asset: AssetId,
-    ) -> Result<Seen, super::core::Held> {
+    pub(crate) fn seen_of(&self, search: &Search, wanted: &Wanted, asset: AssetId) -> Result<Seen, super::core::Held> {
         use super::core::Held;
         match seen(self, search, wanted, asset) {
             Ok(Ok(seen)) => Ok(seen),

@@ -7,7 +7,7 @@ use inframe_protocol::keep::{Label, SealedDelivery};
 use inframe_protocol::keys::{EventKey, MemberKeys, MemberPublic, seal_to};
 use inframe_protocol::limits::{GROUP_BYTES, MAX_RENDITION_BYTES, MAX_ROSTER_ENTRY_BYTES};
 use inframe_protocol::offer::Offer;
-use inframe_protocol::record::{FindMe, Header, Protection, RecordBody, Subject, Wish};
+use inframe_protocol::record::{FindMe, Header, RecordBody, Subject};
 use inframe_protocol::relay::RelayHello;
 use inframe_protocol::roster::{Role, RosterBody, SignedRosterEntry};
 use inframe_protocol::sync::{Held, SliceDigest, Slices, StateDigest, StateVector, SyncRequest};
@@ -307,12 +307,6 @@ fn records() -> Vec<Refused> {
         good.clone()
     };
     let key = guest.state.current_grant().unwrap().projection_key();
-    let protected = inframe_protocol::ProtectionId::generate(&party.guests[2].id()).unwrap();
-    let protection = |change: &dyn Fn(&mut Protection)| {
-        let mut protection = guest.protection(1, Subject::Me, Wish::HoldBack, now.plus(HOUR));
-        change(&mut protection);
-        record(listener, seal_unchecked(guest, header, &RecordBody::Protect(protection)))
-    };
     vec![
         (21, "trailing_byte", "a byte after the end", record(listener, [good.as_slice(), &[0]].concat())),
         (21, "too_long", "4 KiB and one byte", record(listener, vec![0; 4 * 1024 + 1])),
@@ -380,20 +374,6 @@ fn records() -> Vec<Refused> {
                 listener,
                 guest.forge(guest.header(1, now.minus(48 * HOUR)), &RecordBody::Withdraw { find_me: guest.fresh_id() }),
             ),
-        ),
-        (
-            74,
-            "too_long",
-            "a protection of seven days and a millisecond",
-            protection(&|protection| protection.expires = now.plus(7 * 24 * HOUR + 1)),
-        ),
-        (74, "no_pack", "a protection of no model pack", protection(&|protection| protection.pack = String::new())),
-        (75, "foreign", "the protection of another member", protection(&|protection| protection.id = protected)),
-        (
-            75,
-            "foreign_end",
-            "another member's protection is taken back",
-            record(listener, seal_unchecked(guest, header, &RecordBody::Unprotect { protection: protected })),
         ),
         (35, "equivocation", "another record with a number that is taken", record(&knows, second)),
     ]

@@ -18,7 +18,8 @@ fn group(light: f32) -> Result<Vec<u8>> {
 fn selfie_of_neighbour(photo: &[u8], asset: &Asset, finder: (f32, f32)) -> Result<Vec<u8>> {
     let image = image::load_from_memory(photo)?;
     let (width, height) = (image.width() as f32, image.height() as f32);
-    let is_finder = |face: &&Face| (face.x..face.x + face.w).contains(&finder.0) && (face.y..face.y + face.h).contains(&finder.1);
+    let is_finder =
+        |face: &&Face| (face.x..face.x + face.w).contains(&finder.0) && (face.y..face.y + face.h).contains(&finder.1);
     let others = asset.faces.iter().filter(|face| !is_finder(face));
     let face = others.max_by(|a, b| a.w.total_cmp(&b.w)).context("nobody else is in the photo")?;
     let side = |from: f32, len: f32, most: f32| {
@@ -72,7 +73,9 @@ impl Group {
         let selfie = selfie_of_neighbour(&photo, &known, finder)?;
         agree(scene.host.api()).await?;
         scene.host.api().add_selfie(selfie).await?;
-        let holds = |face: &Face, (x, y): (f32, f32)| (face.x..face.x + face.w).contains(&x) && (face.y..face.y + face.h).contains(&y);
+        let holds = |face: &Face, (x, y): (f32, f32)| {
+            (face.x..face.x + face.w).contains(&x) && (face.y..face.y + face.h).contains(&y)
+        };
         let mut faces = known.faces;
         let of_finder = faces.iter().position(|face| holds(face, finder)).context("the finder's face is not found")?;
         let finder = faces.remove(of_finder);

@@ -176,8 +176,10 @@ mod tests {
         let mut after = before.clone();
         destroy(&mut after, &[FACE], &[neighbour]);
         let size = before.dimensions();
-        let (theirs, mine) =
-            (Area::around(neighbour, (0.0, 0.0, 0.0), size), Area::around(FACE, (FACE_MARGIN, FACE_MARGIN, FACE_MARGIN), size));
+        let (theirs, mine) = (
+            Area::around(neighbour, (0.0, 0.0, 0.0), size),
+            Area::around(FACE, (FACE_MARGIN, FACE_MARGIN, FACE_MARGIN), size),
+        );
         let mut unlike = 0;
         for (x, y, colour) in after.enumerate_pixels() {
             let same = colour == before.get_pixel(x, y);

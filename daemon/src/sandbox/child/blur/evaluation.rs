@@ -96,7 +96,20 @@ fn told(probes: &[Probe], probe: impl Fn(&Probe) -> &Embedding, gallery: impl Fn
     }
     let wins: f64 = same
         .iter()
-        .map(|a| other.iter().map(|b| if a < b { 1.0 } else if a == b { 0.5 } else { 0.0 }).sum::<f64>())
+        .map(|a| {
+            other
+                .iter()
+                .map(|b| {
+                    if a < b {
+                        1.0
+                    } else if a == b {
+                        0.5
+                    } else {
+                        0.0
+                    }
+                })
+                .sum::<f64>()
+        })
         .sum();
     Told { auc: wins / (same.len() * other.len()) as f64, rank_1: right / asked, guessed: guessed / asked }
 }
