@@ -162,10 +162,19 @@ fn settle(
     let key = wanted.approval_id(&search.event, asset);
     let Some(question) = core.question(&search.event, wanted, hit.grade, asset) else { return Ok(()) };
     let ruling = rule(&question);
-    if ruling != Ruling::Hold
-        && let Err(held) = core.seen_of(search, wanted, asset)
-    {
-        return hold_back(core, search, wanted, asset, hit, key, held);
+    if ruling != Ruling::Hold {
+        match core.seen_of(search, wanted, asset) {
+            Err(held) => return hold_back(core, search, wanted, asset, hit, key, held),
+            // What was accepted already is made and offered anew at once, not when it is asked for.
+            Ok(seen) => {
+                let known = core.deliveries.get(&key);
+                let is_open = |known: &StoredDelivery| known.state == DeliveryState::Accepted;
+                if known.is_some_and(|known| is_open(&known) && core.is_outdated(&known, &seen)) {
+                    offer_anew(core, &key)?;
+                    core.board.ring(Job::Sending);
+                }
+            }
+        }
     }
     match ruling {
         Ruling::Hold => Ok(()),
@@ -202,6 +211,20 @@ fn deliver(
     core.deliveries.put(&key, fresh(search, wanted, asset, hit, DeliveryState::Pending))?;
     core.tell_transfer(&inframe_protocol::OfferId(key));
     core.board.ring(Job::Sending);
+    Ok(())
+}
+
+/// Has a delivery that was accepted offered anew, since somebody in it wishes something else by now.
+pub(super) fn offer_anew(core: &Core, key: &[u8]) -> anyhow::Result<()> {
+    core.deliveries.change(key, |row| {
+        let is_accepted = row.state == DeliveryState::Accepted;
+        if is_accepted {
+            row.state = DeliveryState::Pending;
+            row.reason = Some(Held::Outdated.to_string());
+            row.changed_at = now_ms();
+        }
+        is_accepted
+    })?;
     Ok(())
 }
 

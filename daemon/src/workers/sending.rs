@@ -12,6 +12,7 @@ use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
 use inframe_protocol::{MemberId, NodeId, OfferId, UnixMillis};
 
 use super::board::Step;
+use super::core::Held;
 use super::lanes::{self, Lanes, Waiting};
 use super::progress::UnderWay;
 use super::shielding::Seen;
@@ -353,6 +354,12 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
             core.tell_transfer(&offer);
             return Ok(transfer::not_found(stream).await?);
         }
+        let (worker, asker) = (core.clone(), peer.clone());
+        if blocking(move || is_protected_since(&worker, &asker, offer)).await?? {
+            core.board.ring(Job::Sending);
+            core.tell_transfer(&offer);
+            return Ok(transfer::not_found(stream).await?);
+        }
         let text = "A node asked for a photo that was not offered to it, and was refused.".to_owned();
         core.note(ActivityKind::Suspicious, text, None, None).await;
         return Ok(transfer::not_found(stream).await?);
@@ -430,6 +437,20 @@ impl GroupSource for BlobReader {
 
     fn is_authenticated(&self) -> bool {
         true
+    }
+}
+
+/// Whether a node asks for what it was offered before somebody in the photo had a wish; what has to be made anew is offered again.
+fn is_protected_since(core: &Core, peer: &NodeId, offer: OfferId) -> anyhow::Result<bool> {
+    let Some(delivery) = core.deliveries.get(&offer.0) else { return Ok(false) };
+    let theirs = core.events.member_node(&delivery.event, &delivery.member).as_ref() == Some(peer);
+    match core.may_be_served(&delivery) {
+        Err(Held::Outdated) if theirs => {
+            matching::offer_anew(core, &offer.0)?;
+            Ok(true)
+        }
+        Err(Held::Protected(_) | Held::FacesUnknown) => Ok(theirs),
+        _ => Ok(false),
     }
 }
 

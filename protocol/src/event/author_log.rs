@@ -160,9 +160,7 @@ impl AuthorLog {
                 protection.expires.max(counted).plus(MAX_CLOCK_SKEW_MS) < now
             }
             Some(RecordBody::Unprotect { .. }) => is_past_protections(record, now),
-            Some(RecordBody::Withdraw { .. }) => record.is_past_window(now),
-            // R78: it may be a protection, or take one back.
-            None => is_past_protections(record, now),
+            Some(RecordBody::Withdraw { .. }) | None => record.is_past_window(now),
         }
     }
 

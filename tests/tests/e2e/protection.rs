@@ -1,5 +1,7 @@
 //! What members ask of photos of them that others took: blurred, held back, as usual again; by whom it is obeyed and when.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use anyhow::{Context as _, Result, ensure};
 use image::{GenericImageView as _, RgbImage};
 use inframe_tests::api::{Api, refusal};
@@ -8,6 +10,7 @@ use inframe_tests::photos::{self, Variation};
 use inframe_tests::scene::{SOON, Scene, WORKED, agree, announce, received, upload, wait_for_faces};
 use inframe_tests::views::{Approval, Asset, EventPatch, Face, Transfer};
 use inframe_tests::wait::{Seen, wait_until};
+use serde_json::json;
 
 /// Another copy of the photo that shows the finder and her neighbours, lighter or darker.
 fn group(light: f32) -> Result<Vec<u8>> {
@@ -273,5 +276,65 @@ async fn bystanders_are_blurred_where_the_host_says_so() -> Result<()> {
     }
     let after = scene.host.api().patch_event(event, &blur(false)).await?;
     ensure!(!after.blur_bystanders);
+    Ok(())
+}
+
+/// The finder accepts what is offered and fetches nothing, until it may again.
+async fn fetches(node: &Daemon, may: bool) -> Result<()> {
+    // The whole day but for one minute that is not now, and not soon, in any time zone.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 60;
+    let minute = (now + 10) % 15;
+    let quiet = json!({ "quiet_from": format!("12:{:02}", minute + 1), "quiet_until": format!("12:{minute:02}") });
+    node.api().limit_traffic(&if may { json!({}) } else { quiet }).await?;
+    Ok(())
+}
+
+async fn accepted(node: &Daemon, count: usize) -> Result<()> {
+    wait_until("what is accepted", WORKED, async || {
+        let transfers = node.api().transfers().await?;
+        let waiting = transfers.iter().filter(|one| one.direction == "receiving" && one.state == "waiting").count();
+        Ok(Seen::when((waiting == count).then_some(()), || format!("{transfers:?}")))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_was_accepted_before_the_wish_goes_as_wished_or_not_at_all() -> Result<()> {
+    let group_of = Group::gather("automatic").await?;
+    let (scene, event) = (&group_of.scene, group_of.scene.event.as_str());
+    fetches(&scene.finder, false).await?;
+    announce(scene.finder.api(), event).await?;
+    accepted(&scene.finder, 1).await?;
+    protect(scene.host.api(), event, "blur").await?;
+    known_by(&scene.host, event, 2).await?;
+    fetches(&scene.finder, true).await?;
+    let blurred = came(&scene.finder, &[]).await?;
+    let (finder, host) = group_of.seen(&scene.finder, &blurred).await?;
+    ensure!(finder > SEEN && host < GONE, "d4: what was made before is not served: {finder}, {host}");
+
+    fetches(&scene.finder, false).await?;
+    upload(scene.photographer.api(), "second.jpg", group(0.85)?).await?;
+    accepted(&scene.finder, 1).await?;
+    protect(scene.host.api(), event, "hold-back").await?;
+    known_by(&scene.host, event, 2).await?;
+    let before = ids(scene.finder.api()).await?;
+    held(&scene.photographer).await?;
+    fetches(&scene.finder, true).await?;
+    wait_until("the end of it at the finder", WORKED, async || {
+        let transfers = scene.finder.api().transfers().await?;
+        let over = transfers.iter().any(|one| one.state == "failed");
+        Ok(Seen::when(over.then_some(()), || format!("{transfers:?}")))
+    })
+    .await?;
+    ensure!(ids(scene.finder.api()).await? == before, "d4: it did not go");
+    // Nobody did anything suspicious, and once it may, it goes.
+    for node in [&scene.photographer, &scene.finder] {
+        let log = node.api().activity().await?;
+        ensure!(log.iter().all(|entry| entry.kind != "suspicious"), "{}: {log:?}", node.nickname());
+    }
+    scene.host.api().unprotect(event).await?;
+    let whole = came(&scene.finder, &before).await?;
+    let (finder, host) = group_of.seen(&scene.finder, &whole).await?;
+    ensure!(finder > SEEN && host > SEEN, "both are seen: {finder}, {host}");
     Ok(())
 }
