@@ -12,11 +12,10 @@ use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
 use inframe_protocol::{MemberId, NodeId, OfferId, UnixMillis};
 
 use super::board::Step;
-use super::core::Held;
 use super::lanes::{self, Lanes, Waiting};
 use super::progress::UnderWay;
 use super::shielding::Seen;
-use super::{Core, Job, blocking, keeping, matching, reach, syncing, videos};
+use super::{Core, Job, blocking, keeping, matching, reach, shielding, syncing, videos};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::library::AssetKind;
@@ -188,7 +187,7 @@ pub(super) async fn rendition(
     let Ok((_, seen)) = core.leaves(delivery) else { return Ok(None) };
     match &delivery.rendition {
         Some(rendition) if rendition.blurred == seen.blurred() => return Ok(Some(rendition.clone())),
-        Some(_) => forget_rendition(core, offer, seen.blurred()).await?,
+        Some(_) => shielding::forget_rendition(core, offer, seen.blurred()).await?,
         None => {}
     }
     let asset = core.library.get(delivery.asset).context("it was deleted meanwhile")?;
@@ -261,24 +260,6 @@ pub(super) fn kept(core: &Core, blob: BlobId, list: GroupList) -> Rendition {
     let made = Rendition { blob, content: list.content(), size_bytes: list.size_bytes(), blurred: Blurred::default() };
     core.lists.keep(blob, Arc::new(list));
     made
-}
-
-/// Removes a rendition unless it was made without these faces.
-async fn forget_rendition(core: &Arc<Core>, offer: OfferId, but: Blurred) -> anyhow::Result<()> {
-    let writer = core.clone();
-    blocking(move || {
-        let mut blob = None;
-        writer.deliveries.change(&offer.0, |row| {
-            blob = row.rendition.take_if(|made| made.blurred != but).map(|made| made.blob);
-            blob.is_some()
-        })?;
-        if let Some(blob) = blob {
-            writer.lists.forget(blob);
-            writer.vault.blobs().remove(blob)?;
-        }
-        anyhow::Ok(())
-    })
-    .await?
 }
 
 async fn set_state(
@@ -355,7 +336,7 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
             return Ok(transfer::not_found(stream).await?);
         }
         let (worker, asker) = (core.clone(), peer.clone());
-        if blocking(move || is_protected_since(&worker, &asker, offer)).await?? {
+        if blocking(move || shielding::is_protected_since(&worker, &asker, offer)).await?? {
             core.board.ring(Job::Sending);
             core.tell_transfer(&offer);
             return Ok(transfer::not_found(stream).await?);
@@ -437,20 +418,6 @@ impl GroupSource for BlobReader {
 
     fn is_authenticated(&self) -> bool {
         true
-    }
-}
-
-/// Whether a node asks for what it was offered before somebody in the photo had a wish; what has to be made anew is offered again.
-fn is_protected_since(core: &Core, peer: &NodeId, offer: OfferId) -> anyhow::Result<bool> {
-    let Some(delivery) = core.deliveries.get(&offer.0) else { return Ok(false) };
-    let theirs = core.events.member_node(&delivery.event, &delivery.member).as_ref() == Some(peer);
-    match core.may_be_served(&delivery) {
-        Err(Held::Outdated) if theirs => {
-            matching::offer_anew(core, &offer.0)?;
-            Ok(true)
-        }
-        Err(Held::Protected(_) | Held::FacesUnknown) => Ok(theirs),
-        _ => Ok(false),
     }
 }
 

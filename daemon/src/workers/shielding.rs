@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use inframe_protocol::record::Wish;
 use inframe_protocol::template::{ProjectionKey, distance};
+use inframe_protocol::{NodeId, OfferId};
 
+use super::core::Held;
 use super::matching::{self, Lens};
-use super::{Core, core, events};
+use super::{Core, blocking, core, events};
 use crate::events::{Protected, Search, Wanted};
 use crate::faces::ProfileId;
 use crate::library::{AssetId, AssetKind};
@@ -144,13 +146,44 @@ fn sought(
     Some((place, hit.score))
 }
 
+/// Removes a rendition unless it was made without these faces.
+pub(super) async fn forget_rendition(core: &Arc<Core>, offer: OfferId, but: Blurred) -> anyhow::Result<()> {
+    let writer = core.clone();
+    blocking(move || {
+        let mut blob = None;
+        writer.deliveries.change(&offer.0, |row| {
+            blob = row.rendition.take_if(|made| made.blurred != but).map(|made| made.blob);
+            blob.is_some()
+        })?;
+        if let Some(blob) = blob {
+            writer.lists.forget(blob);
+            writer.vault.blobs().remove(blob)?;
+        }
+        anyhow::Ok(())
+    })
+    .await?
+}
+
+/// Whether a node asks for what it was offered before somebody in the photo had a wish; what has to be made anew is offered again.
+pub(super) fn is_protected_since(core: &Core, peer: &NodeId, offer: OfferId) -> anyhow::Result<bool> {
+    let Some(delivery) = core.deliveries.get(&offer.0) else { return Ok(false) };
+    let theirs = core.events.member_node(&delivery.event, &delivery.member).as_ref() == Some(peer);
+    match core.may_be_served(&delivery) {
+        Err(Held::Outdated) if theirs => {
+            matching::offer_anew(core, &offer.0)?;
+            Ok(true)
+        }
+        Err(Held::Protected(_) | Held::FacesUnknown) => Ok(theirs),
+        _ => Ok(false),
+    }
+}
+
 impl Core {
     /// What may be seen of a delivery's photo now.
     ///
     /// # Errors
     /// Why it may not leave.
-    pub(crate) fn seen_of(&self, search: &Search, wanted: &Wanted, asset: AssetId) -> Result<Seen, super::core::Held> {
-        use super::core::Held;
+    pub(crate) fn seen_of(&self, search: &Search, wanted: &Wanted, asset: AssetId) -> Result<Seen, Held> {
         match seen(self, search, wanted, asset) {
             Ok(Ok(seen)) => Ok(seen),
             Ok(Err(stays)) => Err(Held::Protected(stays)),
