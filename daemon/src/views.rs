@@ -486,7 +486,7 @@ pub struct MotionView {
 /// The consent text that stands before enrolment or announcement.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ConsentTextView {
-    /// `faces` (find faces and enrol me), `announce` (announce my face in an event), `guardian` (enrol a child) or `announce-child`.
+    /// `faces` (find faces and enrol me), `announce` (announce my face in an event), `guardian` (enrol a child), `announce-child`, `protect` (blur or hold back photos of me in an event) or `protect-child`.
     pub scope: String,
     /// Version.
     pub version: u32,
@@ -636,6 +636,33 @@ pub struct AnnouncementView {
     pub seen_by: u32,
 }
 
+/// What one of my profiles asks of photos in an event.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ProtectionView {
+    /// Whose photos: `me`, or the id of a child's profile.
+    pub profile: String,
+    /// What the child's profile is called here.
+    pub profile_name: Option<String>,
+    /// `hold-back`, `blur`, or `show` (not blurred where bystanders are).
+    pub wish: String,
+    /// Since when.
+    pub since: u64,
+    /// Members whose nodes have it since this node started.
+    pub seen_by: u32,
+}
+
+/// What is asked of photos that show a profile.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ProtectionBody {
+    /// Whose photos: `me`, or the id of a child's profile.
+    #[serde(default = "me")]
+    pub profile: String,
+    /// `hold-back`, `blur` or `show`.
+    pub wish: String,
+    /// Hash of the `protect` or, for a child, `protect-child` consent text that was shown.
+    pub text_hash: String,
+}
+
 /// A member of an event.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct MemberView {
@@ -707,6 +734,10 @@ pub struct EventView {
     pub find_me: Option<AnnouncementView>,
     /// Every live announcement of this node, the children's included.
     pub find_mes: Vec<AnnouncementView>,
+    /// What this node's profiles ask of photos that show them.
+    pub protections: Vec<ProtectionView>,
+    /// Whether the faces of bystanders are blurred in what leaves; the host says so.
+    pub blur_bystanders: bool,
     /// Epoch number.
     pub epoch: u32,
     /// When the members got their keys; none while waiting.
@@ -735,6 +766,8 @@ pub struct EventPatch {
     pub scope: Option<String>,
     /// Host only.
     pub admit_automatically: Option<bool>,
+    /// Host only: whether everybody's device blurs the faces of bystanders.
+    pub blur_bystanders: Option<bool>,
 }
 
 /// Policy towards one member.
@@ -934,6 +967,8 @@ pub struct ApprovalView {
     pub face: String,
     /// Other faces in the photo.
     pub other_faces: u32,
+    /// Faces that are blurred in what goes, as somebody wishes or the event says.
+    pub blurred_faces: u32,
     /// Template distance; smaller is closer.
     pub score: f32,
     /// The sure threshold for it.

@@ -104,6 +104,11 @@ fixed_id!(
     16
 );
 fixed_id!(
+    /// A protection, the same through all its renewals. Its first half is bound to its author (R75).
+    ProtectionId,
+    16
+);
+fixed_id!(
     /// An offer of one rendition to one finder.
     OfferId,
     16
@@ -114,8 +119,8 @@ fixed_id!(
     8
 );
 
-/// How many leading bytes of a [`FindMeId`] are bound to its author.
-const FIND_ME_AUTHOR_BYTES: usize = 8;
+/// How many leading bytes of a [`FindMeId`] or a [`ProtectionId`] are bound to its author.
+const AUTHOR_BYTES: usize = 8;
 
 impl ContentId {
     /// The id of `bytes`.
@@ -130,22 +135,48 @@ impl FindMeId {
     /// # Errors
     /// The machine gave no randomness.
     pub fn generate(author: &MemberId) -> Result<Self, KeyError> {
-        let mut id: [u8; 16] = random()?;
-        for (byte, bound) in id.iter_mut().zip(author_part(author)) {
-            *byte = bound;
-        }
-        Ok(Self(id))
+        bound_id(FIND_ME_CONTEXT, author).map(Self)
     }
 
     /// R31: whether this id can be one of `author`'s.
     pub fn belongs_to(&self, author: &MemberId) -> bool {
-        self.0.iter().zip(author_part(author)).all(|(byte, bound)| *byte == bound)
+        is_bound(&self.0, FIND_ME_CONTEXT, author)
     }
 }
 
-/// The part of a find-me id that its author determines: 64 bits, so that another member would have to search 2^64 keys for a clash.
-fn author_part(author: &MemberId) -> impl Iterator<Item = u8> {
-    blake3::derive_key("inframe 1 find-me id", &author.0).into_iter().take(FIND_ME_AUTHOR_BYTES)
+impl ProtectionId {
+    /// A new id for a protection of `author`.
+    ///
+    /// # Errors
+    /// The machine gave no randomness.
+    pub fn generate(author: &MemberId) -> Result<Self, KeyError> {
+        bound_id(PROTECTION_CONTEXT, author).map(Self)
+    }
+
+    /// R75: whether this id can be one of `author`'s.
+    pub fn belongs_to(&self, author: &MemberId) -> bool {
+        is_bound(&self.0, PROTECTION_CONTEXT, author)
+    }
+}
+
+/// Binds the id of a find-me to its author.
+const FIND_ME_CONTEXT: &str = "inframe 1 find-me id";
+/// Binds the id of a protection to its author.
+const PROTECTION_CONTEXT: &str = "inframe 1 protection id";
+
+/// The part of an id that its author determines: 64 bits, so that another member would have to search 2^64 keys for a clash.
+fn author_part(context: &str, author: &MemberId) -> impl Iterator<Item = u8> {
+    blake3::derive_key(context, &author.0).into_iter().take(AUTHOR_BYTES)
+}
+
+fn bound_id(context: &str, author: &MemberId) -> Result<[u8; 16], KeyError> {
+    let mut id: [u8; 16] = random()?;
+    id.iter_mut().zip(author_part(context, author)).for_each(|(byte, bound)| *byte = bound);
+    Ok(id)
+}
+
+fn is_bound(id: &[u8; 16], context: &str, author: &MemberId) -> bool {
+    id.iter().zip(author_part(context, author)).all(|(byte, bound)| *byte == bound)
 }
 
 impl OfferId {

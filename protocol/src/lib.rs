@@ -76,4 +76,4 @@ pub mod template;
 pub mod text;
 pub mod verification;
 
-pub use ids::{ContentId, EventId, FindMeId, InviteId, MemberId, NodeId, OfferId, UnixMillis};
+pub use ids::{ContentId, EventId, FindMeId, InviteId, MemberId, NodeId, OfferId, ProtectionId, UnixMillis};

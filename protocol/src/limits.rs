@@ -73,6 +73,15 @@ pub const MAX_LIVE_FIND_MES: usize = 3;
 pub const MAX_FIND_MES_PER_HOUR: usize = 4;
 /// The hour of [`MAX_FIND_MES_PER_HOUR`], in milliseconds.
 pub const FIND_ME_BUDGET_MS: u64 = 60 * 60 * 1_000;
+/// Milliseconds that a protection may live: renewed daily, it outlasts a device that is off for some nights.
+pub const MAX_PROTECTION_LIFETIME_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
+/// Live protections of one member: me and two children, as with find-mes.
+pub const MAX_LIVE_PROTECTIONS: usize = 3;
+/// Protection records of one member in one hour by their own time: somebody who makes up their mind, and a new epoch or two. Each may carry a new
+/// template, and whether a face comes blurred tells something about it.
+pub const MAX_PROTECTIONS_PER_HOUR: usize = 8;
+/// The hour of [`MAX_PROTECTIONS_PER_HOUR`], in milliseconds.
+pub const PROTECTION_BUDGET_MS: u64 = 60 * 60 * 1_000;
 /// Records that a state keeps of one author: the find-me budget of a day, as many withdrawals, and profiles.
 pub const MAX_RECORDS_PER_AUTHOR: usize = 256;
 /// Bytes of a record that is not a large one: one padded to 1,024 bytes with what surrounds it (at most 195) fits.

@@ -14,7 +14,7 @@ pub enum Recall {
     Ask {
         /// The event.
         event: EventId,
-        /// R74: at least one, at most [`MAX_RECALLS`].
+        /// R80: at least one, at most [`MAX_RECALLS`].
         offers: Vec<OfferId>,
     },
     /// The finder tells the holder how it stands with one of them.
@@ -37,7 +37,7 @@ pub enum RecallAnswer {
     Deleted,
     /// Its receiver keeps it.
     Kept,
-    /// R75: nothing was received under this offer from this node in this event; or the teller is not who was asked.
+    /// Nothing was received under this offer from this node in this event; or the teller is not who was asked.
     Unknown,
 }
 
@@ -56,7 +56,7 @@ impl Message for Recall {
 /// One answer for each offer in the order of the question; to a [`Recall::Tell`], the answer as it was noted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecallReply {
-    /// R74: at most [`MAX_RECALLS`].
+    /// R80: at most [`MAX_RECALLS`].
     pub answers: Vec<RecallAnswer>,
 }
 

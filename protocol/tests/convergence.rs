@@ -4,9 +4,9 @@
 
 mod party;
 
-use inframe_protocol::record::{RecordBody, Subject};
+use inframe_protocol::record::{Protection, RecordBody, Subject, Wish};
 use inframe_protocol::roster::SignedRosterEntry;
-use inframe_protocol::{FindMeId, UnixMillis};
+use inframe_protocol::{FindMeId, ProtectionId, UnixMillis};
 use party::{Guest, HOUR, MINUTE, Party, START, catch_up};
 use proptest::prelude::*;
 
@@ -25,6 +25,12 @@ enum Step {
     Profile {
         who: usize,
         nickname: u8,
+    },
+    /// A wish is said, or taken back.
+    Protect {
+        who: usize,
+        child: usize,
+        wish: Option<Wish>,
     },
     /// Any earlier message arrives somewhere: late, again, or never.
     Deliver {
@@ -62,6 +68,11 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, child, hours)| Step::Announce { who, child, hours }),
         2 => (number.clone(), 0..3_usize).prop_map(|(who, child)| Step::Withdraw { who, child }),
         2 => (number.clone(), any::<u8>()).prop_map(|(who, nickname)| Step::Profile { who, nickname }),
+        3 => (number.clone(), 0..3_usize, 0..4_usize).prop_map(|(who, child, wish)| Step::Protect {
+            who,
+            child,
+            wish: [Wish::HoldBack, Wish::Blur, Wish::Show].get(wish).copied(),
+        }),
         12 => (number.clone(), number.clone()).prop_map(|(to, message)| Step::Deliver { to, message }),
         3 => (number.clone(), number.clone()).prop_map(|(from, to)| Step::Sync { from, to }),
         2 => number.clone().prop_map(|who| Step::Restart { who }),
@@ -109,6 +120,23 @@ impl World {
 
     fn take(&mut self, step: &Step) {
         match *step {
+            Step::Protect { who, child, wish } => {
+                let who = self.who(who);
+                let guest = &self.party.guests[who];
+                if guest.state.current_grant().is_none() {
+                    return;
+                }
+                // As the find-me of the same face is bound to its author, so is this.
+                let mut id = ProtectionId::generate(&guest.id()).unwrap();
+                id.0[8..].fill(child as u8);
+                let Some(wish) = wish else {
+                    return self.write(who, RecordBody::Unprotect { protection: id });
+                };
+                let subject = if child == 0 { Subject::Me } else { Subject::Child };
+                let expires = self.now.plus(7 * 24 * HOUR);
+                let protection = Protection { id, ..guest.protection(child as u8, subject, wish, expires) };
+                self.write(who, RecordBody::Protect(protection));
+            }
             Step::Announce { who, child, hours } => {
                 let who = self.who(who);
                 let guest = &self.party.guests[who];
@@ -244,21 +272,23 @@ proptest! {
             if there_from_the_start(&guest) {
                 prop_assert_eq!(guest.state.vector(), host.state.vector());
                 prop_assert_eq!(guest.found(now), all);
+                prop_assert_eq!(guest.protected(now), host.protected(now));
             } else {
                 // Whoever came later cannot read everything, and finds nothing else.
                 prop_assert!(guest.found(now).iter().all(|found| all.contains(found)));
+                prop_assert!(guest.protected(now).iter().all(|one| host.protected(now).contains(one)));
             }
         }
 
-        // Two days later everything but the newest profiles is gone, and nobody has more than another.
-        world.now = now.plus(48 * HOUR);
+        // Eight days later everything but the newest profiles is gone, and nobody has more than another.
+        world.now = now.plus(8 * 24 * HOUR);
         world.settle();
         let guests = &world.party.guests;
         let left = guests[0].state.vector();
         prop_assert!(left.authors.iter().all(|(_, held)| held.len() == 1));
         for guest in guests {
             let vector = guest.state.vector();
-            prop_assert!(guest.found(world.now).is_empty());
+            prop_assert!(guest.found(world.now).is_empty() && guest.protected(world.now).is_empty());
             prop_assert!(vector.authors.iter().all(|author| left.authors.contains(author)));
         }
     }

@@ -8,7 +8,7 @@ use inframe_protocol::recall::{Recall, RecallAnswer, RecallReply};
 use inframe_protocol::{EventId, OfferId};
 
 #[test]
-fn r74_a_question_of_a_hundred_offers_fits_and_no_larger_or_empty_one_does() {
+fn r80_a_question_of_a_hundred_offers_fits_and_no_larger_or_empty_one_does() {
     let of = |count: usize| {
         let question = Recall::Ask { event: EventId([255; 32]), offers: vec![OfferId([255; 16]); count] };
         encode(&question, Recall::MAX_BYTES)

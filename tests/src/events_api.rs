@@ -79,6 +79,15 @@ impl Api {
         self.with(Method::PUT, &format!("/events/{event}/members/{member}/policy"), &json!({ "policy": policy })).await
     }
 
+    pub async fn protect(&self, event: &str, wish: &str, text_hash: &str) -> Result<Event> {
+        let body = json!({ "wish": wish, "text_hash": text_hash });
+        self.with(Method::PUT, &format!("/events/{event}/protection"), &body).await
+    }
+
+    pub async fn unprotect(&self, event: &str) -> Result<Event> {
+        self.json(self.request(Method::DELETE, &format!("/events/{event}/protection"))).await
+    }
+
     pub async fn approvals(&self, state: &str) -> Result<Vec<Approval>> {
         self.get(&format!("/approvals?state={state}")).await
     }

@@ -161,8 +161,7 @@ pub async fn join(host: &Api, joiner: &Daemon, event: &str, link: &str) -> Resul
 /// When the daemon refuses.
 pub async fn share_all(api: &Api, event: &str, policy: &str) -> Result<Event> {
     agree(api).await?;
-    let patch =
-        EventPatch { policy: Some(policy.to_owned()), scope: Some("all".to_owned()), admit_automatically: None };
+    let patch = EventPatch { policy: Some(policy.to_owned()), scope: Some("all".to_owned()), ..EventPatch::default() };
     api.patch_event(event, &patch).await
 }
 

@@ -5,7 +5,7 @@ mod event;
 
 use serde::{Deserialize, Serialize};
 
-pub use event::{Admission, Code, Event, EventPatch, Invite, Invited, Leak, Member};
+pub use event::{Admission, Code, Event, EventPatch, Invite, Invited, Leak, Member, Protection};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Worker {
@@ -279,6 +279,7 @@ pub struct Profile {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Approval {
     pub id: String,
+    pub blurred_faces: u32,
     pub child: bool,
     pub live: bool,
     pub next_best: Option<f32>,

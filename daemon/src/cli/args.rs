@@ -168,6 +168,19 @@ pub(super) enum ScopeArg {
     Chosen,
 }
 
+/// What is asked of photos that show somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum WishArg {
+    /// They go as usual
+    AsUsual,
+    /// The face is blurred
+    Blur,
+    /// They do not go
+    HoldBack,
+    /// The face is not blurred, also where the event blurs bystanders
+    Show,
+}
+
 // Not to be printed: an invite link holds a secret.
 #[derive(Subcommand)]
 pub(super) enum EventCommand {
@@ -269,6 +282,22 @@ pub(super) enum EventCommand {
         /// Whether valid invites are admitted without asking (host only)
         #[arg(long, value_name = "true|false")]
         admit_automatically: Option<bool>,
+        /// Whether everybody's device blurs the faces of bystanders in what it sends (host only)
+        #[arg(long, value_name = "true|false")]
+        blur_bystanders: Option<bool>,
+    },
+    /// Say what is to become of photos of you before they go to anybody else
+    Protect {
+        /// Name or id of the event
+        event: String,
+        /// What you wish
+        wish: WishArg,
+        /// Whose photos: `me`, or the name or id of a child's profile
+        #[arg(long, default_value = "me", value_name = "PROFILE")]
+        profile: String,
+        /// Consent without being asked
+        #[arg(long)]
+        yes: bool,
     },
     /// Make a member a co-host, who admits and removes while this device is connected (host only)
     CoHost {

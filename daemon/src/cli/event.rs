@@ -6,11 +6,14 @@ use clap::ValueEnum;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::args::EventCommand;
+use super::args::{EventCommand, WishArg};
 use super::client::{CliError, Client, segment};
+use super::profile::{consent, named_profile};
 use super::text::{Screen, one_line, short, table};
 use super::when::shown;
-use crate::views::{AdmitBody, EventPatch, EventView, JoinBody, MemberPolicyBody, MemberRoleBody, NewEventBody};
+use crate::views::{
+    AdmitBody, EventPatch, EventView, JoinBody, MemberPolicyBody, MemberRoleBody, NewEventBody, ProtectionBody,
+};
 
 pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand) -> Result<(), CliError> {
     match command {
@@ -53,9 +56,13 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand)
             };
             show_event(client, screen, &answer)
         }
-        EventCommand::Change { event, scope, admit_automatically } => {
+        EventCommand::Protect { event, wish, profile, yes } => {
             let event = named_event(client, &event).await?;
-            let changes = EventPatch { policy: None, scope: scope.map(word), admit_automatically };
+            show_event(client, screen, &protect(client, screen, &event, wish, &profile, yes).await?)
+        }
+        EventCommand::Change { event, scope, admit_automatically, blur_bystanders } => {
+            let event = named_event(client, &event).await?;
+            let changes = EventPatch { scope: scope.map(word), admit_automatically, blur_bystanders, policy: None };
             show_event(client, screen, &patch(client, &event, changes).await?)
         }
         EventCommand::CoHost { event, member, no_longer } => {
@@ -79,6 +86,25 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand)
             screen.show(&answer, || Ok(vec![format!("Left {}.", one_line(&event.name))]))
         }
     }
+}
+
+async fn protect(
+    client: &Client,
+    screen: &Screen,
+    event: &EventView,
+    wish: WishArg,
+    profile: &str,
+    yes: bool,
+) -> Result<Value, CliError> {
+    let profile = named_profile(client, profile).await?;
+    let place = path(event, "/protection");
+    if wish == WishArg::AsUsual {
+        let place = format!("{place}?profile={}", segment(&profile));
+        return client.json(Method::DELETE, &place, None::<&()>).await;
+    }
+    let scope = if profile == "me" { "protect" } else { "protect-child" };
+    let text_hash = consent(client, screen, scope, yes).await?;
+    client.json(Method::PUT, &place, Some(&ProtectionBody { profile, wish: word(wish), text_hash })).await
 }
 
 /// The event that a person means: by id, the first letters of one, or its name.
@@ -179,6 +205,17 @@ fn event_lines(event: &EventView) -> Vec<String> {
     }
     if !event.verification.is_empty() {
         lines.push(format!("Waiting for the host, whose screen shows: {}", one_line(&event.verification.join(" "))));
+    }
+    for one in &event.protections {
+        let whom = one.profile_name.as_deref().map_or_else(|| "you".to_owned(), one_line);
+        lines.push(match one.wish.as_str() {
+            "hold-back" => format!("Photos of {whom} are to be held back."),
+            "blur" => format!("The face of {whom} is to be blurred in photos."),
+            _ => format!("The face of {whom} is not to be blurred."),
+        });
+    }
+    if event.blur_bystanders {
+        lines.push("Faces of bystanders are blurred in what is sent.".to_owned());
     }
     lines.push(format!("{} of your photos take part, {} received.", event.eligible_count, event.received_count));
     let row = |member: &crate::views::MemberView| {

@@ -78,7 +78,7 @@ pub(super) async fn find_me(client: &Client, screen: &Screen, command: FindMeCom
 }
 
 /// The id of the profile with this name or id.
-async fn named_profile(client: &Client, name: &str) -> Result<String, CliError> {
+pub(super) async fn named_profile(client: &Client, name: &str) -> Result<String, CliError> {
     let profiles: Vec<ProfileView> = client.view(&client.get("/profiles").await?)?;
     let found = profiles.into_iter().find(|one| one.id == name || one.name.as_deref() == Some(name));
     found
@@ -87,7 +87,7 @@ async fn named_profile(client: &Client, name: &str) -> Result<String, CliError> 
 }
 
 /// Shows a consent text in full and asks; the hash of the text if the answer is yes.
-async fn consent(client: &Client, screen: &Screen, scope: &str, yes: bool) -> Result<String, CliError> {
+pub(super) async fn consent(client: &Client, screen: &Screen, scope: &str, yes: bool) -> Result<String, CliError> {
     let answer = client.get(&format!("/consent-texts/{scope}")).await?;
     let text: ConsentTextView = client.view(&answer)?;
     screen.say(&format!("{}\n", text.title));

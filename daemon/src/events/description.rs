@@ -63,6 +63,8 @@ pub struct Description {
     pub waiting: Vec<WaitingDescription>,
     /// The code that I show as host, or showed last.
     pub code: Option<CodeDescription>,
+    /// Whether the faces of bystanders are blurred in what leaves.
+    pub blur_bystanders: bool,
     /// My settings.
     pub settings: LocalSettings,
     /// Epoch.
@@ -112,6 +114,7 @@ impl Entry {
             members,
             waiting,
             code: self.code_now(now),
+            blur_bystanders: roster.blur_bystanders(),
             settings: self.settings.clone(),
             epoch: roster.epoch(),
             epoch_at: roster.is_created().then(|| roster.epoch_at().0),

@@ -9,6 +9,7 @@ use inframe_protocol::record::Subject;
 use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
 
 use super::alarms::{Shown, StoredAlarms};
+use super::protecting::StoredProtecting;
 use super::stored::{Announcing, IssuedInvite, Joining, LocalSettings, ShownCode, Takes, WaitingAdmission};
 use super::{Search, Wanted};
 use crate::faces::ProfileId;
@@ -50,6 +51,7 @@ pub(super) struct Entry {
     pub(super) invited_name: String,
     pub(super) settings: LocalSettings,
     pub(super) announcing: BTreeMap<ProfileId, Announcing>,
+    pub(super) protecting: StoredProtecting,
     pub(super) joining: Option<Joining>,
     pub(super) invites: Vec<IssuedInvite>,
     pub(super) code: Option<ShownCode>,
@@ -80,6 +82,7 @@ impl Entry {
                 admit_automatically: false,
             },
             announcing: BTreeMap::new(),
+            protecting: BTreeMap::new(),
             joining: None,
             invites: Vec::new(),
             code: None,
@@ -179,6 +182,8 @@ impl Entry {
             ends: self.state.roster().ends().map(|at| at.0),
             projection: grant.projection_key(),
             wanted: self.wanted(now),
+            protected: self.protected(now),
+            blur_bystanders: self.state.roster().blur_bystanders(),
         })
     }
 }

@@ -15,6 +15,7 @@ mod invites;
 mod joining;
 mod keeping;
 mod leaving;
+mod protecting;
 mod rows;
 mod stored;
 mod taking;
@@ -36,6 +37,7 @@ pub use codes::{CodeDescription, CodeState, Judged};
 pub use description::{Description, MemberDescription, WaitingDescription};
 pub use entry::MyRole;
 pub use invites::{IssuedLink, Replaced, Terms};
+pub use protecting::{Protected, Protecting};
 pub use stored::{Announcing, LocalSettings, Takes, WaitingAdmission};
 #[cfg(test)]
 pub(crate) use stored::{IssuedInvite, Joining, ShownCode};
@@ -148,6 +150,10 @@ pub struct Search {
     pub projection: ProjectionKey,
     /// Who is wanted.
     pub wanted: Vec<Wanted>,
+    /// What everybody asks of photos that show them, I as well.
+    pub protected: Vec<Protected>,
+    /// Whether the faces of bystanders are blurred in what leaves.
+    pub blur_bystanders: bool,
 }
 
 /// All events; cheap to clone.

@@ -81,6 +81,7 @@ impl Entry {
             invited_name: row.invited_name,
             settings: row.settings,
             announcing: row.announcing,
+            protecting: vault.catalog().get_as(Kind::EventProtecting, id.0)?.unwrap_or_default(),
             joining: row.joining,
             invites: row.invites,
             code: row.code,
@@ -139,6 +140,10 @@ impl Entry {
         let unsaved = self.state.take_unsaved();
         put_unsaved(&mut batch, &self.keys, &self.state, &unsaved)?;
         self.put_head(&mut batch)?;
+        match self.protecting.is_empty() {
+            true => batch.remove(Kind::EventProtecting, self.id.0),
+            false => batch.put_as(Kind::EventProtecting, self.id.0, &self.protecting)?,
+        };
         Ok(vault.catalog().commit(batch)?)
     }
 
@@ -150,7 +155,10 @@ impl Entry {
         for (author, seq) in self.state.records() {
             batch.remove(Kind::EventRecord, record_key(&self.id, &self.keys, &author, seq));
         }
-        batch.remove(Kind::EventAlarms, self.id.0).remove(Kind::Event, self.id.0);
+        batch
+            .remove(Kind::EventAlarms, self.id.0)
+            .remove(Kind::EventProtecting, self.id.0)
+            .remove(Kind::Event, self.id.0);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod invites;
+mod protecting;
 mod rows;
 
 use std::collections::BTreeSet;

@@ -13,6 +13,10 @@ pub enum Scope {
     Guardian,
     /// Announce my child's face in one event.
     AnnounceChild,
+    /// Ask the members of one event to blur or hold back photos of me.
+    Protect,
+    /// The same for a child of mine.
+    ProtectChild,
 }
 
 struct Text {
@@ -159,9 +163,84 @@ const ANNOUNCE_CHILD: Text = Text {
     tick: "Yes, as the guardian I announce this child's face to the members of this event.",
 };
 
+const PROTECT: Text = Text {
+    version: 1,
+    title: "Protect photos of me in this event",
+    sections: &[
+        (
+            "What is computed",
+            "A template: 64 bytes made from your selfies with a key that only the members of this event have. No picture goes with it.",
+        ),
+        (
+            "Where it is kept",
+            "On the devices of the members of this event, encrypted, until you take your wish back or it expires.",
+        ),
+        (
+            "Who gets what",
+            "Every member of this event gets the template and your wish. Their devices compare it with the faces in each photo before they send it. People \
+             outside get nothing, and templates of different events cannot be linked without their keys. But a member who means harm could misuse the \
+             template like a photo of you: to look for you in other pictures, or to rebuild a likeness.",
+        ),
+        (
+            "What it cannot do",
+            "A device can only obey if it finds your face: not if you are turned away, masked, far off or out of focus, and not if its owner has other \
+             software. Whoever got a photo before has it. Whoever took it sees it as it is. You still get your own photos unblurred. A video in which your \
+             face is found is held back in either case.",
+        ),
+        (
+            "How long",
+            "Until you take it back. The wish is renewed daily while this device is on, and is obeyed for a week when it is off.",
+        ),
+        (
+            "How to stop",
+            "Choose \"Share as usual\" on this event's page, or erase all face data on the profile page. Members who are connected erase the template at once, \
+             others when they are next online.",
+        ),
+    ],
+    tick: "Yes, tell the members of this event how to recognise me, so that their devices protect me.",
+};
+
+const PROTECT_CHILD: Text = Text {
+    version: 1,
+    title: "Protect photos of your child in this event",
+    sections: &[
+        (
+            "What is computed",
+            "A template: 64 bytes made from the child's pictures with a key that only the members of this event have. No picture and no name goes with it.",
+        ),
+        (
+            "Where it is kept",
+            "On the devices of the members of this event, encrypted, until you take your wish back or it expires.",
+        ),
+        (
+            "Who gets what",
+            "Every member of this event gets the template, your wish, and the note that it is a child of yours. Their devices compare it with the faces in \
+             each photo before they send it. People outside get nothing. But a member who means harm could misuse the template like a photo of the child: to \
+             look for them in other pictures, or to rebuild a likeness.",
+        ),
+        (
+            "What it cannot do",
+            "A device can only obey if it finds the face, and children's faces are found and told apart less well: now and then another child is protected as \
+             well, or yours is missed. Whoever got a photo before has it. Whoever took it sees it as it is. A video in which the face is found is held back in \
+             either case.",
+        ),
+        (
+            "How long",
+            "Until you take it back. The wish is renewed daily while this device is on, and is obeyed for a week when it is off.",
+        ),
+        (
+            "How to stop",
+            "Choose \"Share as usual\" on this event's page, or erase the child's profile. Members who are connected erase the template at once, others when \
+             they are next online.",
+        ),
+    ],
+    tick: "Yes, as the guardian I tell the members of this event how to recognise this child, so that their devices protect them.",
+};
+
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 4] = [Self::Faces, Self::Announce, Self::Guardian, Self::AnnounceChild];
+    pub const ALL: [Self; 6] =
+        [Self::Faces, Self::Announce, Self::Guardian, Self::AnnounceChild, Self::Protect, Self::ProtectChild];
 
     /// The scope's word in the API.
     #[must_use]
@@ -171,6 +250,8 @@ impl Scope {
             Scope::Announce => "announce",
             Scope::Guardian => "guardian",
             Scope::AnnounceChild => "announce-child",
+            Scope::Protect => "protect",
+            Scope::ProtectChild => "protect-child",
         }
     }
 
@@ -186,6 +267,8 @@ impl Scope {
             Scope::Announce => &ANNOUNCE,
             Scope::Guardian => &GUARDIAN,
             Scope::AnnounceChild => &ANNOUNCE_CHILD,
+            Scope::Protect => &PROTECT,
+            Scope::ProtectChild => &PROTECT_CHILD,
         }
     }
 
@@ -249,10 +332,13 @@ mod tests {
     }
 
     #[test]
-    fn d5_the_announce_texts_say_that_members_could_misuse_the_template() {
-        for (scope, warning) in
-            [(Scope::Announce, "like a photo of you"), (Scope::AnnounceChild, "like a photo of the child")]
-        {
+    fn d5_the_texts_for_an_event_say_that_members_could_misuse_the_template() {
+        for (scope, warning) in [
+            (Scope::Announce, "like a photo of you"),
+            (Scope::AnnounceChild, "like a photo of the child"),
+            (Scope::Protect, "like a photo of you"),
+            (Scope::ProtectChild, "like a photo of the child"),
+        ] {
             let sections = scope.view().sections;
             assert!(sections.iter().any(|s| s.text.contains(&format!("could misuse the template {warning}"))));
         }

@@ -36,7 +36,7 @@ pub(super) fn member_id(text: &str) -> Answer<MemberId> {
     text.parse().map_err(|_| NodeError::NotFound("member"))
 }
 
-fn whose_face(profile: ProfileId) -> &'static str {
+pub(super) fn whose_face(profile: ProfileId) -> &'static str {
     // The log may be shown around; a child's name stays out of it.
     if profile == ProfileId::ME { "your face" } else { "the face of a child of yours" }
 }
@@ -141,6 +141,8 @@ impl Node {
             received_count: received.len() as u64,
             find_me: find_mes.iter().find(|one| one.profile == ProfileId::ME.to_string()).cloned(),
             find_mes,
+            protections: self.protections(&event.id),
+            blur_bystanders: event.blur_bystanders,
             epoch: event.epoch,
             epoch_at: event.epoch_at,
             verification: owned(event.verification),
@@ -181,8 +183,12 @@ impl Node {
         };
         self.blocking(move |core| {
             let event = core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
-            if patch.admit_automatically.is_some() && event.role != crate::events::MyRole::Host {
+            let of_host = patch.admit_automatically.is_some() || patch.blur_bystanders.is_some();
+            if of_host && event.role != crate::events::MyRole::Host {
                 return Err(NodeError::NotHost);
+            }
+            if let Some(blur) = patch.blur_bystanders {
+                core.events.set_blur_bystanders(&id, blur)?;
             }
             Ok(core.events.change_settings(&id, |settings| {
                 settings.policy = policy.unwrap_or(settings.policy);
@@ -192,6 +198,7 @@ impl Node {
         })
         .await?;
         self.core.board.ring(Job::Matching);
+        self.core.board.ring(Job::Events);
         self.show(id).await
     }
 
@@ -252,7 +259,7 @@ impl Node {
         self.show(id).await
     }
 
-    fn announcement_changed(&self) {
+    pub(super) fn announcement_changed(&self) {
         self.core.live.tell(What::Profile, None);
         self.core.live.tell(What::Status, None);
         self.core.board.ring(Job::Events);

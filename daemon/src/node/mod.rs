@@ -8,6 +8,7 @@
 //! | `export` | plain originals written elsewhere |
 //! | `models` | model packs |
 //! | `profile` | consent, selfies, erasure |
+//! | `protecting` | what is asked of photos that show a profile |
 //! | `people` | who is in which photo, names, corrections |
 //! | `events` | events, invites, members, find-mes |
 //! | `first_run` | the first steps, and whether there is anything to lose |
@@ -39,6 +40,7 @@ mod peers;
 mod people;
 mod privacy;
 mod profile;
+mod protecting;
 mod protection;
 mod quarantine;
 mod recalls;

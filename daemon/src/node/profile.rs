@@ -122,6 +122,9 @@ impl Node {
                 if let Err(error) = core.events.withdraw(&event, profile) {
                     tracing::warn!("a find-me could not be withdrawn; it ends by itself within a day: {error}");
                 }
+                if let Err(error) = core.events.unprotect(&event, profile) {
+                    tracing::warn!("what was asked of photos could not be taken back; it ends within a week: {error}");
+                }
             }
             // The journal of the catalog still holds what was erased, until a snapshot takes its place.
             core.vault.settle()?;
@@ -239,6 +242,9 @@ impl Node {
             for event in core.events.ids() {
                 if let Err(error) = core.events.withdraw_all(&event) {
                     tracing::warn!("a find-me could not be withdrawn; it ends by itself within a day: {error}");
+                }
+                if let Err(error) = core.events.unprotect_all(&event) {
+                    tracing::warn!("what was asked of photos could not be taken back; it ends within a week: {error}");
                 }
             }
             // The journal of the catalog still holds what was erased, until a snapshot takes its place.

@@ -199,6 +199,15 @@ fn answer(core: &Core, key: &ApprovalId, state: ApprovalState) -> Answer<()> {
     Ok(())
 }
 
+/// Faces that would be blurred if it went now.
+fn blurred_faces(core: &Core, row: &StoredApproval) -> u32 {
+    let now = now_ms();
+    let is_open = row.kind == ApprovalKind::Match && row.state == ApprovalState::Waiting;
+    let search = is_open.then(|| core.events.search(&row.event, now)).flatten();
+    let Some((search, wanted)) = search.zip(core.events.wanted(&row.event, &row.find_me, now)) else { return 0 };
+    core.seen_of(&search, &wanted, row.asset).map_or(0, |seen| u32::from(seen.blurred().faces))
+}
+
 fn approval_view(core: &Core, id: &ApprovalId, row: &StoredApproval) -> ApprovalView {
     let faces = core.faces.of(row.asset).map_or(0, |known| known.faces.len());
     ApprovalView {
@@ -221,6 +230,7 @@ fn approval_view(core: &Core, id: &ApprovalId, row: &StoredApproval) -> Approval
         asset: row.asset.to_string(),
         face: row.face.to_string(),
         other_faces: u32::try_from(faces.saturating_sub(1)).unwrap_or(u32::MAX),
+        blurred_faces: blurred_faces(core, row),
         score: row.score,
         sure_below: match row.kind {
             ApprovalKind::Match => core.pack().thresholds.template_sure,

@@ -87,6 +87,19 @@ impl Sandbox {
         Ok(self.run(Job::Rendition, file, answers::rendition).await?.0)
     }
 
+    /// The bytes that may leave, without some faces: the boxes in `faces` are destroyed with the heads around them, those in `kept` stay. Always a JPEG.
+    ///
+    /// # Errors
+    /// As for [`Self::rendition`].
+    pub async fn blurred(
+        &self,
+        file: Bytes,
+        faces: Vec<FractionRect>,
+        kept: Vec<FractionRect>,
+    ) -> Result<Vec<u8>, SandboxError> {
+        Ok(self.run(Job::Blurred { faces, kept }, file, answers::blurred).await?.0)
+    }
+
     /// What film it is, if it was taken with the photo of the same name (a Live Photo).
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::container::Format;
 use super::refusal::Refusal;
 
 /// Changes with every change of these types: a daemon whose binary was replaced on disk must not misread its new children.
-pub(crate) const VERSION: u32 = 6;
+pub(crate) const VERSION: u32 = 7;
 
 /// A child's first words.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,6 +45,13 @@ pub(crate) enum Job {
     },
     /// The bytes that may leave.
     Rendition,
+    /// The bytes that may leave, without some faces.
+    Blurred {
+        /// Boxes of the faces that are destroyed.
+        faces: Vec<FractionRect>,
+        /// Boxes of those that stay.
+        kept: Vec<FractionRect>,
+    },
     /// Load the face model and run it; there is no file.
     TryModel,
     /// Whether a film, which follows the photo in the payload, was taken with the photo.

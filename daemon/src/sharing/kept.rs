@@ -6,6 +6,8 @@ use inframe_protocol::keys::Signature;
 use inframe_protocol::{NodeId, OfferId};
 use serde::{Deserialize, Serialize};
 
+use crate::vault::{BlobId, Versioned};
+
 /// A delivery of mine that somebody keeps for its receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredDeposit {
@@ -19,6 +21,37 @@ pub struct StoredDeposit {
     pub is_kept: bool,
     /// When the keeper was asked the last time, Unix milliseconds.
     pub asked_at: u64,
+    /// The rendition that was sealed; not known of what older versions gave away.
+    pub rendition: Option<BlobId>,
+}
+
+impl Versioned for StoredDeposit {
+    const VERSION: u8 = 2;
+    type Before = first::StoredDeposit;
+}
+
+/// The form of the first version: it was not kept which rendition was sealed.
+mod first {
+    use serde::{Deserialize, Serialize};
+
+    use super::{NodeId, PieceKey, SealedDelivery};
+
+    #[derive(Serialize, Deserialize)]
+    pub struct StoredDeposit {
+        delivery: SealedDelivery,
+        key: PieceKey,
+        keeper: NodeId,
+        is_kept: bool,
+        asked_at: u64,
+    }
+
+    crate::first_version!(StoredDeposit);
+
+    impl From<StoredDeposit> for super::StoredDeposit {
+        fn from(StoredDeposit { delivery, key, keeper, is_kept, asked_at }: StoredDeposit) -> Self {
+            Self { delivery, key, keeper, is_kept, asked_at, rendition: None }
+        }
+    }
 }
 
 /// Opens the pieces of a sealed delivery.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::library::AssetId;
 use crate::matching::Grade;
+use crate::sharing::shield::Blurred;
 use crate::vault::{BlobId, Versioned};
 
 /// Names an approval; derived from what it is about, so that the same question is never asked twice.
@@ -112,6 +113,8 @@ pub struct Rendition {
     pub content: ContentId,
     /// Size.
     pub size_bytes: u64,
+    /// Which faces it was made without.
+    pub blurred: Blurred,
 }
 
 /// A photo on its way to a member.
@@ -139,6 +142,11 @@ pub struct StoredDelivery {
     pub at: u64,
     /// When last changed.
     pub changed_at: u64,
+}
+
+impl Versioned for StoredDelivery {
+    const VERSION: u8 = 2;
+    type Before = first::StoredDelivery;
 }
 
 /// How far an arrival got.
@@ -183,11 +191,14 @@ pub struct StoredArrival {
     pub changed_at: u64,
 }
 
-/// The form of the first version: adults only, and nobody's selfies were live.
+/// The forms of the first version: of approvals, adults only, and nobody's selfies were live; of deliveries, nobody's face was blurred.
 mod first {
     use serde::{Deserialize, Serialize};
 
-    use super::{ApprovalKind, ApprovalState, AssetId, EventId, FindMeId, Grade, MemberId};
+    use super::{
+        ApprovalKind, ApprovalState, AssetId, BlobId, Blurred, ContentId, DeliveryState, EventId, FindMeId, Grade,
+        MemberId,
+    };
 
     #[derive(Serialize, Deserialize)]
     pub struct StoredApproval {
@@ -205,6 +216,56 @@ mod first {
     }
 
     crate::first_version!(StoredApproval);
+
+    #[derive(Serialize, Deserialize)]
+    pub struct Rendition {
+        pub(super) blob: BlobId,
+        pub(super) content: ContentId,
+        pub(super) size_bytes: u64,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    pub struct StoredDelivery {
+        pub(super) event: EventId,
+        pub(super) member: MemberId,
+        pub(super) find_me: FindMeId,
+        pub(super) asset: AssetId,
+        pub(super) score: f32,
+        pub(super) grade: Grade,
+        pub(super) state: DeliveryState,
+        pub(super) rendition: Option<Rendition>,
+        pub(super) reason: Option<String>,
+        pub(super) at: u64,
+        pub(super) changed_at: u64,
+    }
+
+    crate::first_version!(StoredDelivery);
+
+    impl From<StoredDelivery> for super::StoredDelivery {
+        fn from(old: StoredDelivery) -> Self {
+            let whole = |Rendition { blob, content, size_bytes }| super::Rendition {
+                blob,
+                content,
+                size_bytes,
+                blurred: Blurred::default(),
+            };
+            let StoredDelivery {
+                event,
+                member,
+                find_me,
+                asset,
+                score,
+                grade,
+                state,
+                rendition,
+                reason,
+                at,
+                changed_at,
+            } = old;
+            let rendition = rendition.map(whole);
+            Self { event, member, find_me, asset, score, grade, state, rendition, reason, at, changed_at }
+        }
+    }
 
     impl From<StoredApproval> for super::StoredApproval {
         fn from(old: StoredApproval) -> Self {
@@ -251,6 +312,27 @@ mod tests {
         };
         let now = StoredApproval::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
         assert_eq!((now.state, now.child, now.live, now.rival), (ApprovalState::Refused, false, false, None));
+    }
+
+    #[test]
+    fn a_delivery_of_the_first_version_goes_on() {
+        let rendition = first::Rendition { blob: BlobId([5; 16]), content: ContentId([6; 32]), size_bytes: 7 };
+        let old = first::StoredDelivery {
+            event: EventId([1; 32]),
+            member: MemberId([2; 32]),
+            find_me: FindMeId([3; 16]),
+            asset: AssetId([4; 16]),
+            score: 9.5,
+            grade: Grade::Sure,
+            state: DeliveryState::Accepted,
+            rendition: Some(rendition),
+            reason: None,
+            at: 7,
+            changed_at: 8,
+        };
+        let now = StoredDelivery::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
+        let made = now.rendition.unwrap();
+        assert_eq!((now.state, made.size_bytes, made.blurred), (DeliveryState::Accepted, 7, Blurred::default()));
     }
 
     #[test]

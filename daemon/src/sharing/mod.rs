@@ -5,3 +5,4 @@ pub mod kept;
 pub mod ledgers;
 pub mod policy;
 pub mod recalls;
+pub mod shield;

@@ -14,6 +14,7 @@ use super::lanes::Lanes;
 use super::lists::Lists;
 use super::matching::Projected;
 use super::progress::Progress;
+use super::shielding::Seen;
 use super::verify::VerifyState;
 use super::videos::VideoProgress;
 use super::watch::{SeenFile, Watchers};
@@ -37,6 +38,7 @@ use crate::settings::{
 use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::sharing::recalls::StoredRecall;
+use crate::sharing::shield::Stays;
 use crate::tasks::Tasks;
 use crate::transfer::Pace;
 use crate::vault::{BlobId, Vault};
@@ -194,6 +196,15 @@ pub enum Held {
     /// The photo was deleted.
     #[error("the photo was deleted")]
     Deleted,
+    /// Somebody who may be in it asks that it stays, or that what cannot be done with a video.
+    #[error("{}", super::shielding::words(*.0))]
+    Protected(Stays),
+    /// Somebody in the event asks something of photos of them, and who is in this one is not known just now.
+    #[error("its faces are being looked for anew, and somebody in the event asked about photos of them")]
+    FacesUnknown,
+    /// What was made to be sent was made before somebody's wish.
+    #[error("it is made anew, as somebody in it wishes")]
+    Outdated,
 }
 
 impl Core {
@@ -238,6 +249,20 @@ impl Core {
     /// # Errors
     /// Why it may not leave.
     pub fn may_leave(&self, delivery: &StoredDelivery) -> Result<NodeId, Held> {
+        self.leaves(delivery).map(|(node, _)| node)
+    }
+
+    /// As [`Core::may_leave`], and what was made to be sent shows what may be seen now: asked before its bytes leave.
+    ///
+    /// # Errors
+    /// Why it may not leave.
+    pub fn may_be_served(&self, delivery: &StoredDelivery) -> Result<NodeId, Held> {
+        let (node, seen) = self.leaves(delivery)?;
+        if self.is_outdated(delivery, &seen) { Err(Held::Outdated) } else { Ok(node) }
+    }
+
+    /// Where a delivery may go, and what may be seen of it there.
+    pub(super) fn leaves(&self, delivery: &StoredDelivery) -> Result<(NodeId, Seen), Held> {
         let now = crate::clock::now_ms();
         let node = self.events.member_node(&delivery.event, &delivery.member).ok_or(Held::NotMember)?;
         let wanted = self.events.wanted(&delivery.event, &delivery.find_me, now).ok_or(Held::FindMeGone)?;
@@ -251,7 +276,7 @@ impl Core {
         }
         let question = self.question(&delivery.event, &wanted, delivery.grade, delivery.asset);
         match question.map(|question| crate::sharing::policy::rule(&question)) {
-            Some(crate::sharing::policy::Ruling::Send) => Ok(node),
+            Some(crate::sharing::policy::Ruling::Send) => Ok((node, self.seen_of(&search, &wanted, delivery.asset)?)),
             _ => Err(Held::Policy),
         }
     }

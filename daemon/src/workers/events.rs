@@ -110,6 +110,9 @@ fn keep_up(core: &Core) {
     if let Err(error) = core.events.renew(|profile| portrait(core, profile)) {
         tracing::warn!("a find-me could not be renewed: {error}");
     }
+    if let Err(error) = core.events.renew_protections(|profile| portrait(core, profile)) {
+        tracing::warn!("what is asked of photos could not be renewed: {error}");
+    }
     let nickname = core.settings.get().nickname;
     let addresses = told_addresses(core);
     for event in core.events.ids() {

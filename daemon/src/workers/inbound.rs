@@ -42,7 +42,8 @@ pub(super) async fn dispatch(core: Arc<Core>, mut incoming: mpsc::Receiver<Netwo
                 core.board.ring(Job::Keeping);
                 core.board.ring(Job::Verify);
             }
-            NetworkEvent::Disconnected(_) => {
+            NetworkEvent::Disconnected(node) => {
+                core.rounds.syncs.forget(&node);
                 core.live.tell(What::Status, None);
                 core.live.tell(What::Events, None);
             }

@@ -4,13 +4,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use inframe_protocol::template::{Projection, Template};
+use inframe_protocol::template::{Projection, ProjectionKey, Template};
 
 use super::board::Step;
-use super::core::rules as rules_of;
+use super::core::{Held, rules as rules_of};
 use super::{Core, Job, blocking};
 use crate::clock::now_ms;
-use crate::events::{Search, Takes};
+use crate::events::{Search, Takes, Wanted};
 use crate::faces::{Pack, Stamp, StoredFace};
 use crate::library::{AssetId, Origin, StoredAsset};
 use crate::live::What;
@@ -36,7 +36,7 @@ fn run(core: &Arc<Core>) -> anyhow::Result<Step> {
             continue;
         }
         let sought: Vec<Sought> = wanted.iter().map(|w| Sought { template: w.template, child: w.child }).collect();
-        let lens = Lens::new(search, pack.clone());
+        let lens = Lens::new(&search.projection, pack.clone());
         for id in core.library.ids() {
             if !core.library.get(id).is_some_and(|asset| takes_part(search, id, &asset)) {
                 continue;
@@ -100,7 +100,7 @@ impl Projected {
 const MAX_PROJECTED_PHOTOS: usize = 100_000;
 
 /// The projection of one event for one model pack, drawn once for all photos.
-struct Lens {
+pub(super) struct Lens {
     pack: Arc<Pack>,
     hash: [u8; 32],
     projection: Projection,
@@ -108,19 +108,24 @@ struct Lens {
 }
 
 impl Lens {
-    fn new(search: &Search, pack: Arc<Pack>) -> Self {
-        let key = [&search.projection.0[..], pack.id.as_bytes()].concat();
+    pub(super) fn new(projection: &ProjectionKey, pack: Arc<Pack>) -> Self {
+        let key = [&projection.0[..], pack.id.as_bytes()].concat();
         Self {
             pack,
             hash: blake3::derive_key("inframe projection cache v2", &key),
-            projection: Projection::new(&search.projection),
-            faceless: Template::faceless(&search.projection),
+            projection: Projection::new(projection),
+            faceless: Template::faceless(projection),
         }
+    }
+
+    /// A face as the event sees it; nothing of one whose numbers are out of range.
+    pub(super) fn project(&self, embedding: &[f32]) -> Option<Template> {
+        self.projection.project(embedding, &self.pack.mean).ok()
     }
 }
 
 /// The faces of a photo as the event sees them; none when it has none by the pack in use.
-fn photo_faces(core: &Core, lens: &Lens, id: AssetId) -> anyhow::Result<Option<Arc<Vec<PhotoFace>>>> {
+pub(super) fn photo_faces(core: &Core, lens: &Lens, id: AssetId) -> anyhow::Result<Option<Arc<Vec<PhotoFace>>>> {
     let Some(stamp) = core.faces.stamp(id) else { return Ok(None) };
     let key = (lens.hash, id);
     let cache = || core.projected.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +134,7 @@ fn photo_faces(core: &Core, lens: &Lens, id: AssetId) -> anyhow::Result<Option<A
     }
     let Some(faces) = core.faces.read(id)?.filter(|faces| faces.pack == lens.pack.id) else { return Ok(None) };
     // A face whose embedding is out of range looks like nobody.
-    let project = |embedding: &[f32]| lens.projection.project(embedding, &lens.pack.mean).unwrap_or(lens.faceless);
+    let project = |embedding: &[f32]| lens.project(embedding).unwrap_or(lens.faceless);
     let face = |(index, face): (usize, &StoredFace)| PhotoFace {
         index: u16::try_from(index).unwrap_or(u16::MAX),
         template: project(&face.embedding),
@@ -148,7 +153,7 @@ fn photo_faces(core: &Core, lens: &Lens, id: AssetId) -> anyhow::Result<Option<A
 fn settle(
     core: &Arc<Core>,
     search: &Search,
-    wanted: &crate::events::Wanted,
+    wanted: &Wanted,
     asset: AssetId,
     hit: &PhotoMatch,
     ruled: &mut HashSet<[u8; 16]>,
@@ -156,7 +161,22 @@ fn settle(
 ) -> anyhow::Result<()> {
     let key = wanted.approval_id(&search.event, asset);
     let Some(question) = core.question(&search.event, wanted, hit.grade, asset) else { return Ok(()) };
-    match rule(&question) {
+    let ruling = rule(&question);
+    if ruling != Ruling::Hold {
+        match core.seen_of(search, wanted, asset) {
+            Err(held) => return hold_back(core, search, wanted, asset, hit, key, held),
+            // What was accepted already is made and offered anew at once, not when it is asked for.
+            Ok(seen) => {
+                let known = core.deliveries.get(&key);
+                let is_open = |known: &StoredDelivery| known.state == DeliveryState::Accepted;
+                if known.is_some_and(|known| is_open(&known) && core.is_outdated(&known, &seen)) {
+                    offer_anew(core, &key)?;
+                    core.board.ring(Job::Sending);
+                }
+            }
+        }
+    }
+    match ruling {
         Ruling::Hold => Ok(()),
         Ruling::Send => {
             ruled.insert(key);
@@ -172,7 +192,7 @@ fn settle(
 fn deliver(
     core: &Arc<Core>,
     search: &Search,
-    wanted: &crate::events::Wanted,
+    wanted: &Wanted,
     asset: AssetId,
     hit: &PhotoMatch,
     key: [u8; 16],
@@ -188,32 +208,79 @@ fn deliver(
         Some(known) if !again(known.state) => return Ok(()),
         _ => {}
     }
-    let now = now_ms();
-    core.deliveries.put(
-        &key,
-        StoredDelivery {
-            event: search.event,
-            member: wanted.member,
-            find_me: wanted.find_me,
-            asset,
-            score: hit.score,
-            grade: hit.grade,
-            state: DeliveryState::Pending,
-            rendition: None,
-            reason: None,
-            at: now,
-            changed_at: now,
-        },
-    )?;
+    core.deliveries.put(&key, fresh(search, wanted, asset, hit, DeliveryState::Pending))?;
     core.tell_transfer(&inframe_protocol::OfferId(key));
     core.board.ring(Job::Sending);
+    Ok(())
+}
+
+/// Has a delivery that was accepted offered anew, since somebody in it wishes something else by now.
+pub(super) fn offer_anew(core: &Core, key: &[u8]) -> anyhow::Result<()> {
+    core.deliveries.change(key, |row| {
+        let is_accepted = row.state == DeliveryState::Accepted;
+        if is_accepted {
+            row.state = DeliveryState::Pending;
+            row.reason = Some(Held::Outdated.to_string());
+            row.changed_at = now_ms();
+        }
+        is_accepted
+    })?;
+    Ok(())
+}
+
+fn fresh(search: &Search, wanted: &Wanted, asset: AssetId, hit: &PhotoMatch, state: DeliveryState) -> StoredDelivery {
+    let now = now_ms();
+    StoredDelivery {
+        event: search.event,
+        member: wanted.member,
+        find_me: wanted.find_me,
+        asset,
+        score: hit.score,
+        grade: hit.grade,
+        state,
+        rendition: None,
+        reason: None,
+        at: now,
+        changed_at: now,
+    }
+}
+
+/// Puts down that a photo stays because of somebody in it, so that its owner sees why it does not go; nobody is asked about it meanwhile.
+fn hold_back(
+    core: &Arc<Core>,
+    search: &Search,
+    wanted: &Wanted,
+    asset: AssetId,
+    hit: &PhotoMatch,
+    key: [u8; 16],
+    held: Held,
+) -> anyhow::Result<()> {
+    let reason = held.to_string();
+    match core.deliveries.get(&key).map(|known| (known.state, known.reason.clone())) {
+        None => {
+            let row = fresh(search, wanted, asset, hit, DeliveryState::Cancelled);
+            core.deliveries.put(&key, StoredDelivery { reason: Some(reason), ..row })?;
+        }
+        Some((DeliveryState::Pending | DeliveryState::Accepted, _)) => return cancel(core, &key, &reason),
+        Some((DeliveryState::Cancelled, known)) if known.as_deref() != Some(&reason) => {
+            core.deliveries.change(&key, |row| {
+                let stays = row.state == DeliveryState::Cancelled;
+                if stays {
+                    (row.reason, row.changed_at) = (Some(reason), now_ms());
+                }
+                stays
+            })?;
+        }
+        Some(_) => return Ok(()),
+    }
+    core.tell_transfer(&inframe_protocol::OfferId(key));
     Ok(())
 }
 
 fn ask(
     core: &Arc<Core>,
     search: &Search,
-    wanted: &crate::events::Wanted,
+    wanted: &Wanted,
     asset: AssetId,
     hit: &PhotoMatch,
     key: [u8; 16],

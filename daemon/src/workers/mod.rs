@@ -26,6 +26,7 @@ mod reach;
 pub(crate) mod recalls;
 mod receiving;
 mod sending;
+mod shielding;
 mod syncing;
 pub(crate) mod trash;
 pub(crate) mod verify;

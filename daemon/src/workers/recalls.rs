@@ -138,7 +138,7 @@ pub(super) async fn answer(core: Arc<Core>, mut stream: PeerStream) -> anyhow::R
     Ok(())
 }
 
-/// R75: how it stands with what came under this offer from this member; the first question puts it before the owner. Only what came from them can be asked
+/// How it stands with what came under this offer from this member; the first question puts it before the owner. Only what came from them can be asked
 /// back: what the owner had already is not theirs.
 fn stands(
     core: &Core,

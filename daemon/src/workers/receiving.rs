@@ -38,6 +38,8 @@ pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const MAX_OPEN_PER_MEMBER: usize = 1_000;
 /// Of these, those larger than any photo: two long videos of 4 GiB are on the way while the next waits.
 const MAX_LARGE_PER_MEMBER: usize = 2;
+/// What its sender takes back may be offered again later: by these words it is known.
+const NOT_OFFERED: &str = "they do not offer this photo any more";
 /// Always the same words, so that they are written once.
 const NO_ROOM: &str = "the disk of this device is almost full; it goes on when there is space";
 /// Arrivals open at once in all.
@@ -81,9 +83,13 @@ pub(super) fn decide_from(core: &Core, from: MemberId, peer: &NodeId, offer: &Of
         Some(_) => return Ok(OfferReply::Have),
         None => false,
     };
-    if let Some(known) =
-        core.arrivals.get(&offer.offer.0).filter(|known| !lost || known.state == ArrivalState::Accepted)
-    {
+    let known = core.arrivals.get(&offer.offer.0).filter(|known| !lost || known.state == ArrivalState::Accepted);
+    let is_anew = known.as_ref().is_some_and(|known| is_offered_anew(core, known, from, peer, offer));
+    if is_anew && core.progress.of(&offer.offer).is_some() {
+        // What comes just now ends first.
+        return Ok(OfferReply::NotNow);
+    }
+    if let Some(known) = known.filter(|_| !is_anew) {
         return Ok(match known.state {
             _ if known.content != offer.content || known.from != from => OfferReply::Decline(DeclineReason::NotAllowed),
             ArrivalState::Accepted => {
@@ -115,6 +121,9 @@ pub(super) fn decide_from(core: &Core, from: MemberId, peer: &NodeId, offer: &Of
     if core.disk.room_for(offer.size_bytes).is_err() {
         return Ok(OfferReply::NotNow);
     }
+    if is_anew {
+        let _ = core.vault.blobs().discard_incoming(BlobId(offer.offer.0));
+    }
     if lost {
         // What is damaged lies under the name that the sound one will have.
         core.vault.blobs().remove(BlobId(offer.offer.0))?;
@@ -138,6 +147,18 @@ pub(super) fn decide_from(core: &Core, from: MemberId, peer: &NodeId, offer: &Of
         },
     )?;
     Ok(OfferReply::Accept)
+}
+
+/// Whether a sender offers again what they had taken back, or the same photo made anew, as they must when somebody in it asks to be blurred, or to be
+/// blurred no more (R79). Nothing of it has come whole; a keeper, who may bring something old, has no such say.
+fn is_offered_anew(core: &Core, known: &StoredArrival, from: MemberId, peer: &NodeId, offer: &Offer) -> bool {
+    let theirs = known.from == from && core.events.member_node(&offer.event, &from).as_ref() == Some(peer);
+    theirs
+        && match known.state {
+            ArrivalState::Accepted => known.content != offer.content,
+            ArrivalState::Failed => known.reason.as_deref() == Some(NOT_OFFERED),
+            ArrivalState::Stored(_) | ArrivalState::Done(_) => false,
+        }
 }
 
 /// Fetches what was accepted, and what is accepted meanwhile.
@@ -272,7 +293,7 @@ async fn fetch(core: &Arc<Core>, offer: OfferId, row: &StoredArrival) -> anyhow:
             return wrongly_sealed(core, offer, row).await;
         }
         Err(FetchError::NotOffered) => {
-            fail(core, offer, blob, "they do not offer this photo any more").await?;
+            fail(core, offer, blob, NOT_OFFERED).await?;
             return Ok(true);
         }
         // What was verified is right, but this sender's word is not: it would be wrong again and again.

@@ -14,7 +14,8 @@ use inframe_protocol::{MemberId, NodeId, OfferId, UnixMillis};
 use super::board::Step;
 use super::lanes::{self, Lanes, Waiting};
 use super::progress::UnderWay;
-use super::{Core, Job, blocking, keeping, matching, reach, videos};
+use super::shielding::Seen;
+use super::{Core, Job, blocking, keeping, matching, reach, shielding, syncing, videos};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::library::AssetKind;
@@ -22,6 +23,7 @@ use crate::limits::{BLOB_CHUNK_BYTES, OFFERED_AGAIN};
 use crate::network::{PeerStream, Protocol};
 use crate::sandbox::SandboxError;
 use crate::sharing::ledgers::{DeliveryState, Rendition, StoredDelivery};
+use crate::sharing::shield::Blurred;
 use crate::transfer::{self, GroupSource, ServeError, TransferLimits};
 use crate::vault::{BlobId, BlobKind, BlobReader};
 
@@ -119,6 +121,9 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
         wait(&core, offer, "the disk of this device is almost full; it goes out when there is space").await?;
         return Ok(false);
     }
+    if !syncing::heard_all(&core, delivery.event, &node).await {
+        return Ok(false);
+    }
     let Some(rendition) = rendition(&core, offer, &delivery).await? else { return Ok(true) };
     let asset = core.library.get(delivery.asset).context("the photo was deleted meanwhile")?;
     let message = Offer {
@@ -127,7 +132,7 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
         find_me: delivery.find_me,
         content: rendition.content,
         size_bytes: rendition.size_bytes,
-        media_type: sent_as(&asset.media_type).to_owned(),
+        media_type: sent_as(&asset.media_type, &rendition).to_owned(),
         width: asset.width,
         height: asset.height,
         taken_at: asset.taken_at.and_then(|at| u64::try_from(at).ok()).map(UnixMillis),
@@ -161,9 +166,11 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
     Ok(true)
 }
 
-/// The media type of a rendition: photos of formats that the egress filter cannot take apart leave as a JPEG, videos as MP4.
-pub(super) fn sent_as(media_type: &str) -> &str {
+/// The media type of a rendition: photos of formats that the egress filter cannot take apart, and those with blurred faces, leave as a JPEG, videos as
+/// MP4.
+pub(super) fn sent_as<'a>(media_type: &'a str, rendition: &Rendition) -> &'a str {
     match media_type {
+        _ if rendition.blurred.faces > 0 => "image/jpeg",
         "image/jpeg" | "image/png" | "image/webp" | "image/gif" => media_type,
         _ if media_type.starts_with("video/") => videos::MEDIA_TYPE,
         _ => "image/jpeg",
@@ -176,13 +183,17 @@ pub(super) async fn rendition(
     offer: OfferId,
     delivery: &StoredDelivery,
 ) -> anyhow::Result<Option<Rendition>> {
-    if let Some(rendition) = &delivery.rendition {
-        return Ok(Some(rendition.clone()));
+    // Whoever asked a moment ago is obeyed, also by what was made before.
+    let Ok((_, seen)) = core.leaves(delivery) else { return Ok(None) };
+    match &delivery.rendition {
+        Some(rendition) if rendition.blurred == seen.blurred() => return Ok(Some(rendition.clone())),
+        Some(_) => shielding::forget_rendition(core, offer, seen.blurred()).await?,
+        None => {}
     }
     let asset = core.library.get(delivery.asset).context("it was deleted meanwhile")?;
     let made = match asset.kind {
         AssetKind::Video { .. } => videos::rendition(core, delivery.asset, offer).await?,
-        _ => rendition_of_photo(core, offer, delivery).await?,
+        _ => rendition_of_photo(core, offer, delivery, &seen).await?,
     };
     let rendition = match made {
         Ok(rendition) => rendition,
@@ -217,28 +228,36 @@ async fn rendition_of_photo(
     core: &Arc<Core>,
     offer: OfferId,
     delivery: &StoredDelivery,
+    seen: &Seen,
 ) -> anyhow::Result<Result<Rendition, String>> {
     let (reader, id) = (core.clone(), delivery.asset);
     let original = blocking(move || reader.library.read_original(id)).await??;
-    let bytes = match core.sandbox.rendition(original).await {
+    let made = match seen.destroyed.is_empty() {
+        true => core.sandbox.rendition(original).await,
+        false => {
+            let (destroyed, kept) = seen.boxes();
+            core.sandbox.blurred(original, destroyed, kept).await
+        }
+    };
+    let bytes = match made {
         Ok(bytes) => bytes,
         Err(SandboxError::Unavailable(reason)) => anyhow::bail!("the egress filter is not available: {reason}"),
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let writer = core.clone();
+    let (writer, blurred) = (core.clone(), seen.blurred());
     let made = blocking(move || {
         let mut hasher = GroupHasher::new();
         hasher.update(&bytes);
         let list = hasher.finish()?;
         let blob = writer.vault.blobs().put(BlobKind::Rendition, &offer.0, &bytes)?;
-        anyhow::Ok(kept(&writer, blob, list))
+        anyhow::Ok(Rendition { blurred, ..kept(&writer, blob, list) })
     });
     Ok(Ok(made.await??))
 }
 
 /// A rendition whose hashes are at hand when it is fetched.
 pub(super) fn kept(core: &Core, blob: BlobId, list: GroupList) -> Rendition {
-    let made = Rendition { blob, content: list.content(), size_bytes: list.size_bytes() };
+    let made = Rendition { blob, content: list.content(), size_bytes: list.size_bytes(), blurred: Blurred::default() };
     core.lists.keep(blob, Arc::new(list));
     made
 }
@@ -299,12 +318,25 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: PeerStream) -> anyhow::Re
         // Not "there is none": they ask again later.
         anyhow::bail!("a fetch was put off: {quiet}");
     }
-    let Some((delivery, rendition)) = servable(&core, &peer, &request) else {
+    let mut found = servable(&core, &peer, &request);
+    if let Some((delivery, _)) = &found {
+        if !syncing::heard_all(&core, delivery.event, &peer).await {
+            anyhow::bail!("a fetch was put off until it is known what the members of the event wish");
+        }
+        found = servable(&core, &peer, &request);
+    }
+    let Some((delivery, rendition)) = found else {
         if let Some(sealed) = keeping::servable(&core, &peer, &request) {
             return keeping::serve(core, stream, request, sealed).await;
         }
         let (worker, asker) = (core.clone(), peer.clone());
         if blocking(move || offer_again(&worker, &asker, &request)).await?? {
+            core.board.ring(Job::Sending);
+            core.tell_transfer(&offer);
+            return Ok(transfer::not_found(stream).await?);
+        }
+        let (worker, asker) = (core.clone(), peer.clone());
+        if blocking(move || shielding::is_protected_since(&worker, &asker, offer)).await?? {
             core.board.ring(Job::Sending);
             core.tell_transfer(&offer);
             return Ok(transfer::not_found(stream).await?);
@@ -364,7 +396,7 @@ impl<S> Guarded<S> {
 
 impl<S: GroupSource> GroupSource for Guarded<S> {
     fn read_group(&mut self, index: u64, group: &mut Vec<u8>) -> std::io::Result<()> {
-        self.core.may_leave(&self.delivery).map_err(std::io::Error::other)?;
+        self.core.may_be_served(&self.delivery).map_err(std::io::Error::other)?;
         if let Some(quiet) = self.core.traffic.get().quiet_now() {
             return Err(std::io::Error::other(quiet));
         }
@@ -414,7 +446,7 @@ fn servable(core: &Core, peer: &NodeId, request: &FetchRequest) -> Option<(Arc<S
     if !matches!(delivery.state, DeliveryState::Pending | DeliveryState::Accepted) {
         return None;
     }
-    let node = core.may_leave(&delivery).ok()?;
+    let node = core.may_be_served(&delivery).ok()?;
     let rendition = delivery.rendition.clone()?;
     (node == *peer && rendition.content == request.content).then_some((delivery, rendition))
 }

@@ -1,7 +1,7 @@
 //! Syncs: who holds the same is found out by a digest, and what is lacking is asked for, one sync of an event at a time; and the news that the roster
 //! has changed, which travels from neighbour to neighbour.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,11 @@ const MAX_QUESTIONS: usize = 64;
 /// A sync waits so long for the one before it, which would bring the same; a slow member holds up nobody for longer.
 const TURN_WITHIN: Duration = Duration::from_secs(5);
 
+/// Members who are asked what is new before something goes out.
+const MAX_ASKED: usize = 16;
+/// So long nothing goes out for the sake of one who does not answer.
+const HEARD_WITHIN: Duration = Duration::from_secs(10);
+
 /// What is remembered between two syncs.
 #[derive(Default)]
 pub struct Syncs {
@@ -38,6 +43,8 @@ struct SyncsInner {
     /// When the last round began, Unix milliseconds.
     round_at: u64,
     rounds: u64,
+    /// Nodes that were asked, since they are connected, what is new in an event.
+    asked: HashSet<(EventId, NodeId)>,
     /// Held by the sync of an event that runs.
     turns: HashMap<EventId, Arc<tokio::sync::Mutex<()>>>,
 }
@@ -54,6 +61,19 @@ impl Syncs {
         // Of events that are left, nothing is kept.
         inner.turns.retain(|_, turn| Arc::strong_count(turn) > 1);
         Some(inner.rounds)
+    }
+
+    fn was_asked(&self, event: EventId, node: &NodeId) -> bool {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).asked.contains(&(event, node.clone()))
+    }
+
+    fn note_asked(&self, event: EventId, node: NodeId) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).asked.insert((event, node));
+    }
+
+    /// A node has gone: what it hears meanwhile is asked for when it is back.
+    pub(super) fn forget(&self, node: &NodeId) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).asked.retain(|(_, asked)| asked != node);
     }
 
     fn turn(&self, event: EventId) -> Arc<tokio::sync::Mutex<()>> {
@@ -76,12 +96,31 @@ pub(super) async fn with(core: Arc<Core>, node: NodeId) {
     }
 }
 
+/// Has asked every member who is connected what is new in an event, since they are: whoever was away may not know yet what somebody wishes for photos
+/// of them (R79). Whether `receiver` has answered, without whom nothing goes to them anyway.
+pub(super) async fn heard_all(core: &Arc<Core>, event: EventId, receiver: &NodeId) -> bool {
+    let asked = |node: &NodeId| core.rounds.syncs.was_asked(event, node);
+    let nodes = core.events.nodes(&event).into_iter();
+    let connected = nodes.filter(|node| core.network.is_connected(node) && (!asked(node) || node == receiver));
+    let unasked: Vec<NodeId> = connected.filter(|node| !asked(node)).take(MAX_ASKED).collect();
+    let ask = |node: NodeId| async move {
+        let within = tokio::time::timeout(HEARD_WITHIN, one(core.clone(), node.clone(), event)).await;
+        // Whoever does not answer in time holds up nobody else.
+        if within.is_err() || node != *receiver {
+            core.rounds.syncs.note_asked(event, node);
+        }
+    };
+    futures::stream::iter(unasked).for_each_concurrent(MAX_ASKED, ask).await;
+    asked(receiver)
+}
+
 async fn one(core: Arc<Core>, node: NodeId, event: EventId) {
     let turn = core.rounds.syncs.turn(event);
     // Whoever comes back to many neighbours would else be given the same by each of them.
     let held = tokio::time::timeout(TURN_WITHIN, turn.lock()).await;
-    if let Err(error) = sync(&core, &node, event).await {
-        tracing::debug!("a sync ended early: {error:#}");
+    match sync(&core, &node, event).await {
+        Ok(()) => core.rounds.syncs.note_asked(event, node),
+        Err(error) => tracing::debug!("a sync ended early: {error:#}"),
     }
     drop(held);
 }

@@ -7,7 +7,7 @@ use inframe_protocol::{
     FindMeId, UnixMillis,
     groups::group_hash,
     invite::Invite,
-    record::{RecordBody, Subject},
+    record::{RecordBody, Subject, Wish},
 };
 use serde_json::Value;
 
@@ -60,6 +60,7 @@ pub fn bodies() -> Vec<Vec<u8>> {
         find_me(Subject::Child, author.fresh_id()),
         RecordBody::Withdraw { find_me: author.fresh_id() },
         RecordBody::Leave,
+        RecordBody::Protect(author.protection(1, Subject::Me, Wish::Blur, START.plus(3_600_000))),
     ];
     let plain = bodies.iter().enumerate().map(|(number, body)| {
         let body = postcard::to_stdvec(body).unwrap();

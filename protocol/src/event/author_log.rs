@@ -11,7 +11,7 @@ use crate::ids::{FindMeId, UnixMillis};
 use crate::keys::EpochGrant;
 use crate::limits::{
     FIND_ME_BUDGET_MS, MAX_CLOCK_SKEW_MS, MAX_FIND_MES_PER_HOUR, MAX_LARGE_RECORDS_PER_AUTHOR, MAX_LIVE_FIND_MES,
-    MAX_RECORDS_PER_AUTHOR, MAX_SMALL_RECORD_BYTES,
+    MAX_PROTECTION_LIFETIME_MS, MAX_RECORDS_PER_AUTHOR, MAX_SMALL_RECORD_BYTES, PROTECTION_BUDGET_MS,
 };
 use crate::record::{Applied, FindMe, RecordBody, RecordError, RecordTag, Subject};
 
@@ -74,7 +74,7 @@ impl<'a> Effect<'a> {
             Some(RecordBody::Withdraw { find_me }) => {
                 self.live.remove(find_me);
             }
-            Some(RecordBody::Profile { .. } | RecordBody::Leave) | None => {}
+            Some(_) | None => {}
         }
     }
 
@@ -154,6 +154,12 @@ impl AuthorLog {
             }
             Some(RecordBody::Profile { .. }) => self.is_replaced(record, is_profile) && record.is_past_window(now),
             Some(RecordBody::Leave) => self.is_replaced(record, is_leave) && record.is_past_window(now),
+            // R78
+            Some(RecordBody::Protect(protection)) => {
+                let counted = record.header().at.plus(PROTECTION_BUDGET_MS);
+                protection.expires.max(counted).plus(MAX_CLOCK_SKEW_MS) < now
+            }
+            Some(RecordBody::Unprotect { .. }) => is_past_protections(record, now),
             Some(RecordBody::Withdraw { .. }) | None => record.is_past_window(now),
         }
     }
@@ -256,6 +262,11 @@ impl AuthorLog {
     pub(super) fn remove(&mut self, numbers: &[u64]) {
         self.records.retain(|seq, _| !numbers.contains(seq));
     }
+}
+
+/// Whether every protection of a record's time has ended, as far as clocks may differ.
+fn is_past_protections(record: &Applied, now: UnixMillis) -> bool {
+    record.header().at.plus(MAX_PROTECTION_LIFETIME_MS).plus(MAX_CLOCK_SKEW_MS) < now
 }
 
 fn is_large(record: &Applied) -> bool {

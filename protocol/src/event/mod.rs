@@ -12,6 +12,7 @@ mod author_log;
 mod catch_up;
 mod keeping;
 mod membership;
+mod protecting;
 pub mod spreading;
 mod stored;
 mod unsaved;
@@ -21,16 +22,18 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 pub use asking::{Asking, Heard};
+pub use protecting::LiveProtection;
 pub use stored::StateError;
 pub use unsaved::Unsaved;
 
-use crate::ids::{EventId, FindMeId, MemberId, UnixMillis};
+use crate::ids::{EventId, FindMeId, MemberId, ProtectionId, UnixMillis};
 use crate::keys::{EpochGrant, MemberKeys, SealedBox};
 use crate::limits::MAX_CLOCK_SKEW_MS;
 use crate::record::{FindMe, Header, Received, RecordBody, RecordError, RecordTag, SealedRecord};
 use crate::roster::{Roster, RosterBody, RosterError, SignedRosterEntry, open_grant};
 use crate::sync::StateDigest;
 use author_log::AuthorLog;
+use protecting::Protecting;
 
 /// What is different after something was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +50,17 @@ pub enum Change {
     FindMe(FindMeId),
     /// A find-me counts no longer.
     Withdrawn(FindMeId),
+    /// A protection was said, renewed or made anew.
+    Protected(ProtectionId),
+    /// A protection counts no longer.
+    Unprotected(ProtectionId),
     /// A member is called or reached differently.
     ProfileChanged(MemberId),
-    /// The event got another name, time, or roles.
+    /// The event got another name, time, rule, or roles.
     EventChanged,
     /// R35: a member signed two different records with one sequence number; one of them took the other's place.
     Equivocated(MemberId),
-    /// R38, R39: a member announced more than they may; what is too much does not count.
+    /// R38, R39, R76: a member announced more than they may; what is too much does not count.
     OverBudget(MemberId),
 }
 
@@ -186,7 +193,9 @@ impl EventState {
             RosterBody::Joined { member, .. } => vec![Change::MemberJoined(member.member_id())],
             RosterBody::Removed { member } => self.forget(member),
             RosterBody::Epoch { number, .. } => vec![Change::EpochChanged(*number)],
-            RosterBody::Role { .. } | RosterBody::Changed { .. } => vec![Change::EventChanged],
+            RosterBody::Role { .. } | RosterBody::Changed { .. } | RosterBody::Rules { .. } => {
+                vec![Change::EventChanged]
+            }
         };
         changes.extend(self.open_grant(&entry.body, self.roster.epoch()));
         Ok(changes)
@@ -199,7 +208,8 @@ impl EventState {
         // Of one who left, that was the news; the removal only puts it down.
         let news = if log.has_left() { Change::EventChanged } else { Change::MemberRemoved(*member) };
         let withdrawn = log.effect().standing().into_keys().map(Change::Withdrawn);
-        std::iter::once(news).chain(withdrawn).collect()
+        let unprotected = Protecting::of(&log).standing().into_keys().map(Change::Unprotected);
+        std::iter::once(news).chain(withdrawn).chain(unprotected).collect()
     }
 
     /// Opens the grant that an entry seals to this member, if any, and then the records of its epoch. A box that does not open is left: its
@@ -258,7 +268,7 @@ impl EventState {
     /// Writes a record as this node's member, under the grant of the current epoch, and takes it in. Gives its bytes to be sent.
     ///
     /// # Errors
-    /// This node is no member, the body is not allowed, or a budget is used up (R38, R39); nothing has changed then.
+    /// This node is no member, the body is not allowed, or a budget is used up (R38, R39, R76); nothing has changed then.
     pub fn write(&mut self, body: RecordBody, now: UnixMillis) -> Result<(Vec<u8>, Vec<Change>), RecordError> {
         let keys = self.keys.as_ref().ok_or(RecordError::NotAMember)?;
         let author = keys.member_id();
@@ -277,6 +287,9 @@ impl EventState {
         };
         if let (RecordBody::FindMe(find_me), Some(log)) = (&body, log) {
             log.effect().judge(find_me, header.at)?;
+        }
+        if let (RecordBody::Protect(protection), Some(log)) = (&body, log) {
+            Protecting::of(log).judge(protection, header.at)?;
         }
         let bytes = SealedRecord::write(header, &body, keys, grant)?.to_bytes()?;
         let changes = self.receive(&bytes, now)?;
@@ -323,13 +336,17 @@ fn sealed_to<'a>(body: &'a RosterBody, member: &MemberId) -> Option<&'a SealedBo
             (sealed_for.member_id() == *member).then_some(grant)
         }
         RosterBody::Epoch { sealed, .. } => sealed.iter().find(|(id, _)| id == member).map(|(_, grant)| grant),
-        RosterBody::Removed { .. } | RosterBody::Role { .. } | RosterBody::Changed { .. } => None,
+        RosterBody::Removed { .. }
+        | RosterBody::Role { .. }
+        | RosterBody::Changed { .. }
+        | RosterBody::Rules { .. } => None,
     }
 }
 
 /// What the records of one author amounted to before something was taken in.
 struct Standing {
     find_mes: BTreeMap<FindMeId, RecordTag>,
+    protections: BTreeMap<ProtectionId, RecordTag>,
     over_budget: bool,
     profile: Option<Profile>,
     left: bool,
@@ -337,10 +354,11 @@ struct Standing {
 
 impl Standing {
     fn of(log: &AuthorLog) -> Self {
-        let effect = log.effect();
+        let (effect, protecting) = (log.effect(), Protecting::of(log));
         Self {
             find_mes: effect.standing(),
-            over_budget: effect.over_budget,
+            protections: protecting.standing(),
+            over_budget: effect.over_budget || protecting.over_budget,
             profile: log.profile(),
             left: log.has_left(),
         }
@@ -357,6 +375,10 @@ impl Standing {
         changes.extend(gone.map(|id| Change::Withdrawn(*id)));
         let fresh = now.find_mes.iter().filter(|(id, tag)| self.find_mes.get(id) != Some(tag));
         changes.extend(fresh.map(|(id, _)| Change::FindMe(*id)));
+        let gone = self.protections.keys().filter(|id| !now.protections.contains_key(id));
+        changes.extend(gone.map(|id| Change::Unprotected(*id)));
+        let fresh = now.protections.iter().filter(|(id, tag)| self.protections.get(id) != Some(tag));
+        changes.extend(fresh.map(|(id, _)| Change::Protected(*id)));
         if now.profile != self.profile {
             changes.push(Change::ProfileChanged(author));
         }

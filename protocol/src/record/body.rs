@@ -7,9 +7,9 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Header, RecordError};
+use super::{Header, Protection, RecordError};
 use crate::frame::{from_canonical, to_canonical};
-use crate::ids::{FindMeId, UnixMillis};
+use crate::ids::{FindMeId, ProtectionId, UnixMillis};
 use crate::keys::{EpochGrant, random};
 use crate::limits::{
     MAX_FIND_ME_LIFETIME_MS, MAX_LABEL_BYTES, MAX_NICKNAME_BYTES, MAX_PACK_ID_BYTES, MAX_RECORD_PLAIN_BYTES,
@@ -84,6 +84,13 @@ pub enum RecordBody {
     },
     /// R50: the author has left the event. The last record of an author; nothing of theirs counts any more.
     Leave,
+    /// Says what is to become of photos that show somebody, or renews that.
+    Protect(Protection),
+    /// Takes a protection back.
+    Unprotect {
+        /// Which one.
+        protection: ProtectionId,
+    },
 }
 
 impl fmt::Debug for RecordBody {
@@ -93,12 +100,14 @@ impl fmt::Debug for RecordBody {
             Self::Withdraw { find_me } => f.debug_struct("Withdraw").field("find_me", find_me).finish(),
             Self::Profile { .. } => f.write_str("Profile(..)"),
             Self::Leave => f.write_str("Leave"),
+            Self::Protect(protection) => protection.fmt(f),
+            Self::Unprotect { protection } => f.debug_struct("Unprotect").field("protection", protection).finish(),
         }
     }
 }
 
 impl RecordBody {
-    /// R27 to R31: what a body may hold in a record of this header under this grant.
+    /// R27 to R31, R74, R75: what a body may hold in a record of this header under this grant.
     fn check(&self, header: &Header, grant: &EpochGrant) -> Result<(), RecordError> {
         match self {
             Self::FindMe(find_me) => find_me.check(header, grant),
@@ -109,6 +118,10 @@ impl RecordBody {
                 Ok(check_addresses(addresses)?)
             }
             Self::Leave => Ok(()),
+            Self::Protect(protection) => protection.check(header, grant),
+            // R75
+            Self::Unprotect { protection } if protection.belongs_to(&header.author) => Ok(()),
+            Self::Unprotect { .. } => Err(RecordError::ForeignProtection),
         }
     }
 }

@@ -67,6 +67,18 @@ pub enum RecordError {
     /// R39: more find-mes in an hour than a member may write.
     #[error("you have announced four times within an hour: try again later")]
     TooManyInAnHour,
+    /// R74: a protection that ends before it begins or lives too long.
+    #[error("a protection lives for seven days at most")]
+    ProtectionLifetime,
+    /// R75: the protection is another member's.
+    #[error("the protection is not the author's own")]
+    ForeignProtection,
+    /// R76: more live protections than a member may have.
+    #[error("you have three protections in this event: take one back first")]
+    TooManyProtections,
+    /// R76: more protections in an hour than a member may write.
+    #[error("you have changed what happens to photos of you eight times within an hour: try again later")]
+    TooManyProtectionsInAnHour,
     /// The keys of this node are not those of a member, or R50: they have left.
     #[error("this node is not a member of the event")]
     NotAMember,
@@ -92,7 +104,9 @@ impl RecordError {
             | Self::Field(_)
             | Self::Template(_)
             | Self::Lifetime
-            | Self::ForeignFindMe => true,
+            | Self::ForeignFindMe
+            | Self::ProtectionLifetime
+            | Self::ForeignProtection => true,
             Self::UnknownAuthor
             | Self::AuthorRemoved
             | Self::UnknownEpoch
@@ -101,6 +115,8 @@ impl RecordError {
             | Self::TooManyRecords
             | Self::TooManyLive
             | Self::TooManyInAnHour
+            | Self::TooManyProtections
+            | Self::TooManyProtectionsInAnHour
             | Self::NotAMember
             | Self::NoGrant
             | Self::Key(_) => false,

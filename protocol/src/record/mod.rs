@@ -6,11 +6,13 @@
 
 mod body;
 mod error;
+mod protection;
 
 use serde::{Deserialize, Serialize};
 
 pub use body::{FindMe, RecordBody, Subject};
 pub use error::RecordError;
+pub use protection::{Protection, Wish};
 
 use crate::fixed_bytes;
 use crate::frame::{FrameError, from_canonical, to_canonical};

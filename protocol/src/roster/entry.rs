@@ -88,6 +88,11 @@ pub enum RosterBody {
         /// When it ends, if it does.
         ends: Option<UnixMillis>,
     },
+    /// R79: what holds for photos of the event from now on.
+    Rules {
+        /// Whether the faces of bystanders are blurred in what leaves.
+        blur_bystanders: bool,
+    },
 }
 
 impl RosterBody {
@@ -111,7 +116,7 @@ impl RosterBody {
                 sealed.iter().try_for_each(|(_, grant)| grant.check())
             }
             Self::Changed { name, starts, ends } => check_event(name, *starts, *ends),
-            Self::Removed { .. } | Self::Role { .. } => Ok(()),
+            Self::Removed { .. } | Self::Role { .. } | Self::Rules { .. } => Ok(()),
         }
     }
 }

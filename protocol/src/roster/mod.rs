@@ -61,6 +61,7 @@ pub struct Roster {
     name: String,
     starts: Option<UnixMillis>,
     ends: Option<UnixMillis>,
+    blur_bystanders: bool,
 }
 
 impl Roster {
@@ -79,6 +80,7 @@ impl Roster {
             name: String::new(),
             starts: None,
             ends: None,
+            blur_bystanders: false,
         }
     }
 
@@ -163,7 +165,7 @@ impl Roster {
                 }
                 Ok(())
             }
-            RosterBody::Changed { .. } => Ok(()),
+            RosterBody::Changed { .. } | RosterBody::Rules { .. } => Ok(()),
         }
     }
 
@@ -214,6 +216,7 @@ impl Roster {
                 self.rotation_due = false;
             }
             RosterBody::Changed { name, starts, ends } => self.describe(name, *starts, *ends),
+            RosterBody::Rules { blur_bystanders } => self.blur_bystanders = *blur_bystanders,
         }
     }
 
@@ -324,5 +327,10 @@ impl Roster {
     /// When the event ends, if it does.
     pub fn ends(&self) -> Option<UnixMillis> {
         self.ends
+    }
+
+    /// R79: whether the faces of bystanders are blurred in what leaves.
+    pub fn blur_bystanders(&self) -> bool {
+        self.blur_bystanders
     }
 }

@@ -185,6 +185,14 @@ impl<'a> RosterWriter<'a> {
         self.write(RosterBody::Changed { name: name.into(), starts, ends }, now)
     }
 
+    /// Says what holds for photos of the event from now on (R79).
+    ///
+    /// # Errors
+    /// The roster is full, or a removal waits for its new epoch.
+    pub fn set_rules(&self, blur_bystanders: bool, now: UnixMillis) -> Result<SignedRosterEntry, RosterError> {
+        self.write(RosterBody::Rules { blur_bystanders }, now)
+    }
+
     fn write(&self, body: RosterBody, at: UnixMillis) -> Result<SignedRosterEntry, RosterError> {
         let entry = RosterEntry {
             event: self.roster.event(),

@@ -5,10 +5,10 @@ use inframe_protocol::event::{Asking, Change, EventState, Heard};
 use inframe_protocol::frame::{Message, decode, encode};
 use inframe_protocol::keys::{EventKey, MemberKeys, Signature};
 use inframe_protocol::push::Push;
-use inframe_protocol::record::{FindMe, Header, RecordBody, RecordError, SealedRecord, Subject};
+use inframe_protocol::record::{FindMe, Header, Protection, RecordBody, RecordError, SealedRecord, Subject, Wish};
 use inframe_protocol::roster::{Joining, NewEvent, RosterEntry, RosterWriter, SignedRosterEntry};
 use inframe_protocol::template::Template;
-use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis};
+use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, ProtectionId, UnixMillis};
 
 pub const MINUTE: u64 = 60 * 1_000;
 pub const HOUR: u64 = 60 * MINUTE;
@@ -71,6 +71,25 @@ impl Guest {
     ) -> Result<(Vec<u8>, Vec<Change>), RecordError> {
         let find_me = self.find_me(id, 1, Subject::Child, now.plus(life));
         self.state.write(RecordBody::FindMe(find_me), now)
+    }
+
+    /// A protection of this guest under the current epoch, for a face of this number.
+    pub fn protection(&self, face: u8, subject: Subject, wish: Wish, expires: UnixMillis) -> Protection {
+        let key = self.state.current_grant().unwrap().projection_key();
+        Protection {
+            id: ProtectionId::generate(&self.id()).unwrap(),
+            pack: "face-api@1.7.15".to_owned(),
+            template: Template::project(&embedding(face), &[0.0; 128], &key).unwrap(),
+            subject,
+            wish,
+            expires,
+        }
+    }
+
+    /// Ids and wishes of the protections that count here.
+    pub fn protected(&self, now: UnixMillis) -> Vec<(MemberId, ProtectionId, Wish)> {
+        let live = self.state.protections(now);
+        live.iter().map(|live| (live.author, live.protection.id, live.protection.wish)).collect()
     }
 
     pub fn fresh_id(&self) -> FindMeId {

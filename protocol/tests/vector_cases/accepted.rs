@@ -12,7 +12,7 @@ use inframe_protocol::keys::{MemberKeys, Signature};
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, Receipt, ReceiptState};
 use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::recall::{Recall, RecallAnswer, RecallReply};
-use inframe_protocol::record::{RecordBody, Subject};
+use inframe_protocol::record::{RecordBody, Subject, Wish};
 use inframe_protocol::relay::{Punch, PunchNow, RelayHello, RelayProof, RelayWelcome};
 use inframe_protocol::roster::{Role, SignedRosterEntry};
 use inframe_protocol::sync::{Slices, SyncReply};
@@ -292,11 +292,13 @@ fn entries() -> Vec<(&'static str, Input)> {
     let role = party.writer().change_role(&leaving, Role::CoHost, START).unwrap();
     let epoch = party.writer().rotate(&grant, START).unwrap();
     let changed = party.writer().change("Feast", Some(START), Some(START.plus(HOUR)), START).unwrap();
+    let rules = party.writer().set_rules(true, START).unwrap();
     let [removed, _] = party.writer().remove_and_rotate(&leaving, START).unwrap();
     let created = party.guests[0].state.roster().entries()[0].clone();
     let mut cases = vec![
         ("roster_joined", entry(&party, &joined)),
         ("roster_role", entry(&party, &role)),
+        ("roster_rules", entry(&party, &rules)),
         ("roster_epoch", entry(&party, &epoch)),
         ("roster_changed", entry(&party, &changed)),
         ("roster_removed", entry(&party, &removed)),
@@ -317,10 +319,17 @@ fn records() -> Vec<(&'static str, Input)> {
     let profile =
         RecordBody::Profile { nickname: "Ben".to_owned(), addresses: vec!["/ip4/10.0.0.2/tcp/7412".to_owned()] };
     let (told, _) = guest.state.write(profile, now).unwrap();
+    let protection = guest.protection(1, Subject::Me, Wish::Blur, now.plus(7 * 24 * HOUR));
+    let (protected, _) = guest.state.write(RecordBody::Protect(protection.clone()), now).unwrap();
+    let (unprotected, _) = guest.state.write(RecordBody::Unprotect { protection: protection.id }, now).unwrap();
     let (left, _) = guest.state.write(RecordBody::Leave, now).unwrap();
     let mut knows = listener.clone();
     knows.state.receive(&announced, now).unwrap();
+    let mut obeys = listener.clone();
+    obeys.state.receive(&protected, now).unwrap();
     vec![
+        ("record_protect", record(&listener, protected)),
+        ("record_unprotect", record(&obeys, unprotected)),
         ("record_find_me", record(&listener, announced)),
         ("record_withdraw", record(&knows, withdrawn)),
         ("record_profile", record(&listener, told)),

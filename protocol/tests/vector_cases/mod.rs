@@ -1,6 +1,7 @@
 //! What a test vector holds, how it is run, and the cases that the files are made of.
 
 mod accepted;
+mod protections;
 mod refused;
 
 use data_encoding::HEXLOWER;
@@ -273,5 +274,5 @@ fn templates() -> Vec<(String, Case)> {
 
 /// Every case with the name of its file.
 pub fn all_cases() -> Vec<(String, Case)> {
-    [templates(), accepted::cases(), refused::cases()].concat()
+    [templates(), accepted::cases(), refused::cases(), protections::cases()].concat()
 }

@@ -478,9 +478,9 @@ fn deputies() -> Vec<Refused> {
 fn recalls() -> Vec<Refused> {
     let of = |count: usize| raw_frame("Recall", &(0_u8, EventId([7; 32]), vec![OfferId([5; 16]); count]));
     vec![
-        (74, "no_offer", "a question without an offer", of(0)),
-        (74, "too_many", "101 offers", of(101)),
-        (74, "long_reply", "101 answers", raw_frame("RecallReply", &vec![0_u8; 101])),
+        (80, "no_offer", "a question without an offer", of(0)),
+        (80, "too_many", "101 offers", of(101)),
+        (80, "long_reply", "101 answers", raw_frame("RecallReply", &vec![0_u8; 101])),
     ]
 }
 

@@ -22,6 +22,14 @@ pub struct Admission {
     pub verification: Vec<String>,
 }
 
+/// What a profile of this node asks of photos that show it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Protection {
+    pub profile: String,
+    pub wish: String,
+    pub seen_by: u32,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Event {
     pub id: String,
@@ -38,6 +46,8 @@ pub struct Event {
     pub received_count: u64,
     pub find_me: Option<Announcement>,
     pub find_mes: Vec<Announcement>,
+    pub protections: Vec<Protection>,
+    pub blur_bystanders: bool,
     pub epoch: u32,
     pub epoch_at: Option<u64>,
     pub verification: Vec<String>,
@@ -52,6 +62,8 @@ pub struct EventPatch {
     pub scope: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admit_automatically: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blur_bystanders: Option<bool>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -61,7 +61,7 @@ async fn an_invite_for_one_lets_in_one_of_two_who_come_at_once() -> Result<()> {
     let (host, first, second) =
         tokio::try_join!(Daemon::start("Host"), Daemon::start("Guest"), Daemon::start("Second guest"))?;
     let event = host.api().create_event("Picnic").await?.id;
-    let patch = EventPatch { policy: None, scope: None, admit_automatically: Some(true) };
+    let patch = EventPatch { admit_automatically: Some(true), ..EventPatch::default() };
     host.api().patch_event(&event, &patch).await?;
     let link = host.api().invite(&event, None, None).await?.link;
     tokio::try_join!(first.api().join(&link), second.api().join(&link))?;

@@ -84,7 +84,7 @@ async fn a_photo_comes_from_somebody_who_is_never_there_at_the_same_time() -> Re
 #[tokio::test]
 async fn d4_what_its_sender_takes_back_is_erased_at_the_keeper() -> Result<()> {
     let scene = kept().await?;
-    let patch = EventPatch { policy: None, scope: Some("chosen".to_owned()), admit_automatically: None };
+    let patch = EventPatch { scope: Some("chosen".to_owned()), ..EventPatch::default() };
     scene.photographer.api().patch_event(&scene.event, &patch).await?;
     wait_for_transfer(&scene.photographer, |transfer| transfer.state == "cancelled").await?;
     wait_for_kept(&scene.host, 0).await

@@ -24,6 +24,7 @@ mod models;
 mod peers;
 mod people;
 mod privacy;
+mod protection;
 mod recalls;
 mod recovery;
 mod restore;

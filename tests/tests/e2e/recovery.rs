@@ -101,7 +101,7 @@ async fn d4_a_photo_that_waits_for_an_absent_finder_stays_when_it_is_taken_out()
         Ok(if transfers.is_empty() { Seen::NotYet("nothing".to_owned()) } else { Seen::Done(()) })
     })
     .await?;
-    let patch = EventPatch { policy: None, scope: Some("chosen".to_owned()), admit_automatically: None };
+    let patch = EventPatch { scope: Some("chosen".to_owned()), ..EventPatch::default() };
     scene.photographer.api().patch_event(&scene.event, &patch).await?;
     scene.finder.restart().await?;
     wait_until("the end of the transfer", WORKED, async || {

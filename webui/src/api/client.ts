@@ -168,7 +168,7 @@ export const api = {
   purge: (assets: string[]) => json<T.TrashDoneView>('POST', '/trash/purge', { assets }),
   emptyTrash: () => json<T.TrashDoneView>('POST', '/trash/empty'),
 
-  consentText: (scope: 'faces' | 'announce' | 'guardian' | 'announce-child') =>
+  consentText: (scope: 'faces' | 'announce' | 'guardian' | 'announce-child' | 'protect' | 'protect-child') =>
     json<T.ConsentTextView>('GET', `/consent-texts/${scope}`),
   receipts: () => json<T.ReceiptView[]>('GET', '/consent-receipts'),
   giveConsent: (text_hash: string) => json<T.ProfileView>('POST', '/profile/consent', { text_hash }),
@@ -236,6 +236,9 @@ export const api = {
   announce: (event: string, body: T.FindMeBody) => json<T.EventView>('PUT', `/events/${id(event)}/find-me`, body),
   withdraw: (event: string, profile: string) =>
     json<T.EventView>('DELETE', `/events/${id(event)}/find-me?profile=${id(profile)}`),
+  protect: (event: string, body: T.ProtectionBody) => json<T.EventView>('PUT', `/events/${id(event)}/protection`, body),
+  unprotect: (event: string, profile: string) =>
+    json<T.EventView>('DELETE', `/events/${id(event)}/protection?profile=${id(profile)}`),
   addAssets: (event: string, assets: string[]) => json<T.EventView>('POST', `/events/${id(event)}/assets`, { assets }),
   removeAssets: (event: string, assets: string[]) =>
     json<T.EventView>('DELETE', `/events/${id(event)}/assets`, { assets }),

@@ -84,6 +84,8 @@ export interface ApprovalView {
   asset: string
   /** When found. */
   at: number
+  /** Faces that are blurred in what goes, as somebody wishes or the event says. */
+  blurred_faces: number
   /** Whether a child is sought: then it is always asked. */
   child: boolean
   /** Event id. */
@@ -387,6 +389,8 @@ export interface ErasureView {
 export interface EventPatch {
   /** Host only. */
   admit_automatically?: boolean | null
+  /** Host only: whether everybody's device blurs the faces of bystanders. */
+  blur_bystanders?: boolean | null
   /** `ask`, `automatic`, `never`. */
   policy?: string | null
   /** `window`, `all`, `chosen`. */
@@ -399,6 +403,8 @@ export interface EventView {
   admit_automatically: boolean
   /** Photos of this event on this node: received ones and those that take part. */
   asset_ids: Array<string>
+  /** Whether the faces of bystanders are blurred in what leaves; the host says so. */
+  blur_bystanders: boolean
   code?: CodeView | null
   /** My photos that take part. */
   eligible_count: number
@@ -421,6 +427,8 @@ export interface EventView {
   policy: string
   /** Why joining stopped, if refused: in words. */
   problem?: string | null
+  /** What this node's profiles ask of photos that show them. */
+  protections: Array<ProtectionView>
   /** Received photos. */
   received_count: number
   /** `host`, `co-host`, `member`, or `waiting` while the host has not admitted this node. */
@@ -973,6 +981,30 @@ export interface ProfileView {
   selfies: Array<SelfieView>
   /** `me` or `child`. */
   subject: string
+}
+
+/** What is asked of photos that show a profile. */
+export interface ProtectionBody {
+  /** Whose photos: `me`, or the id of a child's profile. */
+  profile?: string
+  /** Hash of the `protect` or, for a child, `protect-child` consent text that was shown. */
+  text_hash: string
+  /** `hold-back`, `blur` or `show`. */
+  wish: string
+}
+
+/** What one of my profiles asks of photos in an event. */
+export interface ProtectionView {
+  /** Whose photos: `me`, or the id of a child's profile. */
+  profile: string
+  /** What the child's profile is called here. */
+  profile_name?: string | null
+  /** Members whose nodes have it since this node started. */
+  seen_by: number
+  /** Since when. */
+  since: number
+  /** `hold-back`, `blur`, or `show` (not blurred where bystanders are). */
+  wish: string
 }
 
 /** A file over which decoders stopped three times. */

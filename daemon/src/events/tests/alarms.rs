@@ -90,7 +90,7 @@ fn r54_a_node_that_goes_back_is_told_once_a_day_and_answers_that_cross_are_not()
 }
 
 /// Somebody with a face made from these words; another one of the same words is nearly the same face.
-fn portrait(words: &str, other: f32) -> Portrait {
+pub(super) fn portrait(words: &str, other: f32) -> Portrait {
     let mut face = [0; 128];
     blake3::Hasher::new().update(words.as_bytes()).finalize_xof().fill(&mut face);
     let embedding = face.iter().enumerate();

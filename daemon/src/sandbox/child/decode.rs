@@ -144,6 +144,14 @@ pub(super) fn filterable(file: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
     }
 }
 
+/// All pixels as a bare JPEG, without these faces.
+pub(super) fn blurred(file: &[u8], faces: &[FractionRect], kept: &[FractionRect]) -> Result<Vec<u8>, Refusal> {
+    let Upright { mut image, icc } = Checked::open(file)?.upright(limits::MAX_SIDE_PX)?;
+    super::blur::destroy(&mut image, faces, kept);
+    let jpeg = photo::encode_jpeg(&image, limits::SENT_QUALITY, icc);
+    jpeg.map_err(|error| Refusal::Damaged(tame(&error.to_string())))
+}
+
 /// Encodes at thumbnail quality.
 pub(super) fn encode(image: &RgbImage, icc: Option<Vec<u8>>) -> Result<Vec<u8>, Refusal> {
     photo::encode_jpeg(image, limits::THUMB_QUALITY, icc).map_err(|error| Refusal::Damaged(tame(&error.to_string())))

@@ -1,6 +1,7 @@
 //! What runs in a child process: take what it needs from files, confine itself, then read jobs from standard input and answer on standard output
 //! until that closes.
 
+mod blur;
 mod capture;
 mod decode;
 mod faces;
@@ -94,6 +95,9 @@ fn perform(job: &Job, file: &[u8], filter: RenditionFilter, engine: &mut faces::
             let at = usize::try_from(*photo_bytes).unwrap_or(usize::MAX).min(file.len());
             let (photo, film) = file.split_at(at);
             Ok((Answer::Pair(super::container::motion::belongs(photo, film)), Vec::new()))
+        }
+        Job::Blurred { faces, kept } => {
+            decode::blurred(file, faces, kept).and_then(|jpeg| filter(&jpeg)).map(|clean| (Answer::Image, vec![clean]))
         }
         Job::Rendition => {
             decode::filterable(file).and_then(|file| filter(&file)).map(|clean| (Answer::Image, vec![clean]))

@@ -94,6 +94,8 @@ pub enum Kind {
     Held = 55,
     /// How an arrival is opened that a keeper brings.
     Sealed = 56,
+    /// What my profiles ask of photos in an event.
+    EventProtecting = 60,
     /// A photo of mine that I asked back.
     Recall = 64,
     /// A photo that its sender asks me to delete.
@@ -102,7 +104,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -147,6 +149,7 @@ impl Kind {
         Self::Deposit,
         Self::Held,
         Self::Sealed,
+        Self::EventProtecting,
         Self::Recall,
         Self::AskedBack,
     ];

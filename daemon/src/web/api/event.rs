@@ -10,7 +10,7 @@ use super::super::limits::{ASSETS_JSON_BYTES, ASSETS_PER_WISH};
 use super::{Answer, JsonAnswer, Node, Problem};
 use crate::views::{
     AdmitBody, AssetsBody, CodeBody, EventPatch, EventView, FindMeBody, InviteView, InvitesQuery, JoinBody, LeakBody,
-    LeakView, MemberPolicyBody, MemberRoleBody, NewEventBody, NewInviteBody, WithdrawQuery,
+    LeakView, MemberPolicyBody, MemberRoleBody, NewEventBody, NewInviteBody, ProtectionBody, WithdrawQuery,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Node> {
@@ -28,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .routes(routes!(set_member_policy))
         .routes(routes!(renew_keys))
         .routes(routes!(announce, withdraw))
+        .routes(routes!(protect, unprotect))
         .routes(routes!(take_part, take_out).layer(DefaultBodyLimit::max(ASSETS_JSON_BYTES)))
 }
 
@@ -228,6 +229,32 @@ async fn withdraw(
     Query(query): Query<WithdrawQuery>,
 ) -> JsonAnswer<EventView> {
     Ok(Json(node.withdraw(id, query.profile).await?))
+}
+
+/// Ask the members of this event to hold back photos of a profile or to blur its face, with consent
+#[utoipa::path(
+    put, path = "/events/{id}/protection", tag = "events", params(("id" = String, Path)), request_body = ProtectionBody,
+    responses((status = 200, body = EventView))
+)]
+async fn protect(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(body): Json<ProtectionBody>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.protect(id, body).await?))
+}
+
+/// Share photos of a profile as usual again
+#[utoipa::path(
+    delete, path = "/events/{id}/protection", tag = "events", params(("id" = String, Path), WithdrawQuery),
+    responses((status = 200, body = EventView))
+)]
+async fn unprotect(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Query(query): Query<WithdrawQuery>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.unprotect(id, query.profile).await?))
 }
 
 /// Let photos take part in the event, chosen by hand

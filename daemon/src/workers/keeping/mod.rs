@@ -22,6 +22,7 @@ use self::sealing::Sealing;
 use super::board::Step;
 use super::progress::UnderWay;
 use super::sending::{self, Guarded};
+use super::syncing;
 use super::{Core, Job, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
@@ -184,7 +185,8 @@ pub(super) fn servable(core: &Core, peer: &NodeId, request: &FetchRequest) -> Op
         let delivery = core.deliveries.get(&request.offer.0)?;
         let open = matches!(delivery.state, DeliveryState::Pending | DeliveryState::Accepted);
         let theirs = deposit.keeper == *peer && deposit.delivery.label().content == request.content;
-        let may = open && theirs && delivery.rendition.is_some() && core.may_leave(&delivery).is_ok();
+        let current = !sender::is_of_another_rendition(&deposit, &delivery);
+        let may = open && theirs && current && core.may_be_served(&delivery).is_ok();
         return may.then_some(Servable::Deposit(deposit, delivery));
     }
     let held = core.held.get(&request.offer.0)?;
@@ -207,6 +209,9 @@ pub(super) async fn serve(
     };
     let (to, from) = (core.events.nickname(&label.event, &label.to), core.events.nickname(&label.event, &label.from));
     let event_name = core.events.name(&label.event);
+    if matches!(what, Servable::Deposit(..)) && !syncing::heard_all(&core, label.event, stream.peer()).await {
+        anyhow::bail!("a fetch was put off until it is known what the members of the event wish");
+    }
     // D4: the entry is durable before the first byte leaves.
     let (text, asset) = match &what {
         Servable::Deposit(deposit, delivery) => {

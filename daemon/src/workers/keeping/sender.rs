@@ -12,6 +12,7 @@ use super::{ask as ask_node, keep_list};
 use crate::clock::now_ms;
 use crate::sharing::kept::{PieceKey, StoredDeposit};
 use crate::sharing::ledgers::{DeliveryState, StoredDelivery};
+use crate::workers::core::Held;
 use crate::workers::{Core, blocking, sending};
 
 /// A delivery whose receiver is away is given to a keeper when it has waited for so long, milliseconds.
@@ -29,6 +30,12 @@ fn is_open(row: &StoredDelivery) -> bool {
     matches!(row.state, DeliveryState::Pending | DeliveryState::Accepted)
 }
 
+/// Whether what a keeper has was made before somebody's wish.
+pub(super) fn is_of_another_rendition(deposit: &StoredDeposit, delivery: &StoredDelivery) -> bool {
+    let made = delivery.rendition.as_ref().map(|rendition| rendition.blob);
+    made.is_none() || deposit.rendition.is_some() && deposit.rendition != made
+}
+
 fn deposits(core: &Core) -> impl Iterator<Item = (OfferId, Arc<StoredDeposit>)> {
     core.deposits.all().into_iter().filter_map(|(key, row)| Some((OfferId(<[u8; 16]>::try_from(key).ok()?), row)))
 }
@@ -39,7 +46,11 @@ pub(super) async fn ask(core: &Arc<Core>) -> u64 {
     let mut ended = 0;
     let mut questions = 0;
     for (offer, row) in deposits(core) {
-        let is_over = core.deliveries.get(&offer.0).is_none_or(|delivery| !is_open(&delivery));
+        let is_over = core.deliveries.get(&offer.0).is_none_or(|delivery| {
+            !is_open(&delivery)
+                || is_of_another_rendition(&row, &delivery)
+                || core.may_be_served(&delivery) == Err(Held::Outdated)
+        });
         let label = *row.delivery.label();
         if now >= label.expires.0 || core.events.me_in(&label.event).is_none() {
             ended += u64::from(forget(core, offer).await);
@@ -153,7 +164,7 @@ async fn deposit(
             key: key.0,
             content: rendition.content,
             size_bytes: rendition.size_bytes,
-            media_type: sending::sent_as(&asset.media_type).to_owned(),
+            media_type: sending::sent_as(&asset.media_type, &rendition).to_owned(),
             width: asset.width,
             height: asset.height,
             taken_at: asset.taken_at.and_then(|at| u64::try_from(at).ok()).map(UnixMillis),
@@ -161,7 +172,14 @@ async fn deposit(
         };
         let sealed = core.events.seal_delivery(label, &letter)?;
         keep_list(&core, &label, list);
-        let row = StoredDeposit { delivery: sealed, key, keeper, is_kept: false, asked_at: now_ms() };
+        let row = StoredDeposit {
+            delivery: sealed,
+            key,
+            keeper,
+            is_kept: false,
+            asked_at: now_ms(),
+            rendition: Some(rendition.blob),
+        };
         core.deposits.put(&offer.0, row.clone())?;
         anyhow::Ok(row)
     })

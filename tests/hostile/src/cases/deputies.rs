@@ -37,7 +37,7 @@ pub async fn pretends(field: &Field, pace: Pace) -> Result<String> {
     let member = Member::join(&field.link, "Mallory").await?;
     let honest = field.honest.lock().await.keys.member_id();
     // From here on people wait, so that there is somebody to decide on.
-    let by_hand = EventPatch { policy: None, scope: None, admit_automatically: Some(false) };
+    let by_hand = EventPatch { admit_automatically: Some(false), ..EventPatch::default() };
     field.api().patch_event(&field.event, &by_hand).await?;
     let invite = Invite::parse(&field.link)?;
     let (stranger, keys) = (Peer::start().await?, MemberKeys::generate()?.public());
@@ -82,7 +82,7 @@ pub async fn pretends(field: &Field, pace: Pace) -> Result<String> {
 
     field.api().co_host(&field.event, &me, false).await?;
     field.api().admit(&field.event, &keys.member_id().to_string(), false).await?;
-    let as_before = EventPatch { policy: None, scope: None, admit_automatically: Some(true) };
+    let as_before = EventPatch { admit_automatically: Some(true), ..EventPatch::default() };
     field.api().patch_event(&field.event, &as_before).await?;
     wait_until("nobody at the door", SOON, async || {
         let waiting = field.api().event(&field.event).await?.waiting.len();
