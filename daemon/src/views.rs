@@ -4,12 +4,14 @@
 mod doctor;
 mod erasure;
 mod export;
+mod guests;
 mod people;
 mod trash;
 
 pub use doctor::*;
 pub use erasure::*;
 pub use export::*;
+pub use guests::*;
 pub use people::*;
 pub use trash::*;
 
@@ -378,7 +380,7 @@ pub struct FaceView {
 /// Where an asset came from.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OriginView {
-    /// `imported` or `received`.
+    /// `imported`, `received` (from a member) or `guest` (added on the guest page).
     pub kind: String,
     /// Nickname of the sender.
     pub from: Option<String>,

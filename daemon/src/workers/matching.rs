@@ -49,21 +49,25 @@ fn run(core: &Arc<Core>) -> anyhow::Result<Step> {
         }
     }
     end_what_is_gone(core, &ruled, &asked)?;
+    // What takes part may have changed, and faces are looked at by now.
+    core.board.ring(Job::Guests);
     Ok(Step { done: found, ..Step::default() })
 }
 
 /// Whether a photo takes part in an event: mine, and within the event's time, or added by hand. What I received from others I never pass on, and
 /// in a file that cannot be shown nobody can be found.
 pub(crate) fn takes_part(search: &Search, id: AssetId, asset: &StoredAsset) -> bool {
-    if asset.grid.is_none()
-        || asset.doubtful
-        || asset.origin != Origin::Imported
-        || search.settings.taken_out.contains(&id)
-    {
+    // What a guest added takes part in the event of its guest page only, and only by the host's word.
+    let of_guest = match &asset.origin {
+        Origin::Imported => false,
+        Origin::Guest { event, .. } if *event == search.event => true,
+        Origin::Guest { .. } | Origin::Received { .. } => return false,
+    };
+    if asset.grid.is_none() || asset.doubtful || search.settings.taken_out.contains(&id) {
         return false;
     }
-    if search.settings.chosen.contains(&id) {
-        return true;
+    if of_guest || search.settings.chosen.contains(&id) {
+        return search.settings.chosen.contains(&id);
     }
     match search.settings.takes {
         Takes::All => true,
@@ -100,7 +104,7 @@ impl Projected {
 const MAX_PROJECTED_PHOTOS: usize = 100_000;
 
 /// The projection of one event for one model pack, drawn once for all photos.
-struct Lens {
+pub(super) struct Lens {
     pack: Arc<Pack>,
     hash: [u8; 32],
     projection: Projection,
@@ -108,7 +112,7 @@ struct Lens {
 }
 
 impl Lens {
-    fn new(search: &Search, pack: Arc<Pack>) -> Self {
+    pub(super) fn new(search: &Search, pack: Arc<Pack>) -> Self {
         let key = [&search.projection.0[..], pack.id.as_bytes()].concat();
         Self {
             pack,
@@ -117,10 +121,15 @@ impl Lens {
             faceless: Template::faceless(&search.projection),
         }
     }
+
+    /// An embedding of the pack as the event sees it; `None` if it is out of range.
+    pub(super) fn template(&self, embedding: &[f32]) -> Option<Template> {
+        self.projection.project(embedding, &self.pack.mean).ok()
+    }
 }
 
 /// The faces of a photo as the event sees them; none when it has none by the pack in use.
-fn photo_faces(core: &Core, lens: &Lens, id: AssetId) -> anyhow::Result<Option<Arc<Vec<PhotoFace>>>> {
+pub(super) fn photo_faces(core: &Core, lens: &Lens, id: AssetId) -> anyhow::Result<Option<Arc<Vec<PhotoFace>>>> {
     let Some(stamp) = core.faces.stamp(id) else { return Ok(None) };
     let key = (lens.hash, id);
     let cache = || core.projected.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,6 +11,7 @@ pub(crate) mod deputies;
 mod disk;
 pub(crate) mod events;
 pub(crate) mod export;
+pub(crate) mod guests;
 mod faces;
 pub(crate) mod farewells;
 mod going;
@@ -54,7 +55,7 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 16] = [
+const SLOWLY: [(Job, Duration); 17] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
     (Job::Videos, Duration::from_secs(600)),
@@ -71,6 +72,7 @@ const SLOWLY: [(Job, Duration); 16] = [
     (Job::Backup, Duration::from_secs(600)),
     (Job::Verify, Duration::from_secs(3600)),
     (Job::Export, Duration::from_secs(600)),
+    (Job::Guests, Duration::from_secs(60)),
 ];
 
 /// How often it is looked whether a snapshot of the catalog is due.
@@ -112,6 +114,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                             Job::Backup => backup::step(core).await,
                             Job::Verify => verify::step(core).await,
                             Job::Export => export::step(core).await,
+                            Job::Guests => guests::step(core).await,
                         }
                     }
                 })

@@ -162,7 +162,7 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
 }
 
 /// The media type of a rendition: photos of formats that the egress filter cannot take apart leave as a JPEG, videos as MP4.
-pub(super) fn sent_as(media_type: &str) -> &str {
+pub(crate) fn sent_as(media_type: &str) -> &str {
     match media_type {
         "image/jpeg" | "image/png" | "image/webp" | "image/gif" => media_type,
         _ if media_type.starts_with("video/") => videos::MEDIA_TYPE,

@@ -94,11 +94,25 @@ pub enum Kind {
     Held = 55,
     /// How an arrival is opened that a keeper brings.
     Sealed = 56,
+    /// The guest page of an event.
+    GuestPage = 70,
+    /// Somebody who uses a guest page.
+    Guest = 71,
+    /// A file that a guest adds.
+    GuestUpload = 72,
+    /// A piece of it.
+    GuestPiece = 73,
+    /// A guest's face, as their selfie showed it. Face data.
+    GuestSelfie = 74,
+    /// A photo in which a guest was found. Face data.
+    GuestMatch = 75,
+    /// A guest asks that a photo be removed.
+    GuestRemoval = 76,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 51] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -143,6 +157,13 @@ impl Kind {
         Self::Deposit,
         Self::Held,
         Self::Sealed,
+        Self::GuestPage,
+        Self::Guest,
+        Self::GuestUpload,
+        Self::GuestPiece,
+        Self::GuestSelfie,
+        Self::GuestMatch,
+        Self::GuestRemoval,
     ];
 
     /// The sub-key that seals records of this kind.
@@ -157,7 +178,9 @@ impl Kind {
             | Self::PersonLook
             | Self::PersonPlaces
             | Self::PersonRules
-            | Self::PersonApart => Subkey::Biometrics,
+            | Self::PersonApart
+            | Self::GuestSelfie
+            | Self::GuestMatch => Subkey::Biometrics,
             _ => Subkey::Catalog,
         }
     }

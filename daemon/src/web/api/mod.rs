@@ -5,6 +5,7 @@ mod backup;
 mod doctor;
 mod event;
 mod exchange;
+mod guests;
 mod export;
 mod import;
 pub(super) mod live;
@@ -51,6 +52,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .merge(verify::routes())
         .merge(event::routes())
         .merge(exchange::routes())
+        .merge(guests::routes())
         .merge(export::routes())
         .merge(live::routes())
         .layer(DefaultBodyLimit::max(JSON_BYTES))
