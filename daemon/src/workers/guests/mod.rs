@@ -5,6 +5,7 @@ mod looking;
 mod taking;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use inframe_protocol::EventId;
 
@@ -37,8 +38,14 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
     done += blocking(move || looking::look(&looker, now)).await??;
     match failed {
         Some(error) => Err(error),
-        None => Ok(Step { done, ..Step::default() }),
+        None => Ok(Step { done, again_in: next_end(&core, now), ..Step::default() }),
     }
+}
+
+/// How long it is until the time of a page is over.
+fn next_end(core: &Core, now: u64) -> Option<Duration> {
+    let ends = core.guests.pages().into_iter().filter(|(_, page)| page.erased_at.is_none()).map(|(_, page)| page.erases_at());
+    ends.map(|ends| Duration::from_millis(ends.saturating_sub(now))).min()
 }
 
 /// Erases what is due at this time, and gives up uploads of which nothing came for a day.
