@@ -87,7 +87,8 @@ impl Guest {
     pub fn sealed(&self, purpose: &str, plain: &[u8]) -> Vec<u8> {
         let mut body = plain.to_vec();
         // The test's own randomness: which nonce it is does not matter as long as it is not used twice.
-        let nonce: [u8; 24] = blake3::hash(&[purpose.as_bytes(), plain].concat()).as_bytes()[..24].try_into().unwrap_or([0; 24]);
+        let nonce: [u8; 24] =
+            blake3::hash(&[purpose.as_bytes(), plain].concat()).as_bytes()[..24].try_into().unwrap_or([0; 24]);
         let aad = format!("inframe guest 1 {purpose}");
         let tag = aead::seal_extended(&self.key, &nonce, aad.as_bytes(), &mut body).unwrap_or_default();
         [&nonce[..], &body, &tag].concat()

@@ -49,17 +49,15 @@ pub const PACES: usize = 4_096;
 pub const JSON_BYTES: usize = 8 * 1024;
 /// A selfie, in bytes. The page makes it smaller than this wherever the browser can.
 pub const SELFIE_BYTES: usize = 16 * 1024 * 1024;
-/// Selfies looked at and pieces taken at once; bounds their memory to 64 MiB and 16 MiB.
+/// Selfies looked at and pieces taken at once; bounds their memory to some 150 MiB and 30 MiB.
 pub const SELFIES_AT_ONCE: usize = 4;
 /// See [`SELFIES_AT_ONCE`].
-pub const PIECES_AT_ONCE: usize = 16;
+pub const PIECES_AT_ONCE: usize = 8;
 /// Connections at once, and of one address. Each browser opens six; behind some routers all guests have one address.
 pub const CONNECTIONS: usize = 1_024;
 /// See [`CONNECTIONS`].
 pub const CONNECTIONS_PER_ADDRESS: usize = 256;
 /// A connection on which nothing passes for so long is closed.
 pub const IDLE: Duration = Duration::from_secs(60);
-/// Pictures that were made lately and are kept at hand, in bytes.
-pub const PICTURES_AT_HAND_BYTES: usize = 24 * 1024 * 1024;
 /// Bytes of one archive: below what the plain form of the format can say, which every phone opens.
 pub const ARCHIVE_BYTES: u64 = 3 * 1024 * 1024 * 1024;

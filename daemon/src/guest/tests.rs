@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use super::*;
 use crate::data_dir::DataDir;
+use crate::library::AssetId;
 use crate::matching::Grade;
 use crate::vault::KeyFile;
 
@@ -193,5 +194,8 @@ fn d3_nothing_of_a_guest_is_printed() {
     let page = Guests::new_page(9, 1).unwrap();
     let guest = StoredGuest { event: EVENT, secret: [7; 32], name: "Mia".into(), at: 1, blocked: false };
     let shown = format!("{page:?} {guest:?} {:?}", selfie(3));
-    assert!(!shown.contains("Mia") && !shown.contains("0.25") && !shown.contains(&format!("{:?}", page.token)), "{shown}");
+    assert!(
+        !shown.contains("Mia") && !shown.contains("0.25") && !shown.contains(&format!("{:?}", page.token)),
+        "{shown}"
+    );
 }

@@ -28,7 +28,9 @@ use bytes::Bytes;
 use inframe_protocol::{ContentId, EventId};
 use tokio::sync::Notify;
 
-pub use asset::{AssetId, AssetKind, FacesState, GuestId, Origin, Part, PlayableState, StoredAsset, StoredMotion, Trashed};
+pub use asset::{
+    AssetId, AssetKind, FacesState, GuestId, Origin, Part, PlayableState, StoredAsset, StoredMotion, Trashed,
+};
 pub use error::LibraryError;
 pub use export::{ExportError, ExportProgress, Exported, Facts, NotExported};
 pub use files::Unshown;

@@ -246,7 +246,13 @@ impl Node {
             }
             let selfie = core.guests.selfie(visitor.guest);
             let looking = selfie.is_some() && core.library.count_waiting(&core.pack().id) > 0;
-            Ok(FoundView { selfie: selfie.is_some(), sure: latest_first(sure), maybe: latest_first(maybe), looking, waiting })
+            Ok(FoundView {
+                selfie: selfie.is_some(),
+                sure: latest_first(sure),
+                maybe: latest_first(maybe),
+                looking,
+                waiting,
+            })
         })
         .await
     }
@@ -338,7 +344,9 @@ fn no_room() -> NodeError {
 
 fn guest_name(name: &str) -> Answer<String> {
     match clean_name(name, limits::NAME_CHARS, limits::NAME_BYTES) {
-        name if name.is_empty() => Err(NodeError::Invalid("empty-name", "give a name, so that the host knows whose photos these are".into())),
+        name if name.is_empty() => {
+            Err(NodeError::Invalid("empty-name", "give a name, so that the host knows whose photos these are".into()))
+        }
         name => Ok(name),
     }
 }

@@ -49,7 +49,7 @@ pub struct GuestPageView {
 }
 
 /// One address of a guest page.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct GuestLinkView {
     /// Address of this device with the port.
     pub address: String,
@@ -126,7 +126,7 @@ pub struct GuestRemovalView {
 }
 
 /// A Wi-Fi network for a poster.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct GuestWifiView {
     /// Its name.
     pub name: String,
@@ -198,7 +198,7 @@ pub struct GuestBody {
 }
 
 /// A Wi-Fi network to be printed on a poster.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct GuestWifiBody {
     /// Its name; empty to forget what was kept.
     pub name: String,
@@ -289,4 +289,22 @@ pub struct FoundPhotoView {
     pub width: u32,
     /// Upright height in pixels.
     pub height: u32,
+}
+
+impl std::fmt::Debug for GuestLinkView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GuestLinkView {{ address: {:?}, link: hidden }}", self.address)
+    }
+}
+
+impl std::fmt::Debug for GuestWifiView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GuestWifiView {{ name: {:?}, password: hidden }}", self.name)
+    }
+}
+
+impl std::fmt::Debug for GuestWifiBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GuestWifiBody {{ name: {:?}, keep: {}, password: hidden }}", self.name, self.keep)
+    }
 }

@@ -52,8 +52,12 @@ async fn becomes(guest: &Guest, upload: &str, state: &str) -> Result<Value> {
 async fn surely(guest: &Guest) -> Result<Vec<String>> {
     wait_until("photos of the guest", WORKED, async || {
         let found = guest.found().await?;
-        let ids: Vec<String> =
-            found["sure"].as_array().into_iter().flatten().filter_map(|one| one["id"].as_str().map(str::to_owned)).collect();
+        let ids: Vec<String> = found["sure"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one["id"].as_str().map(str::to_owned))
+            .collect();
         Ok(Seen::when((!ids.is_empty()).then(|| ids.clone()), || found.to_string()))
     })
     .await
@@ -78,7 +82,15 @@ async fn the_port_is_there_only_while_a_page_is_on_and_wrong_addresses_are_alike
 
     // None of these tells from another, nor from a page that never was.
     let mut answers = Vec::new();
-    for path in ["/g/00000000000000000000000000000000", "/g/x", "/", "/api/v1/status", "/g/00000000000000000000000000000000/api/visit", "/guest/assets/none.js", "/index.html"] {
+    for path in [
+        "/g/00000000000000000000000000000000",
+        "/g/x",
+        "/",
+        "/api/v1/status",
+        "/g/00000000000000000000000000000000/api/visit",
+        "/guest/assets/none.js",
+        "/index.html",
+    ] {
         let answer = http.get(format!("{origin}{path}")).send().await?;
         let status = answer.status();
         answers.push((status.as_u16(), answer.text().await?));
@@ -213,12 +225,16 @@ async fn d4_a_guest_sees_photos_of_themselves_as_the_hosts_rule_says_and_nothing
     let host = Daemon::start("Ann").await?;
     let api = host.api();
     let event = api.create_event("Summer party").await?.id;
-    ensure!(api.change_guest_page(&event, &json!({ "selfies": true })).await.is_err(), "without the host's own consent");
+    ensure!(
+        api.change_guest_page(&event, &json!({ "selfies": true })).await.is_err(),
+        "without the host's own consent"
+    );
     agree(api).await?;
     let exif = photos::Exif { location: true, ..photos::Exif::default() };
     let hers = photos::with_exif(&photos::hers()?, &exif)?;
     let original = api.upload("hers.jpg", hers.clone()).await?.asset.context("an asset")?;
-    let stranger = api.upload("other.jpg", photos::to_jpeg(&photos::pattern(640, 480, 3))?).await?.asset.context("an asset")?;
+    let stranger =
+        api.upload("other.jpg", photos::to_jpeg(&photos::pattern(640, 480, 3))?).await?.asset.context("an asset")?;
     let link = switched_on(api, &event, json!({ "selfies": true })).await?;
     let mut guest = Guest::with(&link)?;
     guest.joins("Mia").await?;
@@ -241,14 +257,21 @@ async fn d4_a_guest_sees_photos_of_themselves_as_the_hosts_rule_says_and_nothing
     for shape in ["small", "large", "whole"] {
         let (status, bytes) = guest.photo(&original, shape).await?;
         ensure!(status == 200 && !bytes.is_empty(), "{shape}: {status}");
-        ensure!(!bytes.windows(4).any(|four| four == b"Exif") || !hides_place(&bytes), "{shape} says where it was taken");
+        ensure!(
+            !bytes.windows(4).any(|four| four == b"Exif") || !hides_place(&bytes),
+            "{shape} says where it was taken"
+        );
     }
     ensure!(hides_place(&hers), "the original does say where");
     ensure!(guest.photo(&stranger, "small").await?.0 == 404, "a photo without them");
     let archive = guest.request(Method::GET, "found.zip").send().await?.error_for_status()?.bytes().await?;
     ensure!(archive.starts_with(b"PK\x03\x04") && !hides_place(&archive), "an archive");
-    let left: Vec<String> = api.activity().await?.into_iter().filter(|one| one.kind == "left").map(|one| one.text).collect();
-    ensure!(left.iter().any(|text| text.contains("shown to Mia")) && left.iter().any(|text| text.contains("saved a photo")), "{left:?}");
+    let left: Vec<String> =
+        api.activity().await?.into_iter().filter(|one| one.kind == "left").map(|one| one.text).collect();
+    ensure!(
+        left.iter().any(|text| text.contains("shown to Mia")) && left.iter().any(|text| text.contains("saved a photo")),
+        "{left:?}"
+    );
 
     // A wish for removal reaches the host.
     ensure!(guest.asks_removal(&original, "I look silly").await? == 204);
@@ -298,7 +321,10 @@ async fn when_the_time_is_over_faces_go_and_photos_stay() -> Result<()> {
         Ok(Seen::when(page["erased_at"].as_u64().is_some().then(|| page.clone()), || page.to_string()))
     })
     .await?;
-    ensure!(page["on"] == false && page["guests"][0]["selfie"] == false && page["guests"][0]["name"] == "Mia", "{page}");
+    ensure!(
+        page["on"] == false && page["guests"][0]["selfie"] == false && page["guests"][0]["name"] == "Mia",
+        "{page}"
+    );
     ensure!(api.status().await?.asset_count == 1, "photos are the host's");
     let told: Vec<String> = api.activity().await?.into_iter().map(|entry| entry.text).collect();
     ensure!(told.iter().any(|text| text.contains("the one selfie of theirs was erased")), "{told:?}");

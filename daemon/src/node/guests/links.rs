@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::super::Answer;
 use super::super::events::invalid;
 use super::super::invites::qr_svg;
-use super::super::Answer;
 use crate::doctor::interfaces::{self, Interface};
 use crate::guest::{Listening, StoredPage, StoredWifi, limits};
 use crate::settings::clean_name;
@@ -16,11 +16,8 @@ const MOST_LINKS: usize = 6;
 /// Links to a page by every address, the likeliest first.
 pub(super) fn links(listening: &Listening, page: &StoredPage) -> Answer<Vec<GuestLinkView>> {
     let Some(at) = listening.at else { return Ok(Vec::new()) };
-    let addresses = if at.ip().is_unspecified() {
-        reachable(interfaces::all().unwrap_or_default())
-    } else {
-        vec![at.ip()]
-    };
+    let addresses =
+        if at.ip().is_unspecified() { reachable(interfaces::all().unwrap_or_default()) } else { vec![at.ip()] };
     let token = data_encoding::HEXLOWER.encode(&page.token);
     let key = data_encoding::BASE64URL_NOPAD.encode(&page.key.0);
     let link = |ip: IpAddr| {
@@ -66,7 +63,10 @@ pub(super) fn wifi_of(body: &GuestWifiBody) -> Answer<Option<StoredWifi>> {
         return Err(invalid("bad-wifi-password", "the password of a Wi-Fi network has at most 63 letters"));
     }
     if (1..8).contains(&password.len()) {
-        return Err(invalid("bad-wifi-password", "the password of a Wi-Fi network has at least 8 letters; leave it empty for an open one"));
+        return Err(invalid(
+            "bad-wifi-password",
+            "the password of a Wi-Fi network has at least 8 letters; leave it empty for an open one",
+        ));
     }
     Ok(Some(StoredWifi { name, password }))
 }
@@ -127,7 +127,10 @@ mod tests {
         let of = |name: &str, password: &str| {
             wifi_of(&GuestWifiBody { name: name.into(), password: password.into(), keep: false })
         };
-        assert_eq!(wifi_text(&of("Barn; \"upper\"", "a:b,c;d\\e").unwrap().unwrap()), r#"WIFI:T:WPA;S:Barn\; \"upper\";P:a\:b\,c\;d\\e;;"#);
+        assert_eq!(
+            wifi_text(&of("Barn; \"upper\"", "a:b,c;d\\e").unwrap().unwrap()),
+            r#"WIFI:T:WPA;S:Barn\; \"upper\";P:a\:b\,c\;d\\e;;"#
+        );
         assert_eq!(wifi_text(&of(" Open ", "").unwrap().unwrap()), "WIFI:T:nopass;S:Open;;");
         assert_eq!(of("", "whatever").unwrap(), None);
         for (name, password) in [(&*"x".repeat(33), "longenough"), ("Barn", "short"), ("Barn", &*"x".repeat(64))] {

@@ -18,8 +18,8 @@ use crate::guest::{Guests, Listening, StoredPage, UploadState, Word, limits};
 use crate::library::{AssetId, AssetKind, GuestId};
 use crate::sandbox::FractionRect;
 use crate::views::{
-    GuestAskView, GuestAsksBody, GuestPagePatch, GuestPageView, GuestRemovalView, GuestUploadView,
-    GuestUploadsBody, GuestView, GuestWifiBody, GuestWifiView,
+    GuestAskView, GuestAsksBody, GuestPagePatch, GuestPageView, GuestRemovalView, GuestUploadView, GuestUploadsBody,
+    GuestView, GuestWifiBody, GuestWifiView,
 };
 use crate::workers::{Core, Job, guests as guests_worker};
 
@@ -87,7 +87,7 @@ impl Node {
         .await
     }
 
-    /// Gives it a fresh link; those who have the one before cannot come back by it, but each by their private link under the new one.
+    /// Gives it a fresh link; the one before leads nowhere from then on, nor do the private links that begin with it.
     ///
     /// # Errors
     /// When this node is not the host.
@@ -96,7 +96,10 @@ impl Node {
         self.blocking(move |core| {
             let page = Guests::with_new_link(&hosted(core, &id)?)?;
             core.guests.put_page(&id, page.clone())?;
-            let text = format!("You made a new link to the guest page of {}; the one before leads nowhere.", core.events.name(&id));
+            let text = format!(
+                "You made a new link to the guest page of {}; the one before leads nowhere.",
+                core.events.name(&id)
+            );
             core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?;
             page_view(core, &id, &page)
         })
@@ -257,7 +260,8 @@ fn hosted(core: &Core, event: &EventId) -> Answer<StoredPage> {
     match core.guests.page(event) {
         Some(page) => Ok(StoredPage::clone(&page)),
         None => {
-            let ends_at = found.ends.filter(|ends| *ends > now).unwrap_or_else(|| now.saturating_add(limits::NO_END_MS));
+            let ends_at =
+                found.ends.filter(|ends| *ends > now).unwrap_or_else(|| now.saturating_add(limits::NO_END_MS));
             Ok(Guests::new_page(ends_at, now)?)
         }
     }
@@ -275,11 +279,15 @@ fn changed(core: &Core, before: &StoredPage, patch: GuestPagePatch) -> Answer<St
     page.keep_days = patch.keep_days.unwrap_or(page.keep_days);
     page.on = patch.on.unwrap_or(page.on);
     if patch.selfies == Some(true) && core.profile.consent_at().is_none() {
-        let why = "guests can look for themselves once you have agreed that faces are found in your photos: see Profile";
+        let why =
+            "guests can look for themselves once you have agreed that faces are found in your photos: see Profile";
         return Err(NodeError::Conflict("no-consent", why.into()));
     }
     if page.keep_days > limits::MAX_KEEP_DAYS {
-        return Err(invalid("bad-days", format!("guests' selfies may be kept for at most {} days", limits::MAX_KEEP_DAYS)));
+        return Err(invalid(
+            "bad-days",
+            format!("guests' selfies may be kept for at most {} days", limits::MAX_KEEP_DAYS),
+        ));
     }
     if page.ends_at > now.saturating_add(limits::MAX_END_MS) {
         return Err(invalid("bad-end", "the end lies at most two years from now"));

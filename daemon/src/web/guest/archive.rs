@@ -80,7 +80,8 @@ pub(super) fn answer(node: Node, visitor: Visitor, ids: Vec<String>) -> Response
         writer: Option<Writer>,
         number: usize,
     }
-    let left = Left { node, visitor, ids: ids.into(), ready: VecDeque::new(), writer: Some(Writer::default()), number: 0 };
+    let left =
+        Left { node, visitor, ids: ids.into(), ready: VecDeque::new(), writer: Some(Writer::default()), number: 0 };
     let pieces = stream::unfold(left, |mut left| async move {
         loop {
             if let Some(bytes) = left.ready.pop_front() {
@@ -125,7 +126,8 @@ mod tests {
     fn an_archive_is_read_by_a_program_that_others_wrote() {
         let mut writer = Writer::default();
         let mut out = Vec::new();
-        let files = [("photo-001.jpg", vec![7u8; 300]), ("photo-002.png", Vec::new()), ("photo-003.jpg", b"end".to_vec())];
+        let files =
+            [("photo-001.jpg", vec![7u8; 300]), ("photo-002.png", Vec::new()), ("photo-003.jpg", b"end".to_vec())];
         for (name, bytes) in &files {
             out.extend(writer.head(name, bytes).unwrap());
             out.extend(bytes);

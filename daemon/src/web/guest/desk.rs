@@ -1,7 +1,7 @@
 //! Who asks: the page that a token leads to, the guest whom a cookie or a private link names, and how fast they ask.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts, RawPathParams};
 use axum::http::header::COOKIE;
@@ -31,7 +31,12 @@ pub(super) struct Desk {
     pub(super) selfies: Arc<Semaphore>,
     pub(super) pieces: Arc<Semaphore>,
     paces: Arc<Mutex<Paces>>,
+    /// When the log heard of a flood the last time.
+    flooded: Arc<Mutex<Option<Instant>>>,
 }
+
+/// A flood is told at most so often.
+const FLOOD_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 impl Desk {
     pub(super) fn new(node: Node, closing: CancellationToken) -> Self {
@@ -41,7 +46,17 @@ impl Desk {
             selfies: Arc::new(Semaphore::new(SELFIES_AT_ONCE)),
             pieces: Arc::new(Semaphore::new(PIECES_AT_ONCE)),
             paces: Arc::default(),
+            flooded: Arc::default(),
         }
+    }
+
+    fn is_news(&self) -> bool {
+        let mut told = self.flooded.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = told.is_none_or(|told| told.elapsed() >= FLOOD_TOLD_EVERY);
+        if is_news {
+            *told = Some(Instant::now());
+        }
+        is_news
     }
 
     async fn admit(&self, ask: Ask, asker: Asker) -> Result<(), Problem> {
@@ -49,8 +64,14 @@ impl Desk {
         if admitted {
             return Ok(());
         }
-        self.node.note_guest_flood().await;
-        Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-often", "That was too often; wait a moment, it goes on by itself"))
+        if self.is_news() {
+            self.node.note_guest_flood().await;
+        }
+        Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too-often",
+            "That was too often; wait a moment, it goes on by itself",
+        ))
     }
 }
 
@@ -85,7 +106,8 @@ impl Here {
     /// A sealed JSON body of some kind.
     pub(super) fn opened<T: DeserializeOwned>(&self, kind: &str, body: &[u8]) -> Result<T, Problem> {
         let plain = open(&self.page.key, Purpose::Json(kind), body).ok_or_else(not_sealed)?;
-        serde_json::from_slice(&plain).map_err(|error| Problem::invalid("bad-json", format!("This makes no sense: {error}")))
+        serde_json::from_slice(&plain)
+            .map_err(|error| Problem::invalid("bad-json", format!("This makes no sense: {error}")))
     }
 }
 
@@ -95,7 +117,10 @@ fn cookie_name(token: &str) -> String {
 
 /// What was not sealed with the key of the link.
 pub(super) fn not_sealed() -> Problem {
-    Problem::invalid("not-sealed", "This could not be opened. The link is not whole, or it is an old one: scan the code again")
+    Problem::invalid(
+        "not-sealed",
+        "This could not be opened. The link is not whole, or it is an old one: scan the code again",
+    )
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Here

@@ -15,7 +15,8 @@ use super::super::pages;
 #[allow_missing = true]
 struct Dist;
 
-const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Inframe</title><h1>The guest page is not built in</h1>";
+const NOT_BUILT: &str =
+    "<!doctype html><meta charset=utf-8><title>Inframe</title><h1>The guest page is not built in</h1>";
 
 fn found(name: &str) -> Option<Cow<'static, [u8]>> {
     Dist::get(name).map(|file| file.data)

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tower_http::csrf::CsrfLayer;
 
 use super::super::edge::Until;
-use super::super::problem::{Problem, as_problems};
+use super::super::problem::Problem;
 use super::desk::{Desk, Here, Known, not_sealed};
 use super::{archive, files};
 use crate::guest::Ask;
@@ -50,8 +50,7 @@ pub(super) fn router(desk: Desk) -> Router {
         .route("/photos/{id}/{shape}", get(picture))
         .route("/photos/{id}/removal", post(ask_removal))
         .fallback(|| async { files::nothing() })
-        .layer(sealed(JSON_BYTES))
-        .layer(from_fn(as_problems));
+        .layer(sealed(JSON_BYTES));
     Router::new()
         .route("/g/{token}", get(page))
         .nest("/g/{token}/api", api)

@@ -52,7 +52,8 @@ async fn of_node(address: SocketAddr, opened: Opened, leaving: CancellationToken
                     let entrance = Entrance::new(listener, closing.clone());
                     let router = routes::router(Desk::new(node.clone(), closing.clone()));
                     let service = router.into_make_service_with_connect_info::<Caller>();
-                    let serving = axum::serve(entrance, service).with_graceful_shutdown(closing.clone().cancelled_owned());
+                    let serving =
+                        axum::serve(entrance, service).with_graceful_shutdown(closing.clone().cancelled_owned());
                     let serving = node.tasks().spawn(crate::tasks::Stage::Edge, "guest page", async move {
                         if let Err(error) = serving.await {
                             tracing::error!(%error, "the guest page broke off");
@@ -94,6 +95,8 @@ fn problem(at: SocketAddr, error: &io::Error) -> String {
             "the guest page cannot be opened: another program has port {}, perhaps another inframe; stop it, or start the daemon with another one by --guests",
             at.port()
         ),
-        _ => format!("the guest page cannot be opened at {at}: {error}; start the daemon with another address by --guests"),
+        _ => format!(
+            "the guest page cannot be opened at {at}: {error}; start the daemon with another address by --guests"
+        ),
     }
 }

@@ -56,7 +56,15 @@ pub(super) fn look(core: &Core, now: u64) -> anyhow::Result<u64> {
             for looker in &mut lookers {
                 for hit in match_photo(&faces, &[looker.sought], &rules) {
                     let grade = graded(&hit, &faces, &members, &rules);
-                    let row = StoredGuestMatch { event, face: hit.face, score: hit.score, grade, word: Word::None, seen: false, at: now };
+                    let row = StoredGuestMatch {
+                        event,
+                        face: hit.face,
+                        score: hit.score,
+                        grade,
+                        word: Word::None,
+                        seen: false,
+                        at: now,
+                    };
                     looker.found.push((id, row));
                 }
             }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use inframe_protocol::EventId;
 
-pub(crate) use looking::{Sight, asked, may_see};
 pub(crate) use super::sending::sent_as;
+pub(crate) use looking::{Sight, asked, may_see};
 pub(crate) use taking::{show, withdraw};
 
 use super::board::Step;
@@ -44,7 +44,8 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
 
 /// How long it is until the time of a page is over.
 fn next_end(core: &Core, now: u64) -> Option<Duration> {
-    let ends = core.guests.pages().into_iter().filter(|(_, page)| page.erased_at.is_none()).map(|(_, page)| page.erases_at());
+    let ends =
+        core.guests.pages().into_iter().filter(|(_, page)| page.erased_at.is_none()).map(|(_, page)| page.erases_at());
     ends.map(|ends| Duration::from_millis(ends.saturating_sub(now))).min()
 }
 
@@ -71,6 +72,9 @@ fn note_erased(core: &Core, event: &EventId, faces: usize) -> anyhow::Result<()>
         1 => "the one selfie of theirs was erased".to_owned(),
         many => format!("{many} selfies of theirs were erased"),
     };
-    let text = format!("The guest page of {} is over: {selfies}, and their private links lead nowhere.", core.events.name(event));
+    let text = format!(
+        "The guest page of {} is over: {selfies}, and their private links lead nowhere.",
+        core.events.name(event)
+    );
     Ok(core.activity.note(ActivityKind::Consent, text, None, Some(event.to_string()))?)
 }
