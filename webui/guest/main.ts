@@ -75,12 +75,17 @@ const WORDS: Record<server.Upload['state'], string> = {
   failed: 'Not taken',
 }
 
+let drawn = ''
 function showUploads() {
   if (!visit) return
   const mine = visit.guest?.uploads ?? []
   const sending = uploads.all.filter((one) => one.state !== 'sent' || !mine.some((upload) => upload.id === one.id))
-  const rows = [...sending.map(sendingRow), ...[...mine].reverse().filter((upload) => !sending.some((one) => one.id === upload.id)).map(uploadRow)]
-  fill(uploadList, ...rows)
+  const others = [...mine].reverse().filter((upload) => !sending.some((one) => one.id === upload.id))
+  const rows = () => [...sending.map(sendingRow), ...others.map(uploadRow)]
+  // Only what changed is drawn anew, so that nobody loses the button that they are at.
+  const now = JSON.stringify([mine, sending.map(({ id, state, sent, reason }) => [id, state, sent, reason])])
+  if (now !== drawn) fill(uploadList, ...rows())
+  drawn = now
   const resting = sending.some((one) => one.state === 'resting')
   uploadNote.textContent = resting
     ? 'No connection at the moment. Nothing is lost: it goes on by itself when you are back on the Wi-Fi.'
@@ -115,11 +120,20 @@ async function stop(one: Sending) {
   await refresh().catch(complain)
 }
 
+// Kept, so that a picture is not fetched again with each change of the list.
+const thumbs = new Map<string, HTMLElement>()
+
+function thumb(photo: string) {
+  const known = thumbs.get(photo) ?? h('img', { src: server.address(`photos/${photo}/small`), alt: '', width: 44, height: 44 })
+  thumbs.set(photo, known)
+  return known
+}
+
 function uploadRow(upload: server.Upload) {
   return h(
     'li',
     { 'data-testid': 'upload', 'data-state': upload.state },
-    upload.photo ? h('img', { src: server.address(`photos/${upload.photo}/small`), alt: '', width: 44, height: 44, loading: 'lazy' }) : null,
+    upload.photo ? thumb(upload.photo) : null,
     h('div', {}, h('strong', {}, upload.name), h('span', { className: upload.state === 'failed' ? 'bad' : 'quiet' }, upload.reason ?? WORDS[upload.state])),
     h('button', { className: 'plain', 'aria-label': `Delete ${upload.name}`, onclick: () => remove(upload) }, 'Delete'),
   )
