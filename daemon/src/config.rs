@@ -8,6 +8,8 @@ use libp2p::Multiaddr;
 
 /// Port of the dashboard when none is chosen.
 pub const DASHBOARD_PORT: u16 = 7410;
+/// Port of the guest page when none is chosen.
+pub const GUESTS_PORT: u16 = 7411;
 
 /// Flags of `inframe run`. Each also has an environment variable, for containers and service files.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,6 +23,9 @@ pub struct RunFlags {
     /// Address of the dashboard, loopback only; port 0 takes a free one
     #[arg(long, env = "INFRAME_DASHBOARD", value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, DASHBOARD_PORT)))]
     pub dashboard: SocketAddr,
+    /// Address of the guest page, which is open only while an event of yours has it switched on; port 0 takes a free one
+    #[arg(long, env = "INFRAME_GUESTS", value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, GUESTS_PORT)))]
+    pub guests: SocketAddr,
     /// Another name under which the dashboard answers, as behind a reverse proxy; may be repeated
     #[arg(long = "host", env = "INFRAME_HOSTS", value_name = "NAME", value_delimiter = ',')]
     pub hosts: Vec<String>,
@@ -65,6 +70,8 @@ pub struct RunConfig {
     pub passphrase_file: Option<PathBuf>,
     /// Where to bind the dashboard.
     pub dashboard: SocketAddr,
+    /// Where to bind the guest page, while it is switched on.
+    pub guests: SocketAddr,
     /// Names under which the dashboard answers besides the loopback ones.
     pub hosts: Vec<String>,
     /// Where to listen for other nodes.
@@ -119,6 +126,7 @@ impl RunFlags {
             key_file: key_file_or_default(self.key_file, &variable)?,
             passphrase_file: self.passphrase_file,
             dashboard: self.dashboard,
+            guests: self.guests,
             hosts: self.hosts,
             p2p_listen: self.p2p,
             mdns: !self.no_mdns,
@@ -197,6 +205,7 @@ mod tests {
     fn defaults_keep_the_dashboard_on_loopback_and_the_key_outside_the_data_folder() {
         let config = resolve(&[], Some("/h")).unwrap();
         assert_eq!(config.dashboard.to_string(), "127.0.0.1:7410");
+        assert_eq!(config.guests.to_string(), "0.0.0.0:7411");
         assert_eq!(config.p2p_listen, ["/ip4/0.0.0.0/tcp/7412".parse().unwrap()]);
         assert_eq!(config.data_dir, Path::new("/h/.local/share/inframe"));
         assert_eq!(config.key_file, Path::new("/h/.config/inframe/key"));

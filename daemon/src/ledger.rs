@@ -77,6 +77,39 @@ impl<T: Clone> Ledger<T> {
             .collect()
     }
 
+    /// The rows whose keys begin with `prefix`, in the order of their keys.
+    #[must_use]
+    pub fn under(&self, prefix: &[u8]) -> Vec<(Vec<u8>, Arc<T>)> {
+        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let from = rows.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
+        from.map(|(key, row)| (key.clone(), row.clone())).collect()
+    }
+
+    /// Writes some rows and removes others, all or none; blocking, durable when it returns.
+    ///
+    /// # Errors
+    /// When the vault fails; nothing is changed then.
+    pub fn replace(&self, put: Vec<(Vec<u8>, T)>, remove: &[Vec<u8>]) -> Result<(), VaultError> {
+        let _one_at_a_time = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = Batch::default();
+        for key in remove {
+            batch.remove(self.kind, key);
+        }
+        for (key, row) in &put {
+            (self.put)(&mut batch, self.kind, key, row)?;
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.vault.catalog().commit(batch)?;
+        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
+        for key in remove {
+            rows.remove(key);
+        }
+        rows.extend(put.into_iter().map(|(key, row)| (key, Arc::new(row))));
+        Ok(())
+    }
+
     /// Writes a row; blocking, durable when it returns.
     ///
     /// # Errors

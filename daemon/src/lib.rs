@@ -42,6 +42,8 @@ pub mod sharing;
 
 pub mod events;
 
+pub mod guest;
+
 pub mod network;
 
 pub mod transfer;

@@ -13,7 +13,7 @@ use crate::data_dir::DataDir;
 use crate::door::{Door, DoorError, Secret};
 use crate::node::NodeConfig;
 use crate::vault::{KeyError, KeyFile, SlotKind};
-use crate::web::{Guards, bind_dashboard, bind_socket, serve};
+use crate::web::{Guards, bind_dashboard, bind_socket, serve, serve_guests};
 
 /// A runtime that hangs after the node has stopped is left behind.
 const RUNTIME_PATIENCE: Duration = Duration::from_secs(2);
@@ -112,6 +112,7 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
     let stop = CancellationToken::new();
     let serving = tokio::spawn(serve(dashboard, socket, door.clone(), guards.clone(), stop.clone().cancelled_owned()));
     tokio::pin!(serving);
+    let guests = tokio::spawn(serve_guests(config.guests, door.clone(), stop.clone()));
     let outcome = match guards.launch_link() {
         Ok(launch) => {
             let opened = door.opened();
@@ -138,6 +139,9 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
         && let Err(error) = serving.await
     {
         tracing::warn!(%error, "the dashboard did not end by itself");
+    }
+    if let Err(error) = guests.await {
+        tracing::warn!(%error, "the guest page did not end by itself");
     }
     if let Err(error) = door.lock().await {
         tracing::error!("{error}");

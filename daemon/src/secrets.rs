@@ -17,11 +17,15 @@ use crate::door::{NewWay, Secret, SlotChange};
 use crate::events::{IssuedInvite, IssuedLink, Joining, ShownCode};
 use crate::faces::challenge::Frame;
 use crate::faces::{Likable, ProfileId, StoredFace, StoredFaces, StoredProfile, StoredSelfie};
+use crate::guest::{
+    Guests, SealKey, StoredGuest, StoredGuestSelfie, StoredPage, StoredRemoval, StoredUpload, UploadState,
+};
+use crate::library::{AssetId, GuestId};
 use crate::network::{NetworkConfig, RelayWish};
 use crate::people::StoredPerson;
 use crate::sandbox::EnrolledFace;
 use crate::vault::{Batch, KeyFile, Keys, Kind, Passphrase, RecoveryPhrase, Secret32, Unlock};
-use crate::views::{CodeView, InviteView, JoinBody, RelayBody};
+use crate::views::{CodeView, GuestLinkView, GuestWifiBody, GuestWifiView, InviteView, JoinBody, RelayBody};
 use crate::web::guard::secret::WebSecret;
 use crate::web::{LaunchLinkView, RecoveryWordsView, StoredSession};
 
@@ -205,10 +209,35 @@ fn doors() -> Vec<Box<dyn Debug>> {
     ]
 }
 
+fn guests() -> Vec<Box<dyn Debug>> {
+    let (event, guest) = (EventId([1; 32]), GuestId([2; 16]));
+    let page = Guests::new_page(7, 7).unwrap();
+    let (name, state) = (CANARY.to_owned(), UploadState::Coming);
+    let upload = StoredUpload { event, guest, name: name.clone(), size_bytes: 9, state, at: 7, changed_at: 7 };
+    vec![
+        Box::new(StoredPage { on: true, token: [BYTE; 16], key: SealKey([BYTE; 32]), ..page }),
+        Box::new(StoredGuest { event, secret: [BYTE; 32], name: name.clone(), at: 7, blocked: false }),
+        Box::new(upload),
+        Box::new(StoredGuestSelfie {
+            event,
+            pack: "pack".into(),
+            embedding: vec![NUMBER; 4],
+            still: vec![BYTE; 8],
+            at: 7,
+        }),
+        Box::new(StoredRemoval { event, guest, asset: AssetId([1; 16]), reason: name.clone(), at: 7, done: false }),
+        Box::new(GuestLinkView { address: "10.0.0.1:1".into(), link: name.clone(), qr_svg: name.clone() }),
+        Box::new(GuestWifiView { name: "Barn".into(), password: name.clone(), qr_svg: name.clone() }),
+        Box::new(GuestWifiBody { name: "Barn".into(), password: name, keep: true }),
+    ]
+}
+
 #[test]
 fn d3_debug_shows_nothing_of_a_secret() {
     let mut shown = String::new();
-    for (what, values) in [("protocol", protocol()), ("vault", vault()), ("faces", faces()), ("doors", doors())] {
+    let all =
+        [("protocol", protocol()), ("vault", vault()), ("faces", faces()), ("doors", doors()), ("guests", guests())];
+    for (what, values) in all {
         writeln!(shown, "# {what}").unwrap();
         for value in values {
             let (plain, pretty) = (format!("{value:?}"), format!("{value:#?}"));

@@ -4,6 +4,7 @@
 mod doctor;
 mod erasure;
 mod export;
+mod guests;
 mod people;
 mod privacy;
 mod recall;
@@ -12,6 +13,7 @@ mod trash;
 pub use doctor::*;
 pub use erasure::*;
 pub use export::*;
+pub use guests::*;
 pub use people::*;
 pub use privacy::*;
 pub use recall::*;
@@ -382,7 +384,7 @@ pub struct FaceView {
 /// Where an asset came from.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct OriginView {
-    /// `imported` or `received`.
+    /// `imported`, `received` (from a member) or `guest` (added on the guest page).
     pub kind: String,
     /// Nickname of the sender.
     pub from: Option<String>,

@@ -69,7 +69,7 @@ export class Daemon {
     this.#folder ??= mkdtempSync(join(tmpdir(), 'inframe-browser-'))
     this.socket = join(this.#folder, 'data/inframe.sock')
     const files = ['--data-dir', join(this.#folder, 'data'), '--key-file', join(this.#folder, 'master.key')]
-    const network = ['--dashboard', '127.0.0.1:0', '--p2p', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
+    const network = ['--dashboard', '127.0.0.1:0', '--guests', '0.0.0.0:0', '--p2p', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
     this.#child = spawn(binary(), ['run', ...files, ...network, '--nickname', nickname, '--ready-json', ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
     createInterface({ input: this.#child.stderr }).on('line', (line) => this.#log.push(line))
     const lines = createInterface({ input: this.#child.stdout })

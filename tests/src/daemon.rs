@@ -294,6 +294,8 @@ async fn launch(folder: &Path, options: &Options) -> Result<(Child, Ready)> {
     command.args([
         "--dashboard",
         "127.0.0.1:0",
+        "--guests",
+        "127.0.0.1:0",
         "--p2p",
         &options.listen,
         "--nickname",

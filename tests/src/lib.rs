@@ -36,6 +36,7 @@ pub mod doctor;
 pub mod events_api;
 pub mod files;
 pub mod films;
+pub mod guest;
 pub mod heads;
 pub mod jpeg;
 pub mod kill;

@@ -21,6 +21,7 @@ const ORDER: &[&[&str]] = &[
     &["matching"],
     &["sharing"],
     &["events"],
+    &["guest"],
     &["network"],
     &["transfer"],
     &["doctor"],

@@ -1,7 +1,7 @@
 // Real addresses without a framework: a path, a query, and the browser's own history.
 
 export interface Route {
-  name: 'photos' | 'photo' | 'people' | 'person' | 'who' | 'events' | 'event' | 'approvals' | 'transfers' | 'profile' | 'settings' | 'doctor' | 'activity' | 'trash' | 'privacy' | 'missing'
+  name: 'photos' | 'photo' | 'people' | 'person' | 'who' | 'events' | 'event' | 'guests' | 'poster' | 'wall' | 'approvals' | 'transfers' | 'profile' | 'settings' | 'doctor' | 'activity' | 'trash' | 'privacy' | 'missing'
   id: string
   query: URLSearchParams
 }
@@ -14,6 +14,9 @@ const PATTERNS: ReadonlyArray<[RegExp, Route['name']]> = [
   [/^\/people\/([^/]+)$/, 'person'],
   [/^\/events$/, 'events'],
   [/^\/events\/([^/]+)$/, 'event'],
+  [/^\/events\/([^/]+)\/guests$/, 'guests'],
+  [/^\/events\/([^/]+)\/poster$/, 'poster'],
+  [/^\/events\/([^/]+)\/wall$/, 'wall'],
   [/^\/approvals$/, 'approvals'],
   [/^\/transfers$/, 'transfers'],
   [/^\/profile$/, 'profile'],

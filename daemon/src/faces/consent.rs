@@ -17,6 +17,8 @@ pub enum Scope {
     Protect,
     /// The same for a child of mine.
     ProtectChild,
+    /// A guest has their face looked for among the host's photos of one event.
+    Guest,
 }
 
 struct Text {
@@ -237,10 +239,53 @@ const PROTECT_CHILD: Text = Text {
     tick: "Yes, as the guardian I tell the members of this event how to recognise this child, so that their devices protect them.",
 };
 
+const GUEST: Text = Text {
+    version: 1,
+    title: "Find yourself in the photos of this event",
+    sections: &[
+        (
+            "What is computed",
+            "From your selfie, 128 numbers that describe your face, and a small picture of it. They are compared with the faces in the host's photos \
+             of this event.",
+        ),
+        (
+            "Where it is kept",
+            "On the host's device only, encrypted. The selfie itself is not kept, only the numbers and the small picture.",
+        ),
+        (
+            "Who gets what",
+            "The host sees your name and the small picture, and may be asked whether you may see a photo. Nobody else gets anything. Whoever holds \
+             the numbers can recognise your face again, so take a selfie only if you trust the host as you would with a photo of yourself.",
+        ),
+        (
+            "How long",
+            "Until you delete it, the host removes you, or some days after the event: this page says how many.",
+        ),
+        (
+            "How to stop",
+            "The button \u{201c}Delete my selfie\u{201d} on this page erases the numbers and the picture at once. Without a selfie everything else on this \
+             page works. That you agreed is kept, with the time and without your face, as a proof.",
+        ),
+        (
+            "Other people and children",
+            "Take a selfie of yourself only. Never use a picture of somebody else, nor of a child: children are found only through a parent's \
+             or guardian's own Inframe.",
+        ),
+    ],
+    tick: "Yes, look for my face in the photos of this event.",
+};
+
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 6] =
-        [Self::Faces, Self::Announce, Self::Guardian, Self::AnnounceChild, Self::Protect, Self::ProtectChild];
+    pub const ALL: [Self; 7] = [
+        Self::Faces,
+        Self::Announce,
+        Self::Guardian,
+        Self::AnnounceChild,
+        Self::Protect,
+        Self::ProtectChild,
+        Self::Guest,
+    ];
 
     /// The scope's word in the API.
     #[must_use]
@@ -252,6 +297,7 @@ impl Scope {
             Scope::AnnounceChild => "announce-child",
             Scope::Protect => "protect",
             Scope::ProtectChild => "protect-child",
+            Scope::Guest => "guest",
         }
     }
 
@@ -269,6 +315,7 @@ impl Scope {
             Scope::AnnounceChild => &ANNOUNCE_CHILD,
             Scope::Protect => &PROTECT,
             Scope::ProtectChild => &PROTECT_CHILD,
+            Scope::Guest => &GUEST,
         }
     }
 

@@ -61,6 +61,38 @@ pub enum Origin {
         /// The offer it came with.
         offer: OfferId,
     },
+    /// Added on the guest page of an event by somebody without a node. It takes part in that event once the owner has chosen it.
+    Guest {
+        /// The event.
+        event: EventId,
+        /// The guest.
+        guest: GuestId,
+    },
+}
+
+/// Names somebody who uses the guest page of an event; random.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct GuestId(pub [u8; 16]);
+
+impl fmt::Display for GuestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for GuestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GuestId({})", &self.to_string()[..8])
+    }
+}
+
+impl FromStr for GuestId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| ())?;
+        Ok(Self(bytes.try_into().map_err(|_| ())?))
+    }
 }
 
 /// How far the search for faces got.

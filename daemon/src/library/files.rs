@@ -7,7 +7,7 @@ use inframe_protocol::ContentId;
 
 use super::{
     Added, AssetId, AssetKind, FacesState, Library, LibraryError, NewAsset, Sort, Source, StoredAsset, StoredMotion,
-    meta,
+    meta, of_original,
 };
 use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sandbox::{Inspection, Refusal};
@@ -89,7 +89,9 @@ impl Library {
     ) -> Result<AssetId, LibraryError> {
         let NewAsset { file_name, content, size_bytes, original, origin, taken_at, doubtful } = new;
         let original = match original {
-            Source::Plain(bytes) => self.vault.blobs().put(BlobKind::Original, &meta(id, &file_name), &bytes)?,
+            Source::Plain(bytes) => {
+                self.vault.blobs().put(BlobKind::Original, &of_original(id, &file_name, &origin), &bytes)?
+            }
             Source::Stored(blob) => blob,
         };
         let asset = StoredAsset {

@@ -25,10 +25,12 @@ mod videos;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use inframe_protocol::ContentId;
+use inframe_protocol::{ContentId, EventId};
 use tokio::sync::Notify;
 
-pub use asset::{AssetId, AssetKind, FacesState, Origin, Part, PlayableState, StoredAsset, StoredMotion, Trashed};
+pub use asset::{
+    AssetId, AssetKind, FacesState, GuestId, Origin, Part, PlayableState, StoredAsset, StoredMotion, Trashed,
+};
 pub use error::LibraryError;
 pub use export::{ExportError, ExportProgress, Exported, Facts, NotExported};
 pub use files::Unshown;
@@ -49,7 +51,7 @@ use crate::sandbox::limits::MAX_FILE_BYTES;
 use crate::sandbox::{Inspection, Sandbox};
 use crate::vault::{Batch, BlobId, BlobKind, Kind, Vault};
 use index::Index;
-use note::own as meta;
+use note::{of_original, own as meta};
 use trash_clock::TrashClock;
 
 /// Assets changed in one commit when all are changed.
@@ -119,6 +121,8 @@ pub struct Library {
     changing: Arc<Mutex<()>>,
     /// What the age of what is in the trash is counted by.
     trash_clock: Arc<Mutex<TrashClock>>,
+    /// Where what is imported through this handle comes from.
+    arriving: Origin,
     /// Blobs of what was purged whose keys are still to be overwritten; after a crash the next start finds them as unnamed.
     to_erase: Arc<Mutex<Vec<BlobId>>>,
 }
@@ -140,6 +144,7 @@ impl Library {
             quarantine: Quarantine::open(vault.clone())?,
             trash_clock: Arc::new(Mutex::new(TrashClock::open(&vault)?)),
             to_erase: Arc::default(),
+            arriving: Origin::Imported,
             vault,
             live,
             disk,
@@ -148,6 +153,12 @@ impl Library {
             freed: Arc::default(),
             changing: Arc::default(),
         })
+    }
+
+    /// The same library for what a guest adds: it is marked with them from its first moment on.
+    #[must_use]
+    pub fn for_guest(&self, event: EventId, guest: GuestId) -> Self {
+        Self { arriving: Origin::Guest { event, guest }, ..self.clone() }
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
@@ -177,7 +188,7 @@ impl Library {
             content,
             size_bytes: bytes.len() as u64,
             original: Source::Plain(bytes),
-            origin: Origin::Imported,
+            origin: self.arriving.clone(),
             taken_at: None,
             doubtful: false,
         };
@@ -262,7 +273,7 @@ impl Library {
         let (original, motion) = match original {
             Source::Plain(bytes) => {
                 let motion = StoredMotion::at_the_end(&bytes, &inspection);
-                (blobs.put(BlobKind::Original, &meta(id, &file_name), &bytes)?, motion)
+                (blobs.put(BlobKind::Original, &of_original(id, &file_name, &origin), &bytes)?, motion)
             }
             // What others send holds pixels only.
             Source::Stored(blob) => (blob, None),

@@ -44,6 +44,11 @@ pub(super) fn own(id: AssetId, file_name: &str) -> Vec<u8> {
     note
 }
 
+/// The note of an original that was imported here: the owner's own, or a guest's, which must not become the owner's own by a loss of the catalog.
+pub(super) fn of_original(id: AssetId, file_name: &str, origin: &Origin) -> Vec<u8> {
+    if matches!(origin, Origin::Guest { .. }) { received(origin, None) } else { own(id, file_name) }
+}
+
 /// The note of an original that a member sends; `taken_at` in Unix milliseconds.
 #[must_use]
 pub fn received(origin: &Origin, taken_at: Option<i64>) -> Vec<u8> {

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write as _};
 
 use inframe_protocol::ContentId;
 
-use super::{Added, AssetId, Library, LibraryError, NewAsset, Origin, Source, meta, shown_name};
+use super::{Added, AssetId, Library, LibraryError, NewAsset, Source, of_original, shown_name};
 use crate::limits::DISK_ROOM_STEP_BYTES;
 use crate::vault::{BlobError, BlobKind, BlobWriter};
 
@@ -21,7 +21,7 @@ impl Library {
     ) -> Result<Added, LibraryError> {
         let id = AssetId::random().map_err(|_| LibraryError::Random)?;
         let file_name = shown_name(file_name);
-        let (library, note) = (self.clone(), meta(id, &file_name));
+        let (library, note) = (self.clone(), of_original(id, &file_name, &self.arriving));
         let written = tokio::task::spawn_blocking(move || library.write(&note, bytes)).await;
         let (writer, content) = written.map_err(|_| LibraryError::Ending)??;
         let claim = match self.claim(content).await? {
@@ -36,7 +36,7 @@ impl Library {
         let added = tokio::task::spawn_blocking(move || {
             let size_bytes = writer.written();
             let original = Source::Stored(writer.finish()?);
-            let origin = Origin::Imported;
+            let origin = library.arriving.clone();
             let new = NewAsset { file_name, content, size_bytes, original, origin, taken_at: None, doubtful: false };
             adopt(&library, id, new)
         });

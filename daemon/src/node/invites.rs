@@ -152,10 +152,15 @@ fn named(names: &[String]) -> String {
     }
 }
 
-fn invite_view(link: IssuedLink) -> Answer<InviteView> {
-    let code = qrcode::QrCode::with_error_correction_level(link.link.as_bytes(), qrcode::EcLevel::L)
+/// A QR code as an SVG.
+pub(super) fn qr_svg(text: &str) -> Answer<String> {
+    let code = qrcode::QrCode::with_error_correction_level(text.as_bytes(), qrcode::EcLevel::L)
         .map_err(|_| NodeError::Internal("the link is too long for a QR code; listen at fewer addresses".into()))?;
-    let qr_svg = code.render::<qrcode::render::svg::Color<'_>>().min_dimensions(240, 240).build();
+    Ok(code.render::<qrcode::render::svg::Color<'_>>().min_dimensions(240, 240).build())
+}
+
+fn invite_view(link: IssuedLink) -> Answer<InviteView> {
+    let qr_svg = qr_svg(&link.link)?;
     Ok(InviteView {
         id: link.id.to_string(),
         link: link.link,

@@ -382,6 +382,13 @@ fn asset_view(core: &Core, id: AssetId, asset: &StoredAsset) -> AssetView {
         Origin::Imported => {
             OriginView { kind: "imported".into(), from: None, event: None, event_name: None, at: asset.imported_at }
         }
+        Origin::Guest { event, guest } => OriginView {
+            kind: "guest".into(),
+            from: Some(core.guests.name(guest)),
+            event: Some(event.to_string()),
+            event_name: Some(core.events.name(event)),
+            at: asset.imported_at,
+        },
         Origin::Received { event, from, .. } => OriginView {
             kind: "received".into(),
             from: Some(core.events.nickname(event, from)),

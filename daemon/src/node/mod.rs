@@ -11,6 +11,8 @@
 //! | `protecting` | what is asked of photos that show a profile |
 //! | `people` | who is in which photo, names, corrections |
 //! | `events` | events, invites, members, find-mes |
+//! | `guests` | the guest page of an event, for its host |
+//! | `visits` | the guest page, for a guest |
 //! | `first_run` | the first steps, and whether there is anything to lose |
 //! | `erasure` | what erasing would destroy, and the farewell before it |
 //! | `quarantine` | files over which decoders stopped, and another try |
@@ -30,6 +32,7 @@ mod erasure;
 mod events;
 mod export;
 mod first_run;
+mod guests;
 mod invites;
 mod keeping;
 mod library;
@@ -51,6 +54,7 @@ mod traffic;
 mod transfers;
 mod trash;
 mod verify;
+mod visits;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -60,6 +64,7 @@ use libp2p::Multiaddr;
 use tokio::sync::broadcast;
 
 pub use start::{NodeConfig, Remains, StartError};
+pub use visits::{Shape, Visitor};
 
 use crate::activity::Activity;
 use crate::data_dir::DataDir;
@@ -67,6 +72,7 @@ use crate::disk::NoRoom;
 use crate::events::EventsError;
 use crate::faces::ProfileError;
 use crate::faces::challenge::ChallengeError;
+use crate::guest::{ComingError, GuestsError};
 use crate::library::LibraryError;
 use crate::sandbox::SandboxError;
 use crate::vault::{BlobError, CatalogError, KeyFile, SlotKind, Vault, VaultError};
@@ -208,6 +214,26 @@ impl From<ChallengeError> for NodeError {
             ChallengeError::TooMany | ChallengeError::Busy => Self::TooOften(error.to_string()),
             ChallengeError::Over => Self::Conflict("challenge-over", error.to_string()),
             ChallengeError::Random => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<GuestsError> for NodeError {
+    fn from(error: GuestsError) -> Self {
+        match error {
+            GuestsError::Full(_) => Self::Invalid("full", error.to_string()),
+            GuestsError::Random | GuestsError::Vault(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<ComingError> for NodeError {
+    fn from(error: ComingError) -> Self {
+        match error {
+            ComingError::NotFound => Self::NotFound("upload"),
+            ComingError::Length { .. } => Self::Invalid("bad-piece", error.to_string()),
+            ComingError::Missing(_) => Self::Conflict("pieces-missing", error.to_string()),
+            ComingError::Vault(_) => Self::Internal(error.to_string()),
         }
     }
 }

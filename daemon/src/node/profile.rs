@@ -237,6 +237,7 @@ impl Node {
                 core.people.erase()?;
                 core.face_pictures.forget();
                 core.projected.forget();
+                core.guests.forget_faces()?;
                 Ok::<(), NodeError>(())
             })?;
             for event in core.events.ids() {

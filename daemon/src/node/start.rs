@@ -15,6 +15,7 @@ use crate::data_dir::DataDir;
 use crate::disk::Disk;
 use crate::events::{Events, EventsError};
 use crate::faces::{ActivePack, Faces, Profiles};
+use crate::guest::Guests;
 use crate::ledger::Ledger;
 use crate::library::{Imports, Library, LibraryError, StoredDamage, finish_purges};
 use crate::live::{Live, What};
@@ -158,6 +159,7 @@ impl Node {
             sealed,
             keeping_row,
             traffic,
+            guests,
         } = stored;
         sandbox.use_model(model).await;
         let core = Arc::new(Core {
@@ -200,6 +202,7 @@ impl Node {
             face_pictures: Default::default(),
             profile,
             events,
+            guests,
             approvals,
             recalls,
             asked_back,
@@ -341,6 +344,7 @@ struct Stored {
     sealed: Ledger<StoredSealed>,
     keeping_row: KeepingRow,
     traffic: TrafficRow,
+    guests: Guests,
 }
 
 impl Stored {
@@ -398,6 +402,7 @@ impl Stored {
             sealed: Ledger::open(vault.clone(), Kind::Sealed)?,
             keeping_row: KeepingRow::open(vault.clone())?,
             traffic: TrafficRow::open(vault.clone())?,
+            guests: Guests::open(&vault, live.clone())?,
             settings,
             packs,
             model,
@@ -440,7 +445,9 @@ impl Stored {
         arriving.extend(
             self.held.all().iter().filter(|(_, row)| row.bytes() > 0).map(|(_, row)| held_blob(row.delivery.label())),
         );
-        let unnamed = self.library.unnamed(&renditions.chain(arriving.iter().copied()).collect())?;
+        let pieces = self.guests.piece_blobs();
+        let named = renditions.chain(arriving.iter().copied()).chain(pieces);
+        let unnamed = self.library.unnamed(&named.collect())?;
         if self.vault.is_incomplete() {
             self.tell_of_losses();
             return Ok(Some(unnamed));

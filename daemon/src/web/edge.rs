@@ -92,7 +92,7 @@ impl Edge {
         tokio::select! {
             answer = router.oneshot(request) => {
                 let Ok(answer) = answer;
-                answer.map(|body| Body::new(Until { body, leaving: Box::pin(routes.leaving.cancelled_owned()) }))
+                answer.map(|body| Body::new(Until::new(body, routes.leaving)))
             }
             () = routes.leaving.cancelled() => locked(Phase::Closing).into_response(),
         }
@@ -157,9 +157,16 @@ pub(super) fn locked(phase: Phase) -> Problem {
 }
 
 /// A body that breaks off when its node is stopped, so that a slow download does not keep the keys in memory.
-struct Until {
+pub(super) struct Until {
     body: Body,
     leaving: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Until {
+    /// A body that breaks off at `leaving`.
+    pub(super) fn new(body: Body, leaving: CancellationToken) -> Self {
+        Self { body, leaving: Box::pin(leaving.cancelled_owned()) }
+    }
 }
 
 impl HttpBody for Until {

@@ -5,12 +5,15 @@
 //! | TCP on loopback, for browsers | host names, launch link, session cookie, same origin ([`guard`]) |
 //! | unix socket in the data folder, for the command line | the file's mode, 0600 |
 //!
+//! Guests at an event have a port, routes and guards of their own ([`guest`]).
+//!
 //! Handlers do no work: each hands one wish to the [`Node`] and dresses the answer. Errors are problem+json ([`problem`]).
 
 mod api;
 mod download;
 mod edge;
 pub mod guard;
+mod guest;
 mod intake;
 mod limits;
 mod pages;
@@ -21,6 +24,7 @@ pub use self::api::session::LaunchLinkView;
 pub use self::api::vault::{RecoveryWordsView, VaultView, WayView};
 pub use self::api::whole::{ERASE_WORDS, FoundBackupView};
 pub use self::guard::{Clock, Guards, NoRandomness, SessionStore, StoredSession};
+pub use self::guest::serve_guests;
 pub use self::serve::{BindError, bind_dashboard, bind_socket, serve};
 
 use axum::extract::{Request, State};

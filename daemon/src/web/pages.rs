@@ -18,7 +18,7 @@ struct Dist;
 const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Inframe</title><h1>The dashboard is not built in</h1>\
      <p>This binary was built before the dashboard. Run <code>make setup</code>, then build again. The API and the command line work.";
 
-type Lookup = fn(&str) -> Option<Cow<'static, [u8]>>;
+pub(super) type Lookup = fn(&str) -> Option<Cow<'static, [u8]>>;
 
 /// Answers whatever is not the API.
 pub(super) async fn fallback(method: Method, uri: Uri, headers: HeaderMap) -> Response {
@@ -48,7 +48,7 @@ fn page(method: &Method, path: &str, headers: &HeaderMap, lookup: Lookup) -> Res
     file("index.html", headers, lookup).unwrap_or_else(not_built)
 }
 
-fn file(name: &str, headers: &HeaderMap, lookup: Lookup) -> Option<Response> {
+pub(super) fn file(name: &str, headers: &HeaderMap, lookup: Lookup) -> Option<Response> {
     if name.ends_with(".gz") {
         return None;
     }

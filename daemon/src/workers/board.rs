@@ -55,11 +55,13 @@ pub enum Job {
     Verify,
     /// Writes plain originals elsewhere.
     Export,
+    /// Takes in what guests add, looks for them, and erases what is left of them.
+    Guests,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 16] = [
+    pub const ALL: [Job; 17] = [
         Job::Watch,
         Job::Faces,
         Job::Videos,
@@ -76,6 +78,7 @@ impl Job {
         Job::Backup,
         Job::Verify,
         Job::Export,
+        Job::Guests,
     ];
 
     /// Whether a step goes through the whole library.
@@ -103,6 +106,7 @@ impl Job {
             Job::Backup => "backup",
             Job::Verify => "file check",
             Job::Export => "export",
+            Job::Guests => "guests",
         }
     }
 }

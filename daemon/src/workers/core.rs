@@ -24,6 +24,7 @@ use crate::doctor::Rounds as DoctorRounds;
 use crate::events::Events;
 use crate::faces::challenge::Challenges;
 use crate::faces::{ActivePack, Faces, Pack, ProfileId, Profiles};
+use crate::guest::Guests;
 use crate::ledger::Ledger;
 use crate::library::{Imports, Library, Part, StoredDamage};
 use crate::live::{Live, What};
@@ -131,6 +132,8 @@ pub struct Core {
     pub challenges: Challenges,
     /// Events.
     pub events: Events,
+    /// Guests: people without a node.
+    pub guests: Guests,
     /// Approvals.
     pub approvals: Ledger<StoredApproval>,
     /// Photos that this node asked back.

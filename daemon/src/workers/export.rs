@@ -83,6 +83,9 @@ fn facts(core: &Core, id: AssetId, asset: &StoredAsset) -> Facts {
     });
     match &asset.origin {
         Origin::Imported => Facts { people, event: None, from: None },
+        Origin::Guest { event, guest } => {
+            Facts { people, event: Some(core.events.name(event)), from: Some(core.guests.name(guest)) }
+        }
         Origin::Received { event, from, .. } => {
             Facts { people, event: Some(core.events.name(event)), from: Some(core.events.nickname(event, from)) }
         }

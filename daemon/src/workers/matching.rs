@@ -49,21 +49,25 @@ fn run(core: &Arc<Core>) -> anyhow::Result<Step> {
         }
     }
     end_what_is_gone(core, &ruled, &asked)?;
+    // What takes part may have changed, and faces are looked at by now.
+    core.board.ring(Job::Guests);
     Ok(Step { done: found, ..Step::default() })
 }
 
 /// Whether a photo takes part in an event: mine, and within the event's time, or added by hand. What I received from others I never pass on, and
 /// in a file that cannot be shown nobody can be found.
 pub(crate) fn takes_part(search: &Search, id: AssetId, asset: &StoredAsset) -> bool {
-    if asset.grid.is_none()
-        || asset.doubtful
-        || asset.origin != Origin::Imported
-        || search.settings.taken_out.contains(&id)
-    {
+    // What a guest added takes part in the event of its guest page only, and only by the host's word.
+    let of_guest = match &asset.origin {
+        Origin::Imported => false,
+        Origin::Guest { event, .. } if *event == search.event => true,
+        Origin::Guest { .. } | Origin::Received { .. } => return false,
+    };
+    if asset.grid.is_none() || asset.doubtful || search.settings.taken_out.contains(&id) {
         return false;
     }
-    if search.settings.chosen.contains(&id) {
-        return true;
+    if of_guest || search.settings.chosen.contains(&id) {
+        return search.settings.chosen.contains(&id);
     }
     match search.settings.takes {
         Takes::All => true,

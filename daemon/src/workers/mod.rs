@@ -14,6 +14,7 @@ pub(crate) mod export;
 mod faces;
 pub(crate) mod farewells;
 mod going;
+pub(crate) mod guests;
 pub(crate) mod import;
 mod inbound;
 pub(crate) mod keeping;
@@ -26,7 +27,7 @@ mod reach;
 pub(crate) mod recalls;
 mod receiving;
 mod sending;
-mod shielding;
+pub(crate) mod shielding;
 mod syncing;
 pub(crate) mod trash;
 pub(crate) mod verify;
@@ -56,7 +57,7 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 16] = [
+const SLOWLY: [(Job, Duration); 17] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
     (Job::Videos, Duration::from_secs(600)),
@@ -73,6 +74,7 @@ const SLOWLY: [(Job, Duration); 16] = [
     (Job::Backup, Duration::from_secs(600)),
     (Job::Verify, Duration::from_secs(3600)),
     (Job::Export, Duration::from_secs(600)),
+    (Job::Guests, Duration::from_secs(60)),
 ];
 
 /// How often it is looked whether a snapshot of the catalog is due.
@@ -114,6 +116,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                             Job::Backup => backup::step(core).await,
                             Job::Verify => verify::step(core).await,
                             Job::Export => export::step(core).await,
+                            Job::Guests => guests::step(core).await,
                         }
                     }
                 })

@@ -132,7 +132,7 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
         find_me: delivery.find_me,
         content: rendition.content,
         size_bytes: rendition.size_bytes,
-        media_type: sent_as(&asset.media_type, &rendition).to_owned(),
+        media_type: sent_as(&asset.media_type, rendition.blurred.faces > 0).to_owned(),
         width: asset.width,
         height: asset.height,
         taken_at: asset.taken_at.and_then(|at| u64::try_from(at).ok()).map(UnixMillis),
@@ -168,9 +168,9 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
 
 /// The media type of a rendition: photos of formats that the egress filter cannot take apart, and those with blurred faces, leave as a JPEG, videos as
 /// MP4.
-pub(super) fn sent_as<'a>(media_type: &'a str, rendition: &Rendition) -> &'a str {
+pub(crate) fn sent_as(media_type: &str, is_blurred: bool) -> &str {
     match media_type {
-        _ if rendition.blurred.faces > 0 => "image/jpeg",
+        _ if is_blurred => "image/jpeg",
         "image/jpeg" | "image/png" | "image/webp" | "image/gif" => media_type,
         _ if media_type.starts_with("video/") => videos::MEDIA_TYPE,
         _ => "image/jpeg",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use inframe_protocol::record::Wish;
 use inframe_protocol::template::{ProjectionKey, distance};
-use inframe_protocol::{NodeId, OfferId};
+use inframe_protocol::{MemberId, NodeId, OfferId};
 
 use super::core::Held;
 use super::matching::{self, Lens};
@@ -56,8 +56,35 @@ pub(crate) fn seen(
     wanted: &Wanted,
     asset: AssetId,
 ) -> anyhow::Result<Result<Seen, Stays>> {
+    let (pack, rules) = (core.pack(), core::rules(&core.pack()));
+    seen_but(core, search, asset, Some(wanted.member), |faces| sought(faces, search, wanted, &pack.id, &rules))
+}
+
+/// What may be seen of a photo by a guest who was found in it: in this face, at this distance.
+///
+/// # Errors
+/// As [`seen`].
+pub(super) fn seen_by_guest(
+    core: &Core,
+    search: &Search,
+    asset: AssetId,
+    face: u16,
+    score: f32,
+) -> anyhow::Result<Result<Seen, Stays>> {
+    let place = |faces: &[PhotoFace]| faces.iter().position(|one| one.index == face);
+    seen_but(core, search, asset, None, |faces| place(faces).map(|place| (place, score)))
+}
+
+/// The same for whoever has the face that `theirs` gives, with its distance; what `receiver` asks does not count for them.
+fn seen_but(
+    core: &Core,
+    search: &Search,
+    asset: AssetId,
+    receiver: Option<MemberId>,
+    theirs: impl FnOnce(&[PhotoFace]) -> Option<(usize, f32)>,
+) -> anyhow::Result<Result<Seen, Stays>> {
     let pack = core.pack();
-    let asks = |one: &&Protected| one.author != wanted.member && one.pack == pack.id;
+    let asks = |one: &&Protected| Some(one.author) != receiver && one.pack == pack.id;
     let protected: Vec<&Protected> = search.protected.iter().filter(asks).collect();
     if !search.blur_bystanders && protected.iter().all(|one| one.wish == Wish::Show) {
         return Ok(Ok(Seen::default()));
@@ -70,7 +97,7 @@ pub(crate) fn seen(
     };
     let rules = core::rules(&pack);
     let mut facts: Vec<FaceFacts> = faces.iter().map(|_| FaceFacts::default()).collect();
-    if let Some((face, score)) = sought(&faces, search, wanted, &pack.id, &rules)
+    if let Some((face, score)) = theirs(&faces)
         && let Some(facts) = facts.get_mut(face)
     {
         facts.sought = Some(score);

@@ -11,6 +11,7 @@ mod erase;
 mod export;
 mod golden;
 mod guardians;
+mod guests;
 mod import;
 mod invites;
 mod keeping;

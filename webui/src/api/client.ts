@@ -79,7 +79,7 @@ async function send(method: string, path: string, init: RequestInit = {}): Promi
   return response
 }
 
-async function json<V>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<V> {
+export async function json<V>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<V> {
   const init: RequestInit = { signal: signal ?? null }
   if (body !== undefined) {
     init.body = JSON.stringify(body)

@@ -558,14 +558,193 @@ export interface FoundBackupView {
   ways: Array<WayView>
 }
 
-/** Faces of others that this node compares the owner's photos with. */
-export interface HeldFacesView {
-  /** Event id. */
-  event: string
-  /** Event name. */
-  event_name: string
-  /** How many. */
-  faces: number
+/** A photo and a guest. */
+export interface GuestAskId {
+  /** The asset. */
+  asset: string
+  /** The guest. */
+  guest: string
+}
+
+/** A photo in which a guest was found. */
+export interface GuestAskView {
+  /** The asset. */
+  asset: string
+  /** When it was found, Unix ms. */
+  at: number
+  /** The guest. */
+  guest: string
+  /** What they call themselves. */
+  guest_name: string
+  /** Whether it is surely them. */
+  sure: boolean
+}
+
+/** The host's word on photos in which guests were found. */
+export interface GuestAsksBody {
+  /** Whether the guests may see them. */
+  allow: boolean
+  /** Which, 500 at most. */
+  asks: Array<GuestAskId>
+}
+
+/** Whether a guest is shut out. */
+export interface GuestBody {
+  /** Whether they are. */
+  blocked: boolean
+}
+
+/** One address of a guest page. */
+export interface GuestLinkView {
+  /** Address of this device with the port. */
+  address: string
+  /** The whole link. Whoever has it may use the page. */
+  link: string
+  /** The link as a QR code, SVG. */
+  qr_svg: string
+}
+
+/** Changes of a guest page; absent fields stay. */
+export interface GuestPagePatch {
+  /** Whether what guests add takes part only after the host's word. */
+  approve_first?: boolean | null
+  /** Until when, Unix ms; 0 for as long as the page lives. */
+  closes_at?: number | null
+  /** The end of the event for guests, Unix ms. */
+  ends_at?: number | null
+  /** Days from then until guests' face data is erased, 0 to 90. */
+  keep_days?: number | null
+  /** Whether it is switched on. */
+  on?: boolean | null
+  /** When guests may begin to add photos, Unix ms; 0 for at once. */
+  opens_at?: number | null
+  /** Whether guests may look for themselves with a selfie. */
+  selfies?: boolean | null
+}
+
+/** The guest page of an event, as its host sees it. */
+export interface GuestPageView {
+  /** Whether what guests add takes part only after the host's word. */
+  approve_first: boolean
+  /** Photos that guests were found in and may see only by the host's word, 500 at most. */
+  asks: Array<GuestAskView>
+  /** How many there are in all. */
+  asks_count: number
+  /** Until when; until everything is erased if not said. */
+  closes_at?: number | null
+  /** The end of the event for guests, Unix ms. */
+  ends_at: number
+  /** When it was done, if it was. */
+  erased_at?: number | null
+  /** When that is, Unix ms. */
+  erases_at: number
+  /** Guests, oldest first. */
+  guests: Array<GuestView>
+  /** Days from then until guests' face data is erased. */
+  keep_days: number
+  /** Links to it by every address of this device that others on the network could use, the likeliest first; none while it is off. */
+  links: Array<GuestLinkView>
+  /** Whether it is switched on. */
+  on: boolean
+  /** When guests may begin to add photos, Unix ms; at once if not said. */
+  opens_at?: number | null
+  /** Why it cannot be reached although it is on, in words. */
+  problem?: string | null
+  /** Wishes that a photo be removed, newest first. */
+  removals: Array<GuestRemovalView>
+  /** Whether guests may look for themselves with a selfie. */
+  selfies: boolean
+  /** Whether they could: the host has to have agreed that faces are found here. */
+  selfies_possible: boolean
+  /** How many take part in the event. */
+  shown_count: number
+  /** What guests have added and what waits for the host's word, oldest first, 500 at most. */
+  uploads: Array<GuestUploadView>
+  /** How many wait in all. */
+  waiting_count: number
+  wifi?: GuestWifiView | null
+}
+
+/** What becomes of a wish for removal. */
+export interface GuestRemovalBody {
+  /** Whether the photo is taken out of the event. */
+  take_out: boolean
+}
+
+/** A guest's wish that a photo be removed. */
+export interface GuestRemovalView {
+  /** The asset. */
+  asset: string
+  /** When, Unix ms. */
+  at: number
+  /** Whether the host has dealt with it. */
+  done: boolean
+  /** Who. */
+  guest_name: string
+  /** Id. */
+  id: string
+  /** Whether the photo is still there. */
+  is_there: boolean
+  /** In their words. */
+  reason: string
+}
+
+/** Something that a guest has added and that waits for the host's word. */
+export interface GuestUploadView {
+  /** The asset. */
+  asset: string
+  /** When it came, Unix ms. */
+  at: number
+  /** Who. */
+  guest_name: string
+  /** Id. */
+  id: string
+  /** Whether it is a video. */
+  video: boolean
+}
+
+/** The host's word on what guests have added. */
+export interface GuestUploadsBody {
+  /** They take part in the event, or go into the trash. */
+  show: boolean
+  /** Ids of uploads, 500 at most. */
+  uploads: Array<string>
+}
+
+/** A guest. */
+export interface GuestView {
+  /** When they came, Unix ms. */
+  at: number
+  /** Whether the host has shut them out. */
+  blocked: boolean
+  /** Id. */
+  id: string
+  /** What they call themselves. */
+  name: string
+  /** Whether they look for themselves. */
+  selfie: boolean
+  /** How many files they have added. */
+  uploads: number
+}
+
+/** A Wi-Fi network to be printed on a poster. */
+export interface GuestWifiBody {
+  /** Whether it is kept, encrypted, for the next time. */
+  keep: boolean
+  /** Its name; empty to forget what was kept. */
+  name: string
+  /** Its password; empty for an open one. */
+  password: string
+}
+
+/** A Wi-Fi network for a poster. */
+export interface GuestWifiView {
+  /** Its name. */
+  name: string
+  /** Its password; empty for an open one. */
+  password: string
+  /** A QR code with which phones join it, SVG. */
+  qr_svg: string
 }
 
 /** A file that was not imported, or is kept but cannot be shown. */
@@ -833,7 +1012,7 @@ export interface OriginView {
   event_name?: string | null
   /** Nickname of the sender. */
   from?: string | null
-  /** `imported` or `received`. */
+  /** `imported`, `received` (from a member) or `guest` (added on the guest page). */
   kind: string
 }
 

@@ -36,6 +36,9 @@ pub type SelfieId = [u8; 8];
 /// Key of the standing consent to face finding; receipts are kept under their time beside it.
 const STANDING: &[u8] = b"faces";
 
+/// What the keys of guests' receipts begin with.
+const GUEST_RECEIPT: &[u8] = b"guest-receipt";
+
 #[derive(Default)]
 struct Held {
     selfies: Vec<(SelfieId, StoredSelfie)>,
@@ -148,6 +151,22 @@ impl Profiles {
             self.held().consent = Some(receipt);
         }
         Ok(())
+    }
+
+    /// Keeps the proof that a guest of an event agreed to the text for guests; without their name and their face. Durable when it returns.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn keep_guest_receipt(&self, event: [u8; 32], guest: [u8; 16], at: u64) -> Result<(), ProfileError> {
+        let scope = Scope::Guest;
+        let (text_hash, version) = (scope.text_hash(), scope.version());
+        let (event, profile) = (Some(event), ProfileId::ME);
+        let receipt = ConsentReceipt { scope, text_hash, version, at, event, profile, signature: None };
+        let receipt = receipts::signed(&self.vault, receipt)?;
+        let key = [GUEST_RECEIPT, &at.to_be_bytes(), &guest].concat();
+        let mut batch = Batch::default();
+        batch.put_versioned(Kind::Consent, key, &receipt)?;
+        Ok(self.vault.catalog().commit(batch)?)
     }
 
     /// Every receipt, oldest first; they outlive what they allowed.

@@ -67,6 +67,9 @@ pub(super) fn json(asset: &StoredAsset, facts: &Facts, motion: Option<Film>) -> 
     };
     let origin = match asset.origin {
         Origin::Imported => SidecarOrigin { kind: "imported", event: None, from: None },
+        Origin::Guest { .. } => {
+            SidecarOrigin { kind: "guest", event: facts.event.as_deref(), from: facts.from.as_deref() }
+        }
         Origin::Received { .. } => {
             SidecarOrigin { kind: "received", event: facts.event.as_deref(), from: facts.from.as_deref() }
         }

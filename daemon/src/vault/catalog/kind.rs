@@ -100,11 +100,25 @@ pub enum Kind {
     Recall = 64,
     /// A photo that its sender asks me to delete.
     AskedBack = 65,
+    /// The guest page of an event.
+    GuestPage = 70,
+    /// Somebody who uses a guest page.
+    Guest = 71,
+    /// A file that a guest adds.
+    GuestUpload = 72,
+    /// A piece of it.
+    GuestPiece = 73,
+    /// A guest's face, as their selfie showed it. Face data.
+    GuestSelfie = 74,
+    /// A photo in which a guest was found. Face data.
+    GuestMatch = 75,
+    /// A guest asks that a photo be removed.
+    GuestRemoval = 76,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 54] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -152,6 +166,13 @@ impl Kind {
         Self::EventProtecting,
         Self::Recall,
         Self::AskedBack,
+        Self::GuestPage,
+        Self::Guest,
+        Self::GuestUpload,
+        Self::GuestPiece,
+        Self::GuestSelfie,
+        Self::GuestMatch,
+        Self::GuestRemoval,
     ];
 
     /// The sub-key that seals records of this kind.
@@ -166,7 +187,9 @@ impl Kind {
             | Self::PersonLook
             | Self::PersonPlaces
             | Self::PersonRules
-            | Self::PersonApart => Subkey::Biometrics,
+            | Self::PersonApart
+            | Self::GuestSelfie
+            | Self::GuestMatch => Subkey::Biometrics,
             _ => Subkey::Catalog,
         }
     }

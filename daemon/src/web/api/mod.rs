@@ -6,6 +6,7 @@ mod doctor;
 mod event;
 mod exchange;
 mod export;
+mod guests;
 mod import;
 pub(super) mod live;
 mod models;
@@ -53,6 +54,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .merge(verify::routes())
         .merge(event::routes())
         .merge(exchange::routes())
+        .merge(guests::routes())
         .merge(export::routes())
         .merge(live::routes())
         .layer(DefaultBodyLimit::max(JSON_BYTES))

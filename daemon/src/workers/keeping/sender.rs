@@ -164,7 +164,7 @@ async fn deposit(
             key: key.0,
             content: rendition.content,
             size_bytes: rendition.size_bytes,
-            media_type: sending::sent_as(&asset.media_type, &rendition).to_owned(),
+            media_type: sending::sent_as(&asset.media_type, rendition.blurred.faces > 0).to_owned(),
             width: asset.width,
             height: asset.height,
             taken_at: asset.taken_at.and_then(|at| u64::try_from(at).ok()).map(UnixMillis),
