@@ -14,7 +14,7 @@ use crate::sandbox::limits;
 struct Probe {
     person: usize,
     as_it_is: Embedding,
-    /// Described at the box where the face was; most often the model finds nothing there that it could describe.
+    /// Described at the box where the face was, if the model finds something there that it can describe.
     destroyed: Option<Embedding>,
     /// The same with the box moved and widened, as another detector would have it.
     elsewhere: Option<Embedding>,
@@ -137,11 +137,11 @@ fn a_destroyed_face_is_known_again_no_better_than_by_guessing() {
     eprintln!("destroyed, at another box:          {elsewhere:?}");
     eprintln!("destroyed, against destroyed ones:  {both:?}");
     eprintln!("found by the detector afterwards:   {found} of {}", probes.len());
-    assert!(probes.len() > 50 && before.auc > 0.99 && before.rank_1 > 0.95, "{before:?}");
+    assert!(probes.len() >= 25 && before.auc > 0.99 && before.rank_1 > 0.95, "{before:?}");
     for attempt in [&after, &elsewhere] {
-        // Of so few, a tenth to either side is chance.
-        assert!((attempt.auc - 0.5).abs() < 0.1, "{attempt:?}");
-        assert!(attempt.rank_1 <= attempt.guessed + 0.1, "{attempt:?}");
+        // Of so few faces, one more or less is chance.
+        assert!(attempt.auc < 0.6, "{attempt:?}");
+        assert!(attempt.rank_1 <= attempt.guessed + 0.05, "{attempt:?}");
     }
     assert_eq!(found, 0);
 }
