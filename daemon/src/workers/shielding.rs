@@ -201,6 +201,8 @@ pub(super) fn is_protected_since(core: &Core, peer: &NodeId, offer: OfferId) -> 
             Ok(true)
         }
         Err(Held::Protected(_) | Held::FacesUnknown) => Ok(theirs),
+        // It is being made anew, or has been and was not offered yet.
+        Ok(_) => Ok(theirs && delivery.reason == Some(Held::Outdated.to_string())),
         _ => Ok(false),
     }
 }
