@@ -224,6 +224,7 @@ step('a link that is not whole, and one that leads nowhere any more, say what to
   await guest.page.getByText('Scan the code again').waitFor()
   await looks(guest, 'no key', 'guest-no-key')
   await host.api('POST', `/events/${event.id}/guest-page/link`)
+  await guest.page.goto('about:blank')
   const answer = await guest.page.goto(link)
   assert.equal(answer.status(), 404)
   await guest.page.getByText('There is nothing here').waitFor()

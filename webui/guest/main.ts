@@ -376,4 +376,7 @@ async function start() {
   addEventListener('beforeunload', (event) => uploads.busy && event.preventDefault())
 }
 
+// Scanned once more while the page was open: another key, or another guest.
+addEventListener('hashchange', () => location.reload())
+
 start().catch(broken)

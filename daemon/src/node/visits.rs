@@ -16,6 +16,7 @@ use crate::library::{AssetId, AssetKind, GuestId, StoredAsset, shown_name};
 use crate::matching::Grade;
 use crate::sandbox::SandboxError;
 use crate::settings::clean_name;
+use crate::sharing::egress;
 use crate::views::{FoundPhotoView, FoundView, VisitUploadView, VisitView, VisitorView};
 use crate::workers::guests::{Sight, asked, may_see};
 use crate::workers::shielding::Seen;
@@ -264,7 +265,7 @@ impl Node {
     /// When there is no such photo for them, or it cannot be made safe to show.
     pub async fn guest_picture(&self, visitor: Visitor, id: &str, shape: Shape) -> Answer<(Bytes, String)> {
         let id = asset_id(id).map_err(|_| NodeError::NotFound("photo"))?;
-        let (bytes, media_type, seen) = self
+        let (leaving, media_type) = self
             .blocking(move |core| {
                 let sight = may_see(core, &visitor.event, visitor.guest, id, now_ms());
                 let seen = match sight.ok_or(NodeError::NotFound("photo"))? {
@@ -274,8 +275,17 @@ impl Node {
                 let asset = core.library.get(id).ok_or(NodeError::NotFound("photo"))?;
                 note_seen(core, visitor, id)?;
                 let (bytes, media_type) = match shape {
-                    Shape::Small => (core.library.read_picture(id, false)?, "image/jpeg".to_owned()),
-                    Shape::Large => (core.library.read_picture(id, true)?, "image/jpeg".to_owned()),
+                    Shape::Small | Shape::Large => {
+                        let picture = core.library.read_picture(id, shape == Shape::Large)?;
+                        if seen.destroyed.is_empty() {
+                            // Made here from pixels: filtered at once, rather than behind faces that are looked for.
+                            let clean = egress::rendition(&picture).map_err(|error| {
+                                NodeError::Internal(format!("the picture cannot be made safe to show: {error}"))
+                            })?;
+                            return Ok((Leaving::Clean(Bytes::from(clean)), "image/jpeg".to_owned()));
+                        }
+                        (picture, "image/jpeg".to_owned())
+                    }
                     Shape::Whole if !matches!(asset.kind, AssetKind::Photo) => {
                         return Err(NodeError::Conflict("no-photo", "videos cannot be saved here yet".into()));
                     }
@@ -284,14 +294,16 @@ impl Node {
                         (core.library.read_original(id)?, sent_as)
                     }
                 };
-                Ok((bytes, media_type, seen))
+                Ok((Leaving::ToBeMade(bytes, seen), media_type))
             })
             .await?;
-        let shown = if seen.destroyed.is_empty() {
-            self.core.sandbox.rendition(bytes).await?
-        } else {
-            let (destroyed, kept) = seen.boxes();
-            self.core.sandbox.blurred(bytes, destroyed, kept).await?
+        let shown = match leaving {
+            Leaving::Clean(clean) => return Ok((clean, media_type)),
+            Leaving::ToBeMade(bytes, seen) if seen.destroyed.is_empty() => self.core.sandbox.rendition(bytes).await?,
+            Leaving::ToBeMade(bytes, seen) => {
+                let (destroyed, kept) = seen.boxes();
+                self.core.sandbox.blurred(bytes, destroyed, kept).await?
+            }
         };
         Ok((shown.into(), media_type))
     }
@@ -333,6 +345,14 @@ impl Node {
         let text = "Somebody asks the guest page far too often, or guesses its address, and is held up.".to_owned();
         self.core.note(ActivityKind::Suspicious, text, None, None).await;
     }
+}
+
+/// A photo on its way to a guest.
+enum Leaving {
+    /// As it may leave.
+    Clean(Bytes),
+    /// To be made so in the sandbox, as it may be seen.
+    ToBeMade(Bytes, Seen),
 }
 
 /// D4: the entry is durable before the first byte of a photo leaves; what a guest has added themselves is no news to them.
