@@ -68,7 +68,7 @@ mod tests {
     fn both_libraries_give_the_same_bytes() {
         use chacha20poly1305::ChaCha20Poly1305;
         for length in [0, 1, 15, 16, 17, 63, 64, 65, 1000, 262_144] {
-            let plain: Vec<u8> = (0..length).map(|at| (at * 7 >> 2) as u8).collect();
+            let plain: Vec<u8> = (0..length).map(|at| ((at * 7) >> 2) as u8).collect();
             for aad in [&b""[..], b"a", &[3; 32], &[4; 100]] {
                 let (key, nonce) = ([9; 32], [length as u8; 12]);
                 let (mut ours, mut theirs) = (plain.clone(), plain.clone());

@@ -54,11 +54,14 @@ fn d4_one_stream_carries_photos_and_asks_before_every_group() -> Result<()> {
     let streams: BTreeSet<String> = names.map(str::to_owned).collect();
     // Offers, keeping and recalls say which photo, sealed or by its hash; none of them carries its bytes.
     let known = [
-        "join/1", "code/1", "sync/2", "push/1", "offer/1", "fetch/1", "keep/1", "deputy/1", "recall/1", "punch/1", "relay/1",
+        "join/1", "code/1", "sync/2", "push/1", "offer/1", "fetch/1", "keep/1", "deputy/1", "recall/1", "punch/1",
+        "relay/1",
     ];
     ensure!(streams == known.map(|name| format!("/inframe/{name}")).into_iter().collect(), "{streams:?}");
     ensure!(users_of(&["transfer::serve("])? == set(&["workers/keeping/mod.rs", "workers/sending.rs"]));
-    for (file, guards) in [("sending.rs", vec!["Guarded::new("]), ("keeping/mod.rs", vec!["Guarded::new(", "WhileWanted {"])] {
+    for (file, guards) in
+        [("sending.rs", vec!["Guarded::new("]), ("keeping/mod.rs", vec!["Guarded::new(", "WhileWanted {"])]
+    {
         let code = source(&format!("daemon/src/workers/{file}"))?;
         let served = code.matches("transfer::serve(").count();
         let guarded: usize = guards.iter().map(|guard| code.matches(&format!("let source = {guard}")).count()).sum();
@@ -70,12 +73,17 @@ fn d4_one_stream_carries_photos_and_asks_before_every_group() -> Result<()> {
 /// What leaves in a transfer or to a guest is made by the sandbox's egress filter and nowhere else, after the policy was asked.
 #[test]
 fn d4_what_leaves_is_made_in_three_places_and_judged_in_each() -> Result<()> {
-    let makers = users_of(&["sandbox.rendition(", "sandbox.blurred(", "rendition::make("])?;
+    let makers = users_of(&["sandbox.rendition(", "sandbox.blurred(", "egress::rendition("])?;
     let known = set(&["node/visits.rs", "workers/sending.rs"]);
-    ensure!(makers.is_superset(&known) && makers.iter().all(|name| known.contains(name) || name.starts_with("workers/videos/")), "{makers:?}");
+    ensure!(
+        makers.is_superset(&known)
+            && makers.iter().all(|name| known.contains(name) || name.starts_with("workers/videos/")),
+        "{makers:?}"
+    );
     let visits = source("daemon/src/node/visits.rs")?;
     let picture = visits.split("pub async fn guest_picture").nth(1).context("no way for guests' pictures")?;
-    let place = |word: &str| picture.find(word).with_context(|| format!("{word} is not in the way for guests' pictures"));
+    let place =
+        |word: &str| picture.find(word).with_context(|| format!("{word} is not in the way for guests' pictures"));
     ensure!(place("may_see(")? < place("read_picture(")? && place("read_picture(")? < place("sandbox.rendition(")?);
     ensure!(place("read_original(")? < place("sandbox.blurred(")?);
     Ok(())
@@ -85,16 +93,23 @@ fn d4_what_leaves_is_made_in_three_places_and_judged_in_each() -> Result<()> {
 #[test]
 fn d4_bytes_of_photos_are_read_by_those_who_may() -> Result<()> {
     let readers = users_of(&["read_original(", "read_picture(", "blobs().open(", "blobs().read("])?;
-    let others: Vec<String> = readers.into_iter().filter(|name| !name.starts_with("vault/") && !name.starts_with("library/")).collect();
+    let others: Vec<String> =
+        readers.into_iter().filter(|name| !name.starts_with("vault/") && !name.starts_with("library/")).collect();
     let known = [
         // For the owner's own eyes, in the dashboard.
-        "node/guests/mod.rs", "node/library.rs", "node/media.rs", "node/people/show.rs", "node/sharing.rs",
+        "node/guests/mod.rs",
+        "node/library.rs",
+        "node/media.rs",
+        "node/people/show.rs",
+        "node/sharing.rs",
         // For guests: judged and filtered, see above.
         "node/visits.rs",
         // To find faces in them.
         "workers/faces.rs",
         // To members: judged and filtered, see above.
-        "workers/keeping/mod.rs", "workers/keeping/sender.rs", "workers/sending.rs",
+        "workers/keeping/mod.rs",
+        "workers/keeping/sender.rs",
+        "workers/sending.rs",
         // What came, before it is taken in.
         "workers/receiving/taking_in.rs",
     ];
@@ -143,8 +158,19 @@ fn d4_guests_reach_photos_by_one_way() -> Result<()> {
     let found: BTreeSet<String> =
         routes.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
     let known = [
-        "/visit", "/guest", "/return", "/uploads", "/uploads/{id}", "/uploads/{id}/done", "/selfie", "/found", "/found.zip",
-        "/photos/{id}/{shape}", "/photos/{id}/removal", "/g/{token}", "/guest/assets/{name}",
+        "/visit",
+        "/guest",
+        "/return",
+        "/uploads",
+        "/uploads/{id}",
+        "/uploads/{id}/done",
+        "/selfie",
+        "/found",
+        "/found.zip",
+        "/photos/{id}/{shape}",
+        "/photos/{id}/removal",
+        "/g/{token}",
+        "/guest/assets/{name}",
     ];
     ensure!(found == set(&known), "{:?}", found.symmetric_difference(&set(&known)).collect::<Vec<_>>());
     ensure!(users_of(&["guest_picture("])? == set(&["node/visits.rs", "web/guest/archive.rs", "web/guest/routes.rs"]));

@@ -294,7 +294,7 @@ export interface ConsentSectionView {
 export interface ConsentTextView {
   /** BLAKE3 of the text, hex; to be sent back with the consent. */
   hash: string
-  /** `faces` (find faces and enrol me), `announce` (announce my face in an event), `guardian` (enrol a child) or `announce-child`. */
+  /** `faces` (find faces and enrol me), `announce` (announce my face in an event), `guardian` (enrol a child), `announce-child`, `protect` (blur or hold back photos of me in an event) or `protect-child`. */
   scope: string
   /** Question and answer pairs. */
   sections: Array<ConsentSectionView>
@@ -745,6 +745,16 @@ export interface GuestWifiView {
   password: string
   /** A QR code with which phones join it, SVG. */
   qr_svg: string
+}
+
+/** Faces of others that this node compares the owner's photos with. */
+export interface HeldFacesView {
+  /** Event id. */
+  event: string
+  /** Event name. */
+  event_name: string
+  /** How many. */
+  faces: number
 }
 
 /** A file that was not imported, or is kept but cannot be shown. */
@@ -1224,6 +1234,28 @@ export interface QuestionsView {
   total: number
 }
 
+/** What the owner decides. */
+export interface RecallBody {
+  /** Whether it is deleted for good; else it is kept, and they are told so. */
+  delete: boolean
+}
+
+/** Somebody asks the owner to delete a photo that they had sent. */
+export interface RecallView {
+  /** The photo; absent while it lies in the trash. */
+  asset?: string | null
+  /** When they asked first. */
+  at: number
+  /** Event id. */
+  event: string
+  /** Event name. */
+  event_name: string
+  /** Id. */
+  id: string
+  /** Who asks. */
+  nickname: string
+}
+
 /** Proof of a consent or declaration. */
 export interface ReceiptView {
   /** When it was given. */
@@ -1534,6 +1566,8 @@ export interface TransferView {
   nickname: string
   /** Why it waits or failed, in words. */
   reason?: string | null
+  /** How it stands with a photo that was asked back: `waiting` (they are away), `open`, `deleted`, `kept` or `unknown`. */
+  recall?: string | null
   /** Whether it goes through a relay, while it is `active`. */
   relayed?: boolean | null
   /** Seconds that it still takes at that speed, if it moves at all. */
