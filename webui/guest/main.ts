@@ -110,7 +110,7 @@ function sendingRow(one: Sending) {
     one.state === 'sending' && h('progress', { max: 100, value: part, 'aria-label': `${one.file.name}: sent` }),
     one.state === 'failed' && h('button', { className: 'plain', onclick: () => uploads.again(one) }, 'Try again'),
     one.state !== 'sent' &&
-      h('button', { className: 'plain', 'aria-label': `Do not send ${one.file.name}`, onclick: () => stop(one) }, one.state === 'failed' ? 'Forget' : 'Stop'),
+      h('button', { className: 'plain', 'aria-label': `${one.state === 'failed' ? 'Forget' : 'Stop'} ${one.file.name}`, onclick: () => stop(one) }, one.state === 'failed' ? 'Forget' : 'Stop'),
   )
 }
 
