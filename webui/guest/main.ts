@@ -242,7 +242,7 @@ function foundCard() {
     grid('Surely you', 'sure', found?.sure ?? []),
     grid('Maybe you', 'maybe', found?.maybe ?? []),
     waiting && h('p', { className: 'quiet', 'data-testid': 'waiting' }, waiting),
-    all.length > 0 && h('a', { className: 'button first', href: server.address('found.zip'), download: 'photos.zip', 'data-testid': 'zip' }, `Save all ${all.length} as one file (ZIP)`),
+    all.length > 0 && h('a', { className: 'button first', href: server.address('found.zip'), download: 'photos.zip', 'data-testid': 'zip' }, all.length === 1 ? 'Save it (ZIP)' : `Save all ${all.length} as one file (ZIP)`),
     h('button', { className: 'plain bad', 'data-testid': 'delete-selfie', onclick: forget }, 'Delete my selfie'),
   )
 }

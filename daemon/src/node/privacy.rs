@@ -38,7 +38,7 @@ impl Node {
                 rules,
                 faces_held: searches.map(held).filter(|held| held.faces > 0).collect(),
                 kept_for_others: core.held.all().len() as u64,
-                leaves: leaves(core, looks_around, !events.is_empty()),
+                leaves: leaves(core, looks_around, &events),
             })
         })
         .await
@@ -126,17 +126,27 @@ fn shares(core: &Core) -> Vec<ShareView> {
     shares
 }
 
-fn leaves(core: &Core, looks_around: bool, in_events: bool) -> Vec<LeavesView> {
+fn leaves(core: &Core, looks_around: bool, events: &[crate::events::Description]) -> Vec<LeavesView> {
     let one = |kind: &str, text: String| LeavesView { kind: kind.into(), text };
     let mut leaves = Vec::new();
     if looks_around {
         let text = "This device says to the local network that it is here: a random number and its addresses, no name.";
         leaves.push(one("local-network", text.into()));
     }
-    if in_events {
+    if !events.is_empty() {
         let text = "Members of your events get your nickname, this device’s addresses, and the faces that you announce. \
                     Everything goes encrypted from device to device.";
         leaves.push(one("members", text.into()));
+    }
+    let is_open =
+        |event: &&crate::events::Description| core.guests.page(&event.id).is_some_and(|page| page.is_open(now_ms()));
+    for event in events.iter().filter(is_open) {
+        let text = format!(
+            "The page for guests of {} is open on the local network: whoever has its link may add photos, and sees those in which \
+             they are found, as your rule for the event allows. Between this device and a phone, what is shown goes unencrypted.",
+            event.name
+        );
+        leaves.push(one("guests", text));
     }
     if let Some(address) = core.relay.get().address {
         let text = format!(

@@ -12,7 +12,7 @@ use inframe_protocol::relay::RelayHello;
 use inframe_protocol::roster::{Role, RosterBody, SignedRosterEntry};
 use inframe_protocol::sync::{Held, SliceDigest, Slices, StateDigest, StateVector, SyncRequest};
 use inframe_protocol::template::Template;
-use inframe_protocol::{ContentId, EventId, MemberId, NodeId};
+use inframe_protocol::{ContentId, EventId, MemberId, NodeId, OfferId};
 use serde::Serialize;
 
 use super::accepted::{

@@ -879,7 +879,7 @@ export interface LeakView {
 
 /** Something that leaves this machine. */
 export interface LeavesView {
-  /** `local-network`, `members`, `relay` or `keeper`. */
+  /** `local-network`, `members`, `guests`, `relay` or `keeper`. */
   kind: string
   /** What leaves and to whom, in a sentence. */
   text: string
