@@ -73,7 +73,6 @@ impl Guest {
     }
 
     /// A request, with the cookie.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}/api/{path}", self.base));
         match &self.cookie {

@@ -428,7 +428,7 @@ fn upload_view(core: &Core, id: [u8; 16], upload: &StoredUpload) -> VisitUploadV
 }
 
 fn latest_first(mut found: Vec<(i64, AssetId, Arc<StoredAsset>)>) -> Vec<FoundPhotoView> {
-    found.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+    found.sort_by_key(|one| std::cmp::Reverse((one.0, one.1)));
     let view = |(_, id, asset): (i64, AssetId, Arc<StoredAsset>)| FoundPhotoView {
         id: id.to_string(),
         width: asset.width,
