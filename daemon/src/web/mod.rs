@@ -5,7 +5,7 @@
 //! | TCP on loopback, for browsers | host names, launch link, session cookie, same origin ([`guard`]) |
 //! | unix socket in the data folder, for the command line | the file's mode, 0600 |
 //!
-//! Guests at an event have a port, routes and guards of their own ([`guest`]).
+//! Guests at an event have a port, routes and guards of their own (`guest`).
 //!
 //! Handlers do no work: each hands one wish to the [`Node`] and dresses the answer. Errors are problem+json ([`problem`]).
 
