@@ -31,6 +31,8 @@ const TURN_WITHIN: Duration = Duration::from_secs(5);
 const MAX_ASKED: usize = 16;
 /// So long nothing goes out for the sake of one who does not answer.
 const HEARD_WITHIN: Duration = Duration::from_secs(10);
+/// And so long after a failed answer the receiver is asked again.
+const ASKED_ANEW: Duration = Duration::from_secs(1);
 
 /// What is remembered between two syncs.
 #[derive(Default)]
@@ -97,18 +99,26 @@ pub(super) async fn with(core: Arc<Core>, node: NodeId) {
 }
 
 /// Has asked every member who is connected what is new in an event, since they are: whoever was away may not know yet what somebody wishes for photos
-/// of them (R79). Whether `receiver` has answered, without whom nothing goes to them anyway.
+/// of them (R79). Whether `receiver` is among them.
 pub(super) async fn heard_all(core: &Arc<Core>, event: EventId, receiver: &NodeId) -> bool {
     let asked = |node: &NodeId| core.rounds.syncs.was_asked(event, node);
     let nodes = core.events.nodes(&event).into_iter();
     let connected = nodes.filter(|node| core.network.is_connected(node) && (!asked(node) || node == receiver));
     let unasked: Vec<NodeId> = connected.filter(|node| !asked(node)).take(MAX_ASKED).collect();
     let ask = |node: NodeId| async move {
-        let within = tokio::time::timeout(HEARD_WITHIN, one(core.clone(), node.clone(), event)).await;
-        // Whoever does not answer in time holds up nobody else.
-        if within.is_err() || node != *receiver {
-            core.rounds.syncs.note_asked(event, node);
-        }
+        let asking = async {
+            loop {
+                one(core.clone(), node.clone(), event).await;
+                // What the receiver knows counts most, as others may not be there.
+                if asked(&node) || node != *receiver {
+                    return;
+                }
+                tokio::time::sleep(ASKED_ANEW).await;
+            }
+        };
+        let _ = tokio::time::timeout(HEARD_WITHIN, asking).await;
+        // Whoever does not answer in time holds up nobody.
+        core.rounds.syncs.note_asked(event, node);
     };
     futures::stream::iter(unasked).for_each_concurrent(MAX_ASKED, ask).await;
     asked(receiver)
