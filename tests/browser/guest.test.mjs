@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, loadavg, networkInterfaces, tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
 import { Daemon, sample, waitUntil } from './daemons.mjs'
@@ -39,6 +39,8 @@ before(async () => {
   await host.api('POST', '/uploads?name=terrace.jpg', sample(1))
   desk = await Screen.open(browser, host)
   await desk.page.goto(host.ready.launch)
+  // Signed in, before another page is opened.
+  await desk.id('tile').first().waitFor()
 })
 
 after(async () => {
@@ -116,9 +118,8 @@ step('a scan leads to the page, which is small and soon there', async () => {
   }
   console.log(`    script as transferred: ${script} bytes; usable after ${times.map(Math.round).join(', ')} ms on a slow phone, of which the page worked ${own.map(Math.round).join(', ')} ms`)
   assert.ok(script > 0 && script < MOST_SCRIPT_BYTES, `${script} bytes of script`)
-  // While others keep the machine busy, the clock measures them: then it is the page's own work that has to fit.
-  const busy = loadavg()[0] > availableParallelism()
-  assert.ok(Math.min(...(busy ? own : times)) < USABLE_WITHIN_MS, `usable after ${times.map(Math.round)} ms, own work ${own.map(Math.round)} ms`)
+  // The clock measures whatever else the machine does as well and is only printed; the page's own work has to fit.
+  assert.ok(Math.min(...own) < USABLE_WITHIN_MS, `own work ${own.map(Math.round)} ms`)
 })
 
 step('two photos are added, and the host shows one of them', async () => {
