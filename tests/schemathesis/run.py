@@ -28,6 +28,8 @@ TOOL = Path(sys.executable).with_name("schemathesis")
 LEFT_OUT = {
     "lock_vault": "ends the node, and all that comes after it would be answered with 423",
     "sign_out": "ends the session that asks",
+    "end_session": "may end the session that asks",
+    "end_other_sessions": "ends the sessions of the other ways to the door",
     "make_launch_link": "exists on the unix socket only; the dashboard's port has nothing there",
     "open_live": "is a WebSocket; tests/tests/e2e/local_api.rs and tests/browser/doors.test.mjs speak to it",
 }
@@ -181,8 +183,8 @@ def fuzz(daemon, folder, role, headers, known, options):
     return done.returncode == 0, done.stdout + done.stderr
 
 
-# What is answered while the vault is locked; new recovery words are made up at random and open nothing until they are set.
-LOCKED_TOO = {"get_session", "get_vault", "new_recovery_words", "sign_in"}
+# What is answered while the vault is locked; a browser that is lost can be signed out then too, and new recovery words are made up at random and open nothing until they are set.
+LOCKED_TOO = {"get_session", "get_vault", "list_sessions", "new_recovery_words", "sign_in"}
 # Open to everybody on purpose: a page asks whether it is signed in and whether the vault is locked, and signs in.
 OPEN = {"get_session": {401}, "sign_in": {401, 422}, "get_vault": {200}, "unlock_vault": {401, 403, 422, 429}}
 
