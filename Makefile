@@ -125,7 +125,7 @@ fuzz: setup ## Damage files of every kind at random and give them to our parsers
 	INFRAME_FUZZ=$(or $(FUZZ),200000) cargo test -q -p inframe --lib d8_damaged -- --nocapture
 
 .PHONY: fuzz-api
-fuzz-api: build $(API_FUZZ_INSTALLED) ## Calls of every operation of the HTTP API that its description allows and forbids, as owner and as everybody else (20 minutes; EXAMPLES=200, SEED=1, ONLY=owner,locked; needs Python)
+fuzz-api: build $(API_FUZZ_INSTALLED) ## Calls of every operation of the HTTP API that its description allows and forbids, as owner and as everybody else (long; EXAMPLES=200, SEED=1, ONLY=owner,locked; needs Python)
 	@$(API_FUZZ)/.venv/bin/python $(API_FUZZ)/run.py --examples $(or $(EXAMPLES),200) --seed $(or $(SEED),1) --only "$(ONLY)"
 
 # The same with a few calls each, for the suite: a minute.

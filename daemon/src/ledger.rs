@@ -77,6 +77,12 @@ impl<T: Clone> Ledger<T> {
             .collect()
     }
 
+    /// Whether there is such a row.
+    #[must_use]
+    pub fn any(&self, mut is_it: impl FnMut(&T) -> bool) -> bool {
+        self.rows.read().unwrap_or_else(PoisonError::into_inner).values().any(|row| is_it(row))
+    }
+
     /// The rows whose keys begin with `prefix`, in the order of their keys.
     #[must_use]
     pub fn under(&self, prefix: &[u8]) -> Vec<(Vec<u8>, Arc<T>)> {

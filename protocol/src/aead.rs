@@ -1,7 +1,7 @@
 //! The two ciphers as plain functions: ChaCha20-Poly1305 for the bytes of files, XChaCha20-Poly1305 for keys, rows and messages.
 //!
-//! What moves whole files goes through `ring`, whose assembly takes half the time of the crate `chacha20poly1305` (a third where it has no vector
-//! code, as on ARM) and gives the same bytes, which a test holds it to. It does not wipe its copy of a key; a key given to it opens one file alone,
+//! What moves whole files goes through `ring`, whose assembly takes half the time of the crate `chacha20poly1305` (`make bench-vault`) and gives the
+//! same bytes, which a test holds it to. It does not wipe its copy of a key; a key given to it opens one file alone,
 //! whose plain bytes are in memory beside it. Whatever opens more goes through `chacha20poly1305`, which wipes. That one is generic, so whoever calls
 //! it compiles it: here that is done once and optimised in every profile, where a caller's own crate may not be (a tenth of the speed).
 

@@ -86,19 +86,31 @@ impl Events {
     /// # Errors
     /// When the vault fails.
     pub fn withdraw(&self, event: &EventId, profile: ProfileId) -> Result<bool, EventsError> {
-        let withdrawn = self.change(event, |entry| {
-            let Some(mine) = entry.announcing.remove(&profile) else { return Ok(None) };
+        self.take_back(event, |entry| {
+            let mine = entry.announcing.remove(&profile)?;
+            Some(RecordBody::Withdraw { find_me: mine.find_me })
+        })
+    }
+
+    /// Takes a standing word of mine out of an event, and says so to the others if I am a member; whether there was one.
+    pub(super) fn take_back(
+        &self,
+        event: &EventId,
+        remove: impl FnOnce(&mut Entry) -> Option<RecordBody>,
+    ) -> Result<bool, EventsError> {
+        let taken = self.change(event, |entry| {
+            let Some(body) = remove(entry) else { return Ok(None) };
             if !entry.is_admitted() {
                 return Ok(Some(None));
             }
-            let body = RecordBody::Withdraw { find_me: mine.find_me };
             let (bytes, _changes) = entry.state.write(body, UnixMillis(now_ms()))?;
             Ok(Some(Some(bytes)))
         })?;
-        if let Some(Some(bytes)) = &withdrawn {
-            self.tell_others(*event, vec![bytes.clone()], Vec::new());
+        let there_was = taken.is_some();
+        if let Some(Some(bytes)) = taken {
+            self.tell_others(*event, vec![bytes], Vec::new());
         }
-        Ok(withdrawn.is_some())
+        Ok(there_was)
     }
 
     /// Withdraws every profile in an event.

@@ -126,19 +126,10 @@ impl Events {
     /// # Errors
     /// When the vault fails.
     pub fn unprotect(&self, event: &EventId, profile: ProfileId) -> Result<bool, EventsError> {
-        let ended = self.change(event, |entry| {
-            let Some(mine) = entry.protecting.remove(&profile) else { return Ok(None) };
-            if !entry.is_admitted() {
-                return Ok(Some(None));
-            }
-            let body = RecordBody::Unprotect { protection: mine.protection };
-            let (bytes, _changes) = entry.state.write(body, UnixMillis(now_ms()))?;
-            Ok(Some(Some(bytes)))
-        })?;
-        if let Some(Some(bytes)) = &ended {
-            self.tell_others(*event, vec![bytes.clone()], Vec::new());
-        }
-        Ok(ended.is_some())
+        self.take_back(event, |entry| {
+            let mine = entry.protecting.remove(&profile)?;
+            Some(RecordBody::Unprotect { protection: mine.protection })
+        })
     }
 
     /// Takes back what every profile asks in an event.

@@ -17,8 +17,8 @@ impl Node {
     /// When there is no such transfer, or nothing was delivered by it.
     pub async fn recall(&self, transfer: String) -> Answer<TransferView> {
         let offer = OfferId(short_id(&transfer, "transfer")?);
-        let begun = self.blocking(move |core| Ok(recalls::begin(core, &offer)?)).await?;
-        if begun.is_none() {
+        let was_delivered = self.blocking(move |core| Ok(recalls::begin(core, &offer)?)).await?;
+        if !was_delivered {
             return Err(NodeError::Conflict(
                 "not-delivered",
                 "only a photo that somebody has from you can be asked back".into(),

@@ -4,9 +4,8 @@
 //! [`fetch()`], stores the result durably and only then [`Confirmation::confirm`]s it (D1). A transfer that breaks off
 //! goes on from the last group that was verified. Two groups are in memory at a time, whatever the size.
 //!
-//! Speed, from request to receipt, encrypted and with every group checked on both sides: 64 MiB over loopback pass at
-//! 334 MB/s, 0.23 of the 1,470 MB/s of a plain TCP copy in the same run (development build, two cores). Far above a
-//! gigabit line. Measure again with `cargo test -p inframe --lib throughput -- --ignored --nocapture`.
+//! How its speed compares with a plain TCP copy: `cargo test -p inframe --lib throughput -- --ignored --nocapture`; figures of whole transfers
+//! between two daemons are in the README (`make bench-transfer`).
 //!
 //! Absent on purpose: nothing here knows the vault, the catalog or who may have what.
 

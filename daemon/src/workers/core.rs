@@ -317,10 +317,8 @@ impl Core {
             _ => None,
         };
         // What was asked back does not go to them again.
-        let asked_back = |(_, row): &(Vec<u8>, Arc<StoredRecall>)| {
-            row.event == *event && row.member == wanted.member && row.asset == asset
-        };
-        let decision = if self.recalls.all().iter().any(asked_back) { Some(Decision::Refused) } else { decision };
+        let asked_back = |row: &StoredRecall| row.event == *event && row.member == wanted.member && row.asset == asset;
+        let decision = if self.recalls.any(asked_back) { Some(Decision::Refused) } else { decision };
         let person = settings.persons.get(&wanted.member).copied();
         Some(Question { event: settings.policy, person, grade, child: wanted.child, decision })
     }

@@ -19,16 +19,16 @@ use crate::sharing::recalls::{RecallState, StoredRecall};
 use crate::transfer;
 use crate::vault::VaultError;
 
-/// Notes that a photo is asked back, durably. Whether it was not before; `None` when nothing was delivered under this offer. Blocking.
+/// Notes that a photo is asked back, durably, if it was not before. Whether anything was delivered under this offer. Blocking.
 ///
 /// # Errors
 /// When the vault fails.
-pub(crate) fn begin(core: &Core, offer: &OfferId) -> Result<Option<bool>, VaultError> {
+pub(crate) fn begin(core: &Core, offer: &OfferId) -> Result<bool, VaultError> {
     let Some(delivery) = core.deliveries.get(&offer.0).filter(|row| row.state == DeliveryState::Delivered) else {
-        return Ok(None);
+        return Ok(false);
     };
     if core.recalls.get(&offer.0).is_some() {
-        return Ok(Some(false));
+        return Ok(true);
     }
     let (event, member, asset, now) = (delivery.event, delivery.member, delivery.asset, now_ms());
     core.recalls
@@ -36,7 +36,7 @@ pub(crate) fn begin(core: &Core, offer: &OfferId) -> Result<Option<bool>, VaultE
     core.tell_transfer(offer);
     let text = format!("You asked {} to delete a photo that you had sent.", core.events.nickname(&event, &member));
     core.activity.note(ActivityKind::Asked, text, Some(asset.to_string()), Some(event.to_string()))?;
-    Ok(Some(true))
+    Ok(true)
 }
 
 /// Asks those who are connected and have not decided.

@@ -103,8 +103,8 @@ pub(super) async fn with(core: Arc<Core>, node: NodeId) {
 pub(super) async fn heard_all(core: &Arc<Core>, event: EventId, receiver: &NodeId) -> bool {
     let asked = |node: &NodeId| core.rounds.syncs.was_asked(event, node);
     let nodes = core.events.nodes(&event).into_iter();
-    let connected = nodes.filter(|node| core.network.is_connected(node) && (!asked(node) || node == receiver));
-    let unasked: Vec<NodeId> = connected.filter(|node| !asked(node)).take(MAX_ASKED).collect();
+    let unasked = nodes.filter(|node| core.network.is_connected(node) && !asked(node));
+    let unasked: Vec<NodeId> = unasked.take(MAX_ASKED).collect();
     let ask = |node: NodeId| async move {
         let asking = async {
             loop {
