@@ -7,6 +7,7 @@ mod keeping;
 mod kept;
 mod relay;
 mod traffic;
+mod undo;
 mod verify;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,7 @@ pub use keeping::{Keeping, KeepingRow, LEAST_ROOM_BYTES};
 pub use kept::{Kept, KeptRow};
 pub use relay::{NamedRelay, RelayRow};
 pub use traffic::{LEAST_BYTES_S, QuietHours, Traffic, TrafficRow};
+pub use undo::{MOST_UNDO_SECONDS, UndoRow, UndoTime};
 pub use verify::{Verified, VerifiedRow};
 
 use crate::vault::{Batch, Kind, Vault, VaultError};

@@ -201,6 +201,8 @@ pub struct SettingsView {
     pub traffic: TrafficView,
     /// What this device keeps for members who are away.
     pub keeping: KeepingView,
+    /// For how many seconds an answer to an approval can be taken back before anything leaves; 0 for not at all.
+    pub undo_seconds: u32,
 }
 
 /// What this device keeps for members who are away: sealed, so that it cannot look at it.
@@ -277,6 +279,8 @@ pub struct SettingsPatch {
     pub traffic: Option<TrafficView>,
     /// How much is kept for members who are away.
     pub keeping: Option<KeepingBody>,
+    /// For how many seconds an answer to an approval can be taken back, 0 to 600.
+    pub undo_seconds: Option<u32>,
 }
 
 /// A path on the daemon's machine.
@@ -989,6 +993,8 @@ pub struct ApprovalView {
     pub profile_name: Option<String>,
     /// When found.
     pub at: u64,
+    /// Until when the answer can be taken back, Unix milliseconds; nothing leaves by it before. Absent when it cannot be.
+    pub undo_until: Option<u64>,
 }
 
 /// A decision.

@@ -138,6 +138,22 @@ step('the holder is asked with both faces, says yes, and the photo appears at he
     card.evaluate((element) => [...element.querySelectorAll('img')].filter((image) => image.naturalWidth > 0).length >= 3))
   await theirs.picture('approval')
   assert.deepEqual(await theirs.axe(), [], 'accessibility of the approval')
+
+  await holder.api('PATCH', '/settings', { undo_seconds: 600 })
+  await theirs.id('approval-allow').first().click()
+  await theirs.page.getByText(/^Goes to .+ in 600 seconds\.$/).waitFor()
+  await theirs.id('approval-undo').waitFor()
+  assert.deepEqual(await theirs.axe(), [], 'accessibility of an answer that can be taken back')
+  await theirs.picture('approval-undo')
+  await theirs.id('notice-action').click()
+  await card.waitFor()
+  assert.equal((await holder.api('GET', '/approvals?state=waiting'))[0].id, question.id, 'it waits again')
+  assert.equal(await theirs.id('approval-undo').count(), 0)
+  // From the list of decisions as well.
+  await card.getByTestId('approval-not-now').click()
+  await theirs.id('approval-undo').click()
+  await card.waitFor()
+  await holder.api('PATCH', '/settings', { undo_seconds: 0 })
   await theirs.id('approval-allow').first().click()
 
   await hers.id('tile').first().waitFor()

@@ -116,6 +116,10 @@ impl Api {
         self.get("/status").await
     }
 
+    pub async fn undo_within(&self, seconds: u32) -> Result<Settings> {
+        self.with(Method::PATCH, "/settings", &json!({ "undo_seconds": seconds })).await
+    }
+
     pub async fn settings(&self) -> Result<Settings> {
         self.get("/settings").await
     }

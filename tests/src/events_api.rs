@@ -88,8 +88,16 @@ impl Api {
         self.json(self.request(Method::DELETE, &format!("/events/{event}/protection"))).await
     }
 
+    pub async fn wall(&self, event: &str) -> Result<Vec<String>> {
+        self.get(&format!("/events/{event}/wall")).await
+    }
+
     pub async fn approvals(&self, state: &str) -> Result<Vec<Approval>> {
         self.get(&format!("/approvals?state={state}")).await
+    }
+
+    pub async fn take_back(&self, approval: &str) -> Result<Approval> {
+        self.json(self.request(Method::DELETE, &format!("/approvals/{approval}/answer"))).await
     }
 
     pub async fn decide(&self, approval: &str, decision: &str, always: bool) -> Result<Approval> {

@@ -291,6 +291,7 @@ pub struct Approval {
     pub grade: String,
     pub score: f32,
     pub sure_below: f32,
+    pub undo_until: Option<u64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -333,6 +334,7 @@ pub struct MyRelay {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Activity {
     pub seq: u64,
+    pub at: u64,
     pub kind: String,
     pub text: String,
 }

@@ -164,6 +164,25 @@ export function hueOf(name: string, size: number): number {
   return hash % size
 }
 
+export interface Circle {
+  x: number
+  y: number
+  r: number
+}
+
+/** The circles that are drawn for a key, in hundredths of the picture: the same on every screen, and others for another key. */
+export function circlesOf(key: string): Circle[] {
+  let state = 0x811c9dc5
+  const stir = (code: number) => {
+    state = Math.imul(state ^ code, 0x01000193) >>> 0
+    return state
+  }
+  for (const letter of key) stir(letter.codePointAt(0) ?? 0)
+  // High bits: the low ones of this hash are poor.
+  const next = (from: number, to: number) => from + ((stir(state >>> 24) >>> 16) % (to - from))
+  return Array.from({ length: 3 }, () => ({ x: next(0, 101), y: next(0, 101), r: next(18, 55) }))
+}
+
 /** Words of the daemon as the beginning of a line. */
 export function sentence(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ago, bytes, counted, dateRange, duration, fileName, fromLocalInput, initials, moment, quality, toLocalInput } from '../src/format'
+import { ago, bytes, circlesOf, counted, dateRange, duration, fileName, fromLocalInput, initials, moment, quality, toLocalInput } from '../src/format'
 
 const NOON = new Date(2026, 10, 21, 12).getTime()
 const HOUR = 3_600_000
@@ -52,4 +52,14 @@ it('makes initials of any name', () => {
 
 it('grades quality', () => {
   expect([0.9, 0.4, 0.1].map(quality)).toEqual(['Good', 'Fair', 'Weak'])
+})
+
+it('draws the same for one key, and something else for another', () => {
+  const key = (n: number) => n.toString(16).padStart(64, '0')
+  expect(circlesOf(key(7))).toEqual(circlesOf(key(7)))
+  const drawn = new Set(Array.from({ length: 200 }, (_, n) => JSON.stringify(circlesOf(key(n)))))
+  expect(drawn.size).toBe(200)
+  for (const { x, y, r } of Array.from({ length: 200 }, (_, n) => circlesOf(key(n))).flat()) {
+    expect(x >= 0 && x <= 100 && y >= 0 && y <= 100 && r >= 18 && r < 55).toBe(true)
+  }
 })

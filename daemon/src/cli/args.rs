@@ -454,6 +454,11 @@ pub(super) enum ApprovalCommand {
         #[arg(long)]
         never: bool,
     },
+    /// Take an answer back, in the first moments after it
+    Undo {
+        /// Id, or its first letters
+        id: String,
+    },
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::client::{CliError, Client, segment};
 use super::event::choose;
 use super::text::{Screen, bytes, one_line, short, table};
 use super::when::shown;
+use crate::clock::now_ms;
 use crate::views::{
     ActivityView, ApprovalView, DecisionBody, DiskView, NewPeerBody, PeerView, RelayBody, RelayView, StatusView,
     TransferView,
@@ -14,19 +15,29 @@ use crate::views::{
 use crate::web::LaunchLinkView;
 
 pub(super) async fn approvals(client: &Client, screen: &Screen, command: ApprovalCommand) -> Result<(), CliError> {
-    let (id, decision, always) = match command {
+    let (id, decision) = match command {
         ApprovalCommand::List { all } => return list_approvals(client, screen, all).await,
-        ApprovalCommand::Allow { id, always } => (id, "allow", always),
-        ApprovalCommand::Refuse { id, never } => (id, if never { "never" } else { "not_now" }, false),
+        ApprovalCommand::Allow { id, always } => (id, Some(("allow", always))),
+        ApprovalCommand::Refuse { id, never } => (id, Some((if never { "never" } else { "not_now" }, false))),
+        ApprovalCommand::Undo { id } => (id, None),
     };
     let known: Vec<ApprovalView> = client.view(&client.get("/approvals?state=all").await?)?;
     let chosen = choose(known, &id, |approval| (&approval.id, ""));
     let chosen = chosen.map_err(|problem| CliError::Ambiguous(format!("{problem}; see `inframe approvals list`")))?;
-    let body = DecisionBody { decision: decision.to_owned(), always };
-    let answer = client.post(&format!("/approvals/{}", segment(&chosen.id)), &body).await?;
+    let path = format!("/approvals/{}", segment(&chosen.id));
+    let answer = match decision {
+        Some((decision, always)) => client.post(&path, &DecisionBody { decision: decision.to_owned(), always }).await?,
+        None => client.json(Method::DELETE, &format!("{path}/answer"), None::<&()>).await?,
+    };
     screen.show(&answer, || {
         let approval: ApprovalView = client.view(&answer)?;
-        Ok(vec![format!("{} for {}: {}", short(&approval.id), one_line(&approval.nickname), approval.state)])
+        let id = short(&approval.id);
+        let mut lines = vec![format!("{id} for {}: {}", one_line(&approval.nickname), approval.state)];
+        if let Some(until) = approval.undo_until {
+            let seconds = until.saturating_sub(now_ms()).div_ceil(1000);
+            lines.push(format!("For {seconds} seconds this takes it back: inframe approvals undo {id}"));
+        }
+        Ok(lines)
     })
 }
 

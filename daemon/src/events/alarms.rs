@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use inframe_protocol::roster::SignedRosterEntry;
 use inframe_protocol::sync::has_gone_back;
-use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis, template};
+use inframe_protocol::template::{self, Template};
+use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, ProtectionId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
-use super::{Events, EventsError, MyRole};
+use super::{Events, EventsError, MyRole, Portrait};
 use crate::live::What;
 use crate::vault::{Batch, Versioned};
 
@@ -18,7 +19,7 @@ const AGAIN_MS: u64 = 24 * 3_600_000;
 /// A vector says that a node went back in time only when it comes so long after the one that said more, milliseconds: answers that cross on their way
 /// come in any order.
 const CROSSING_MS: u64 = 2 * 60_000;
-/// Two members of an event who look for one face are told about for so many pairs. Twins and parents are a few; somebody who announces one face after
+/// Two members of an event who speak for one face are told about for so many pairs. Twins and parents are a few; somebody who announces one face after
 /// the other to make noise is heard no longer.
 const MAX_ALIKE: usize = 64;
 
@@ -36,10 +37,19 @@ pub enum Alarm {
     OverBudget(MemberId),
     /// R54: a member's node knows less of the roster than it had shown before.
     WentBack(MemberId),
-    /// A member looks for a face that is very like the one that I look for.
+    /// A member speaks for a face that is very like mine.
     LooksLikeMine(MemberId),
-    /// Two members look for faces that are very alike; only the host hears of it.
+    /// Two members speak for faces that are very alike; only the host hears of it.
     LookAlike(MemberId, MemberId),
+}
+
+/// How a member speaks for a face.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    /// They look for photos of it.
+    Looks(FindMeId),
+    /// They ask something of photos that show it.
+    Asks(ProtectionId),
 }
 
 /// Two entries that the event's key signed for one place.
@@ -73,7 +83,7 @@ pub struct StoredAlarms {
     pub fork: Option<Fork>,
     /// Members about whom there is something.
     pub members: BTreeMap<MemberId, MemberAlarms>,
-    /// Members who look for one face, each two once, the smaller id first.
+    /// Members who speak for one face, each two once, the smaller id first.
     pub alike: BTreeSet<(MemberId, MemberId)>,
 }
 
@@ -129,7 +139,7 @@ impl StoredAlarms {
         first
     }
 
-    /// Notes that two members look for one face; whether it is news.
+    /// Notes that two members speak for one face; whether it is news.
     fn raise_alike(&mut self, one: MemberId, other: MemberId) -> bool {
         self.alike.len() < MAX_ALIKE && self.alike.insert((one.min(other), one.max(other)))
     }
@@ -179,16 +189,17 @@ impl Events {
         Ok(Some(alarm))
     }
 
-    /// Looks whether one of these find-mes, which have just come or been written, is of a face very like one that another member looks for: as near as a
-    /// sure match (`sure` is that distance between templates of `pack`). The host is told of any two members, everybody else of those who look for a
-    /// face like their own; twins and both parents of a child are told about as well. Each two members once.
+    /// Looks whether one of these words, which have just come or been written, is about a face very like one that another member speaks for, or like
+    /// mine, of which others need not know: as near as a sure match (`sure` is that distance between templates of `pack`). The host is told of any two
+    /// members, everybody else of a face like their own; twins and both parents of a child are told about as well. Each two members once.
     ///
     /// # Errors
     /// When the vault fails.
     pub fn look_for_alikes(
         &self,
         event: &EventId,
-        came: &[FindMeId],
+        came: &[Spoken],
+        mine: Option<&Portrait>,
         pack: &str,
         sure: f32,
         now: u64,
@@ -196,19 +207,17 @@ impl Events {
         let mut entries = self.entries();
         let Some(entry) = entries.get_mut(event) else { return Ok(Vec::new()) };
         let (me, is_host) = (entry.my_id(), entry.role() == MyRole::Host);
-        let mut live = entry.state.find_mes(UnixMillis(now));
-        live.retain(|one| one.find_me.pack == pack);
+        let live = entry.spoken_for(mine, pack, now);
         let mut alarms = entry.alarms.clone();
         let mut news = Vec::new();
-        for new in live.iter().filter(|one| came.contains(&one.find_me.id)) {
-            let others = live.iter().filter(|other| other.author != new.author);
-            for other in others.filter(|other| is_host || [new.author, other.author].contains(&me)) {
-                let is_alike = template::distance(&new.find_me.template, &other.find_me.template) <= sure;
-                if is_alike && alarms.raise_alike(new.author, other.author) {
-                    news.push(match (new.author == me, other.author == me) {
-                        (true, _) => Alarm::LooksLikeMine(other.author),
-                        (_, true) => Alarm::LooksLikeMine(new.author),
-                        _ => Alarm::LookAlike(new.author, other.author),
+        for (author, _, template) in live.iter().filter(|(_, word, _)| word.is_some_and(|word| came.contains(&word))) {
+            let others = live.iter().filter(|(other, ..)| other != author);
+            for (other, _, others) in others.filter(|(other, ..)| is_host || [*author, *other].contains(&me)) {
+                if template::distance(template, others) <= sure && alarms.raise_alike(*author, *other) {
+                    news.push(match (*author == me, *other == me) {
+                        (true, _) => Alarm::LooksLikeMine(*other),
+                        (_, true) => Alarm::LooksLikeMine(*author),
+                        _ => Alarm::LookAlike(*author, *other),
                     });
                 }
             }
@@ -223,6 +232,22 @@ impl Events {
 }
 
 impl Entry {
+    /// Every face that a member speaks for now, and mine though I may not: who, how, and its template under the projection in force, which alone
+    /// compare with each other.
+    fn spoken_for(&self, mine: Option<&Portrait>, pack: &str, now: u64) -> Vec<(MemberId, Option<Spoken>, Template)> {
+        let Some(projection) = self.state.current_grant().map(|grant| grant.projection_key()) else {
+            return Vec::new();
+        };
+        let looking = self.state.find_mes(UnixMillis(now)).into_iter().filter(|one| one.find_me.pack == pack);
+        let looking = looking.map(|one| (one.author, Some(Spoken::Looks(one.find_me.id)), one.find_me.template));
+        let asking = self.state.protections(UnixMillis(now)).into_iter();
+        let asking = asking.filter(|one| one.protection.pack == pack && one.projection == projection);
+        let asking = asking.map(|one| (one.author, Some(Spoken::Asks(one.protection.id)), one.protection.template));
+        let mine = mine.filter(|mine| mine.pack == pack);
+        let mine = mine.and_then(|mine| Template::project(&mine.likable.embedding, &mine.mean, &projection).ok());
+        looking.chain(asking).chain(mine.map(|template| (self.my_id(), None, template))).collect()
+    }
+
     /// Makes these the alarms, and writes them. When that fails, all is as before.
     fn turn_to_alarms(&mut self, events: &Events, alarms: StoredAlarms) -> Result<(), EventsError> {
         let before = std::mem::replace(&mut self.alarms, alarms);

@@ -69,7 +69,7 @@ impl Entry {
         let host = self.state.roster().host().filter(|host| host.id() != me && !self.state.has_left(&host.id()));
         let host = host.map(|host| host.node.clone());
         let (record, _changes) = self.state.write(RecordBody::Leave, UnixMillis(now))?;
-        let outgoing = Outgoing { event: self.id, topic, records: vec![record.clone()], roster: Vec::new() };
+        let outgoing = Outgoing { event: self.id, topic, records: vec![record.clone()], roster: Vec::new(), words: 0 };
         Ok(Some((Farewell { record, untold, host, until: now.saturating_add(FAREWELL_MS) }, outgoing)))
     }
 }

@@ -23,7 +23,7 @@ mod taking;
 mod tests;
 mod words;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use inframe_protocol::record::RecordBody;
@@ -31,7 +31,7 @@ use inframe_protocol::roster::{NewEvent, RosterError, RosterWriter, SignedRoster
 use inframe_protocol::template::{ProjectionKey, Template};
 use inframe_protocol::{EventId, FindMeId, MemberId, NodeId, UnixMillis};
 
-pub use alarms::{Alarm, Fork};
+pub use alarms::{Alarm, Fork, Spoken};
 pub use announcing::Portrait;
 pub use codes::{CodeDescription, CodeState, Judged};
 pub use description::{Description, MemberDescription, WaitingDescription};
@@ -108,6 +108,15 @@ pub struct Outgoing {
     pub records: Vec<Vec<u8>>,
     /// Roster entries.
     pub roster: Vec<SignedRosterEntry>,
+    /// How often something of mine was said in the event by then, see [`Events::words`].
+    pub words: u64,
+}
+
+/// What is to be told to others.
+#[derive(Default)]
+struct ToTell {
+    waiting: VecDeque<Outgoing>,
+    words: HashMap<EventId, u64>,
 }
 
 /// A find-me of somebody else, as matching needs it.
@@ -165,7 +174,7 @@ pub struct Events {
     entries: Arc<Mutex<BTreeMap<EventId, Entry>>>,
     /// Locked after `entries`, where both are.
     farewells: Arc<Mutex<BTreeMap<EventId, Farewell>>>,
-    outgoing: Arc<Mutex<VecDeque<Outgoing>>>,
+    outgoing: Arc<Mutex<ToTell>>,
 }
 
 impl Events {
@@ -218,21 +227,34 @@ impl Events {
     }
 
     fn tell_others(&self, event: EventId, records: Vec<Vec<u8>>, roster: Vec<SignedRosterEntry>) {
-        self.push_outgoing(Outgoing { event, topic: self.topic(&event), records, roster });
+        self.push_outgoing(Outgoing { event, topic: self.topic(&event), records, roster, words: 0 });
     }
 
-    fn push_outgoing(&self, new: Outgoing) {
-        let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
-        if outgoing.len() == MAX_OUTGOING {
-            outgoing.pop_front();
+    fn push_outgoing(&self, mut new: Outgoing) {
+        let ToTell { waiting, words } = &mut *self.to_tell();
+        let said = words.entry(new.event).or_default();
+        *said += u64::from(!new.records.is_empty());
+        new.words = *said;
+        if waiting.len() == MAX_OUTGOING {
+            waiting.pop_front();
         }
-        outgoing.push_back(new);
+        waiting.push_back(new);
+    }
+
+    fn to_tell(&self) -> MutexGuard<'_, ToTell> {
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What has to be told to others, oldest first; empties the list.
     #[must_use]
     pub fn take_outgoing(&self) -> Vec<Outgoing> {
-        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+        self.to_tell().waiting.drain(..).collect()
+    }
+
+    /// How often something of mine was said in an event since the start: whoever is up to date with an earlier word has not heard the last one.
+    #[must_use]
+    pub fn words(&self, event: &EventId) -> u64 {
+        self.to_tell().words.get(event).copied().unwrap_or(0)
     }
 
     /// Makes an event with this node as its host.

@@ -11,7 +11,7 @@ use super::library::asset_id;
 use super::{Answer, Node, NodeError};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::events::{Description, MyRole, Takes};
+use crate::events::{Description, MyRole, Spoken, Takes};
 use crate::faces::consent::Scope;
 use crate::faces::{ProfileError, ProfileId};
 use crate::library::AssetId;
@@ -19,7 +19,7 @@ use crate::live::What;
 use crate::settings::clean_name;
 use crate::sharing::policy::Policy;
 use crate::views::{AdmissionView, EventPatch, EventView, FindMeBody, MemberView, NewEventBody};
-use crate::workers::{Job, deputies, events as events_worker, matching};
+use crate::workers::{Job, deputies, events as events_worker, matching, shielding};
 
 /// Longest event name, characters.
 const MAX_EVENT_NAME_CHARS: usize = 80;
@@ -149,6 +149,28 @@ impl Node {
         }
     }
 
+    /// Photos of an event for a screen that everybody in the room sees, the newest first: those that take part and that its members want seen.
+    ///
+    /// # Errors
+    /// When there is no event with that id.
+    pub async fn wall(&self, id: String) -> Answer<Vec<String>> {
+        let id = event_id(&id)?;
+        self.blocking(move |core| {
+            core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
+            let Some(search) = core.events.search(&id, now_ms()) else { return Ok(Vec::new()) };
+            let mut shown: Vec<(i64, AssetId)> = Vec::new();
+            for id in core.library.ids() {
+                let Some(asset) = core.library.get(id) else { continue };
+                if matching::takes_part(&search, id, &asset) && shielding::is_for_all(core, &search, id) {
+                    shown.push((asset.moment(), id));
+                }
+            }
+            shown.sort_unstable_by(|a, b| b.cmp(a));
+            Ok(shown.into_iter().map(|(_, id)| id.to_string()).collect())
+        })
+        .await
+    }
+
     /// Founds an event.
     ///
     /// # Errors
@@ -254,7 +276,7 @@ impl Node {
             Ok(announced.map(|(_, mine)| mine.find_me))
         });
         let announced = announced.await?;
-        events_worker::look_for_alikes(&self.core, id, announced.into_iter().collect()).await;
+        events_worker::look_for_alikes(&self.core, id, announced.into_iter().map(Spoken::Looks).collect()).await;
         self.announcement_changed();
         self.show(id).await
     }

@@ -12,7 +12,7 @@ use crate::library::{Added, AssetId, AssetKind, FacesState, LibraryError, Origin
 use crate::live::What;
 use crate::people::FaceRef;
 use crate::sandbox::most_processes;
-use crate::settings::{MAX_WATCHED_FOLDERS, clean_nickname};
+use crate::settings::{MAX_WATCHED_FOLDERS, MOST_UNDO_SECONDS, clean_nickname};
 use crate::sharing::ledgers::{ApprovalState, DeliveryState};
 use crate::sharing::recalls::RecallState;
 use crate::tasks::Stage;
@@ -99,13 +99,14 @@ impl Node {
             most_processes: count(most_processes()),
             traffic: super::traffic::view(&self.core.traffic.get()),
             keeping: super::keeping::view(&self.core),
+            undo_seconds: self.core.undo_time.get().seconds,
         })
     }
 
     /// Changes names, how much of the machine the background may have, how much of the line transfers may have, and how much is kept for others.
     ///
     /// # Errors
-    /// When a name is empty, the number of processes is none that this machine can give, or a limit, an hour or the room makes no sense.
+    /// When a name is empty, the number of processes is none that this machine can give, or a limit, an hour, the room or a time makes no sense.
     pub async fn change_settings(&self, patch: SettingsPatch) -> Answer<SettingsView> {
         let clean = |name: Option<String>, what: &str| match name.as_deref().map(clean_nickname) {
             Some(name) if name.is_empty() => {
@@ -123,7 +124,13 @@ impl Node {
         };
         let traffic = patch.traffic.as_ref().map(super::traffic::chosen).transpose()?;
         let keeping = patch.keeping.as_ref().map(super::keeping::chosen).transpose()?;
+        if patch.undo_seconds.is_some_and(|seconds| seconds > MOST_UNDO_SECONDS) {
+            return Err(NodeError::Invalid("bad-undo", format!("give 0 to {MOST_UNDO_SECONDS} seconds")));
+        }
         self.blocking(move |core| {
+            if let Some(seconds) = patch.undo_seconds {
+                core.undo_time.change(|now| now.seconds = seconds)?;
+            }
             if let Some(traffic) = traffic {
                 core.traffic.change(|now| *now = traffic)?;
                 core.apply_traffic();

@@ -83,7 +83,7 @@ impl Node {
             event_name: self.core.events.name(event),
             since: mine.since,
             until: mine.until,
-            seen_by: u32::try_from(self.core.rounds.told(event)).unwrap_or(u32::MAX),
+            seen_by: u32::try_from(self.core.told(event)).unwrap_or(u32::MAX),
         };
         self.core.events.announcing(event).into_iter().map(view).collect()
     }

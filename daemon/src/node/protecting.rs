@@ -7,7 +7,7 @@ use super::events::{event_id, invalid, whose_face};
 use super::{Answer, Node, NodeError};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::events::Protecting;
+use crate::events::{Protecting, Spoken};
 use crate::faces::consent::Scope;
 use crate::faces::{ProfileError, ProfileId};
 use crate::views::{EventView, ProtectionBody, ProtectionView};
@@ -44,7 +44,7 @@ impl Node {
             profile_name: self.core.profile.child(profile).map(|child| child.name),
             wish: word(mine.wish).into(),
             since: mine.since,
-            seen_by: u32::try_from(self.core.rounds.told(event)).unwrap_or(u32::MAX),
+            seen_by: u32::try_from(self.core.told(event)).unwrap_or(u32::MAX),
         };
         self.core.events.protecting(event).into_iter().map(view).collect()
     }
@@ -57,7 +57,7 @@ impl Node {
         let id = event_id(&event)?;
         let wish = wish_of(&body.wish)?;
         let profile = self.known_profile(&body.profile)?;
-        self.blocking(move |core| {
+        let said_now = self.blocking(move |core| {
             if core.profile.consent_at().is_none() {
                 return Err(ProfileError::NoConsent.into());
             }
@@ -74,9 +74,12 @@ impl Node {
                 .if_consented(|| core.events.protect(&id, &portrait, wish))
                 .ok_or(ProfileError::NoConsent)??;
             let text = format!("{} {}.", said(wish, profile), core.events.name(&id));
-            Ok(core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?)
-        })
-        .await?;
+            core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?;
+            let said = core.events.protecting(&id).into_iter().find(|(whose, _)| *whose == profile);
+            Ok(said.map(|(_, mine)| Spoken::Asks(mine.protection)))
+        });
+        let said = said_now.await?;
+        events_worker::look_for_alikes(&self.core, id, said.into_iter().collect()).await;
         self.protection_changed();
         self.show(id).await
     }

@@ -13,6 +13,7 @@ use crate::live::What;
 use crate::sandbox::FractionRect;
 use crate::sharing::ledgers::{ApprovalId, ApprovalKind, ApprovalState, StoredApproval};
 use crate::sharing::policy::Policy;
+use crate::sharing::undo::Answered;
 use crate::views::{ActivityView, ApprovalView, DecisionBody};
 use crate::workers::{Core, Job, matching};
 
@@ -76,7 +77,7 @@ impl Node {
         };
         self.blocking(move |core| {
             match row.kind {
-                ApprovalKind::Match => settle_match(core, &key, &row, state, person)?,
+                ApprovalKind::Match => settle_match(core, key, &row, state, person)?,
                 ApprovalKind::Doubtful => settle_doubtful(core, &key, &row, state)?,
             }
             Ok(())
@@ -85,6 +86,28 @@ impl Node {
         self.core.live.tell(What::Approvals, Some(approval.clone()));
         self.core.live.tell(What::Status, None);
         self.core.board.ring(Job::Matching);
+        let (key, row) = self.approval(&approval)?;
+        Ok(approval_view(&self.core, &key, &row))
+    }
+
+    /// Takes an answer back: it waits again, and what was to go by it stays.
+    ///
+    /// # Errors
+    /// When its time is over, or it is gone meanwhile.
+    pub async fn take_back(&self, approval: String) -> Answer<ApprovalView> {
+        let (key, row) = self.approval(&approval)?;
+        let Some(answered) = self.core.undo.take_back(&key, now_ms()) else {
+            let why =
+                "the time to take it back is over; a photo that has gone can be asked back on the page of transfers";
+            return Err(NodeError::Conflict("final", why.into()));
+        };
+        let outcome = self.blocking(move |core| take_back(core, key, &row, &answered)).await;
+        // Also after a failure: it must not hold back anything for ever.
+        self.core.undo.forget(&key);
+        self.core.live.tell(What::Approvals, Some(approval.clone()));
+        self.core.live.tell(What::Status, None);
+        self.core.board.ring(Job::Matching);
+        outcome?;
         let (key, row) = self.approval(&approval)?;
         Ok(approval_view(&self.core, &key, &row))
     }
@@ -155,22 +178,63 @@ impl Node {
 
 fn settle_match(
     core: &Arc<Core>,
-    key: &ApprovalId,
+    key: ApprovalId,
     row: &StoredApproval,
     state: ApprovalState,
     person: Option<Policy>,
 ) -> Answer<()> {
+    let undo_ms = u64::from(core.undo_time.get().seconds) * 1_000;
+    if undo_ms > 0 {
+        let before = core.events.settings(&row.event).and_then(|settings| settings.persons.get(&row.member).copied());
+        let at = now_ms();
+        let answered = Answered {
+            event: row.event,
+            member: row.member,
+            allows: state == ApprovalState::Allowed,
+            rule: person.map(|policy| (before, policy)),
+            at,
+            until: at.saturating_add(undo_ms),
+        };
+        core.undo.remember(key, answered);
+    }
     if let Some(policy) = person {
         core.events.change_settings(&row.event, |settings| {
             settings.persons.insert(row.member, policy);
         })?;
     }
-    answer(core, key, state)?;
+    answer(core, &key, state)?;
     if state == ApprovalState::Refused {
         let nickname = core.events.nickname(&row.event, &row.member);
         let text = format!("You kept a photo back from {nickname} in {}.", core.events.name(&row.event));
         core.activity.note(ActivityKind::Refused, text, Some(row.asset.to_string()), Some(row.event.to_string()))?;
     }
+    Ok(())
+}
+
+/// The question waits again, the rule for the person is as before, and the photo stays.
+fn take_back(core: &Arc<Core>, key: ApprovalId, row: &StoredApproval, answered: &Answered) -> Answer<()> {
+    if let Some((before, after)) = answered.rule {
+        core.events.change_settings(&row.event, |settings| {
+            // Unless the owner has changed it since.
+            if settings.persons.get(&row.member) == Some(&after) {
+                match before {
+                    Some(policy) => settings.persons.insert(row.member, policy),
+                    None => settings.persons.remove(&row.member),
+                };
+            }
+        })?;
+    }
+    core.approvals.change(&key, |row| {
+        let is_answered = matches!(row.state, ApprovalState::Allowed | ApprovalState::Refused);
+        if is_answered {
+            row.state = ApprovalState::Waiting;
+        }
+        is_answered
+    })?;
+    matching::cancel(core, &key, "you took your answer back")?;
+    let nickname = core.events.nickname(&row.event, &row.member);
+    let text = format!("You took back your answer about a photo for {nickname} in {}.", core.events.name(&row.event));
+    core.activity.note(ActivityKind::Refused, text, Some(row.asset.to_string()), Some(row.event.to_string()))?;
     Ok(())
 }
 
@@ -249,5 +313,6 @@ fn approval_view(core: &Core, id: &ApprovalId, row: &StoredApproval) -> Approval
                 .map(|child| child.name),
         },
         at: row.at,
+        undo_until: core.undo.until(id, now_ms()),
     }
 }

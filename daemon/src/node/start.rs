@@ -24,7 +24,7 @@ use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{
-    BackgroundRow, BackupRow, ExportRow, KeepingRow, RelayRow, Settings, SettingsRow, TrafficRow, VerifiedRow,
+    BackgroundRow, BackupRow, ExportRow, KeepingRow, RelayRow, Settings, SettingsRow, TrafficRow, UndoRow, VerifiedRow,
     clean_nickname, generated_nickname, host_name,
 };
 use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
@@ -159,6 +159,7 @@ impl Node {
             sealed,
             keeping_row,
             traffic,
+            undo_time,
             guests,
         } = stored;
         sandbox.use_model(model).await;
@@ -169,6 +170,7 @@ impl Node {
             progress: Default::default(),
             rounds: Default::default(),
             projected: Default::default(),
+            undo: Default::default(),
             filing: Default::default(),
             challenges: Default::default(),
             started_at: now_ms(),
@@ -213,6 +215,7 @@ impl Node {
             sealed,
             keeping_row,
             traffic,
+            undo_time,
             keeping: Default::default(),
             up: Default::default(),
             down: Default::default(),
@@ -344,6 +347,7 @@ struct Stored {
     sealed: Ledger<StoredSealed>,
     keeping_row: KeepingRow,
     traffic: TrafficRow,
+    undo_time: UndoRow,
     guests: Guests,
 }
 
@@ -402,6 +406,7 @@ impl Stored {
             sealed: Ledger::open(vault.clone(), Kind::Sealed)?,
             keeping_row: KeepingRow::open(vault.clone())?,
             traffic: TrafficRow::open(vault.clone())?,
+            undo_time: UndoRow::open(vault.clone())?,
             guests: Guests::open(&vault, live.clone())?,
             settings,
             packs,

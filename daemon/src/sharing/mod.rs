@@ -6,3 +6,4 @@ pub mod ledgers;
 pub mod policy;
 pub mod recalls;
 pub mod shield;
+pub mod undo;

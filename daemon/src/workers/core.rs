@@ -34,12 +34,14 @@ use crate::packs::Packs;
 use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
 use crate::settings::{
-    Background, BackgroundRow, BackupRow, ExportRow, KeepingRow, RelayRow, SettingsRow, TrafficRow, VerifiedRow,
+    Background, BackgroundRow, BackupRow, ExportRow, KeepingRow, RelayRow, SettingsRow, TrafficRow, UndoRow,
+    VerifiedRow,
 };
 use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
 use crate::sharing::recalls::StoredRecall;
 use crate::sharing::shield::Stays;
+use crate::sharing::undo::Undo;
 use crate::tasks::Tasks;
 use crate::transfer::Pace;
 use crate::vault::{BlobId, Vault};
@@ -136,6 +138,10 @@ pub struct Core {
     pub guests: Guests,
     /// Approvals.
     pub approvals: Ledger<StoredApproval>,
+    /// Answers that can still be taken back.
+    pub undo: Undo,
+    /// For how long they can.
+    pub undo_time: UndoRow,
     /// Photos that this node asked back.
     pub recalls: Ledger<StoredRecall>,
     /// Photos that others ask back from this node.
@@ -205,6 +211,9 @@ pub enum Held {
     /// Somebody in the event asks something of photos of them, and who is in this one is not known just now.
     #[error("its faces are being looked for anew, and somebody in the event asked about photos of them")]
     FacesUnknown,
+    /// The owner has allowed it a moment ago.
+    #[error("it goes in a moment; until then you can take your answer back")]
+    MayBeTakenBack,
     /// What was made to be sent was made before somebody's wish.
     #[error("it is made anew, as somebody in it wishes")]
     Outdated,
@@ -279,16 +288,23 @@ impl Core {
         }
         let question = self.question(&delivery.event, &wanted, delivery.grade, delivery.asset);
         match question.map(|question| crate::sharing::policy::rule(&question)) {
+            Some(crate::sharing::policy::Ruling::Send) if self.may_be_taken_back(delivery) => Err(Held::MayBeTakenBack),
             Some(crate::sharing::policy::Ruling::Send) => Ok((node, self.seen_of(&search, &wanted, delivery.asset)?)),
             _ => Err(Held::Policy),
         }
+    }
+
+    /// Whether a delivery goes by an answer that its owner can still take back.
+    #[must_use]
+    pub fn may_be_taken_back(&self, delivery: &StoredDelivery) -> bool {
+        self.undo.holds(&delivery.event, &delivery.member, delivery.at, crate::clock::now_ms())
     }
 
     /// Why a delivery has come to its end, if it has. One that a keeper holds goes on when the find-me has run out, as it does while its receiver is
     /// away.
     #[must_use]
     pub fn ended(&self, offer: &[u8], delivery: &StoredDelivery) -> Option<Held> {
-        let held = self.may_leave(delivery).err()?;
+        let held = self.may_leave(delivery).err().filter(|held| *held != Held::MayBeTakenBack)?;
         let is_kept = || {
             let deposit = self.deposits.get(offer)?;
             let in_time = deposit.is_kept && deposit.delivery.label().expires.0 > crate::clock::now_ms();

@@ -1,6 +1,6 @@
 //! The events worker and the answers to peers about events: asks to join, pushes what is new, heals by sync, renews find-mes.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use inframe_protocol::frame::Message;
 use inframe_protocol::join::{JoinRefusal, JoinReply, JoinRequest};
 use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::record::RecordBody;
-use inframe_protocol::{EventId, FindMeId, NodeId};
+use inframe_protocol::{EventId, NodeId};
 
 use super::board::Step;
 use super::core::rules;
@@ -18,7 +18,7 @@ use super::syncing::{self, Syncs};
 use super::{Core, Job, blocking, deputies, farewells, reach, recalls};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::events::{Alarm, EventsError, Outgoing, Portrait, Taken};
+use crate::events::{Alarm, EventsError, Outgoing, Portrait, Spoken, Taken};
 use crate::faces::ProfileId;
 use crate::live::What;
 use crate::network::{GossipError, PeerStream, Protocol};
@@ -49,8 +49,8 @@ struct RoundsInner {
     topics: BTreeSet<String>,
     /// Own records that were gossiped while nobody followed the topic, and their topic.
     unheard: VecDeque<(String, Vec<u8>)>,
-    /// Nodes that have all that I wrote in an event.
-    told: HashMap<EventId, HashSet<NodeId>>,
+    /// Nodes that have what I wrote in an event, up to which word.
+    told: HashMap<EventId, HashMap<NodeId, u64>>,
 }
 
 impl Rounds {
@@ -58,14 +58,20 @@ impl Rounds {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many nodes have what I wrote last in this event.
+    /// A node has what I wrote up to this word, see [`crate::events::Events::words`].
+    pub(super) fn has_it(&self, event: EventId, node: NodeId, words: u64) {
+        let mut rounds = self.inner();
+        let known = rounds.told.entry(event).or_default().entry(node).or_default();
+        *known = words.max(*known);
+    }
+}
+
+impl Core {
+    /// How many nodes have all that I wrote in this event.
     #[must_use]
     pub fn told(&self, event: &EventId) -> usize {
-        self.inner().told.get(event).map_or(0, HashSet::len)
-    }
-
-    pub(super) fn has_it(&self, event: EventId, node: NodeId) {
-        self.inner().told.entry(event).or_default().insert(node);
+        let last = self.events.words(event);
+        self.rounds.inner().told.get(event).map_or(0, |told| told.values().filter(|words| **words == last).count())
     }
 }
 
@@ -200,14 +206,11 @@ fn capital(sentence: &str) -> String {
 pub(crate) async fn tell_others(core: &Arc<Core>) -> u64 {
     let outgoing = core.events.take_outgoing();
     let count = outgoing.len() as u64;
-    for Outgoing { event, topic, records, roster } in outgoing {
+    for Outgoing { event, topic, records, roster, words } in outgoing {
         if let Some(topic) = topic {
             for record in &records {
                 publish(core, &event, &topic, record).await;
             }
-        }
-        if !records.is_empty() {
-            core.rounds.inner().told.remove(&event);
         }
         let push = Push { event, roster, records };
         let nodes: Vec<NodeId> =
@@ -217,7 +220,7 @@ pub(crate) async fn tell_others(core: &Arc<Core>) -> u64 {
                 let push = push.clone();
                 async move {
                     match transfer::ask(&core.network, &node, Protocol::Push, &push).await {
-                        Ok(PushReply::Taken) => core.rounds.has_it(event, node),
+                        Ok(PushReply::Taken) => core.rounds.has_it(event, node, words),
                         Ok(PushReply::Refused) => tracing::debug!("a push was refused"),
                         Err(error) => tracing::debug!("a push did not arrive: {error:#}"),
                     }
@@ -281,8 +284,12 @@ pub(super) async fn take(
     if changes.is_empty() {
         return stored;
     }
-    let find_me = |change: &Change| if let Change::FindMe(id) = change { Some(*id) } else { None };
-    look_for_alikes(core, event, changes.iter().filter_map(find_me).collect()).await;
+    let spoken = |change: &Change| match change {
+        Change::FindMe(id) => Some(Spoken::Looks(*id)),
+        Change::Protected(id) => Some(Spoken::Asks(*id)),
+        _ => None,
+    };
+    look_for_alikes(core, event, changes.iter().filter_map(spoken).collect()).await;
     if entries {
         // At once: the streams of those who joined just now would be refused.
         reach::name_nodes(core).await;
@@ -314,14 +321,18 @@ pub(super) async fn note_of(core: &Arc<Core>, peer: NodeId, kind: ActivityKind, 
     }
 }
 
-/// Tells whom it concerns that somebody looks for a face that another member looks for.
-pub(crate) async fn look_for_alikes(core: &Arc<Core>, event: EventId, came: Vec<FindMeId>) {
+/// Tells whom it concerns that somebody speaks for a face that another member speaks for.
+pub(crate) async fn look_for_alikes(core: &Arc<Core>, event: EventId, came: Vec<Spoken>) {
     if came.is_empty() {
         return;
     }
     let (pack, looker) = (core.pack(), core.clone());
     let sure = rules(&pack).sure;
-    let found = blocking(move || looker.events.look_for_alikes(&event, &came, &pack.id, sure, now_ms())).await;
+    let found = blocking(move || {
+        let mine = portrait(&looker, ProfileId::ME);
+        looker.events.look_for_alikes(&event, &came, mine.as_ref(), &pack.id, sure, now_ms())
+    });
+    let found = found.await;
     match found.and_then(|found| Ok(found?)) {
         Ok(alarms) => {
             for alarm in &alarms {
@@ -352,12 +363,12 @@ pub(super) async fn sound(core: &Arc<Core>, event: EventId, alarm: &Alarm) {
             who(member)
         ),
         Alarm::LooksLikeMine(member) => format!(
-            "{} looks in {name} for a face very like the one that you look for. If that is no twin of yours and no parent of the same child, somebody may \
-             be using a picture of you: ask them, or tell the host, who can remove them.",
+            "{} speaks in {name} for a face very like yours or your child's: they look for photos of it, or ask what becomes of them. If that is no twin \
+             of yours and no parent of the same child, somebody may be using a picture of you: ask them, or tell the host, who can remove them.",
             who(member)
         ),
         Alarm::LookAlike(one, other) => format!(
-            "{} and {} look in {name} for faces that are very alike. They may be twins, or parents of one child; or one of them uses a picture of the \
+            "{} and {} speak in {name} for faces that are very alike: they look for photos, or ask what becomes of them. They may be twins, or parents of one child; or one of them uses a picture of the \
              other. Ask them; you can remove a member on the page of the event.",
             who(one),
             who(other)

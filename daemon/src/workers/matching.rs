@@ -212,7 +212,9 @@ fn deliver(
         Some(known) if !again(known.state) => return Ok(()),
         _ => {}
     }
-    core.deliveries.put(&key, fresh(search, wanted, asset, hit, DeliveryState::Pending))?;
+    let mut row = fresh(search, wanted, asset, hit, DeliveryState::Pending);
+    row.reason = core.may_be_taken_back(&row).then(|| Held::MayBeTakenBack.to_string());
+    core.deliveries.put(&key, row)?;
     core.tell_transfer(&inframe_protocol::OfferId(key));
     core.board.ring(Job::Sending);
     Ok(())
@@ -292,7 +294,11 @@ fn ask(
     let under_way = |state| matches!(state, DeliveryState::Pending | DeliveryState::Accepted);
     if core.deliveries.get(&key).is_some_and(|delivery| under_way(delivery.state)) {
         // It was sure when it was queued; a look-alike announced themselves since.
-        cancel(core, &key, "it is no longer sure that it shows them; you are asked first")?;
+        cancel(
+            core,
+            &key,
+            "you are asked first: it is not sure any more that it shows them, or your rule has changed",
+        )?;
     }
     match core.approvals.get(&key).map(|approval| approval.state) {
         None | Some(ApprovalState::Gone) => {}
@@ -354,7 +360,7 @@ pub(super) fn end_question(core: &Core, key: &[u8]) -> anyhow::Result<()> {
 }
 
 /// Cancels a delivery and removes its rendition.
-pub(super) fn cancel(core: &Arc<Core>, key: &[u8], reason: &str) -> anyhow::Result<()> {
+pub(crate) fn cancel(core: &Arc<Core>, key: &[u8], reason: &str) -> anyhow::Result<()> {
     let mut blob = None;
     core.deliveries.change(key, |row| {
         // What was delivered at this very moment stays delivered.

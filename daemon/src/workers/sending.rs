@@ -35,7 +35,10 @@ const OFFER_AGAIN: Duration = Duration::from_secs(120);
 /// Offers what waits and whose receiver is connected, and what comes to wait meanwhile.
 pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
     reach::name_nodes_of_transfers(&core).await;
-    lanes::run(&core, Job::Sending, &Offers(core.clone())).await
+    let step = lanes::run(&core, Job::Sending, &Offers(core.clone())).await?;
+    let now = now_ms();
+    let first = core.undo.next(now).map(|until| Duration::from_millis(until - now));
+    Ok(Step { again_in: step.again_in.into_iter().chain(first).min(), ..step })
 }
 
 struct Offers(Arc<Core>);
@@ -82,7 +85,8 @@ impl lanes::Work for Offers {
                 || core.library.get(row.asset).map_or(0, |asset| asset.size_bytes),
                 |rendition| rendition.size_bytes,
             );
-            could_start(&id, &row).then_some(Waiting { id, peer: row.member, size_bytes, since: row.at, content: None })
+            let may_start = !core.may_be_taken_back(&row) && could_start(&id, &row);
+            may_start.then_some(Waiting { id, peer: row.member, size_bytes, since: row.at, content: None })
         };
         Some(self.due().filter_map(waiting).collect())
     }

@@ -60,6 +60,11 @@ pub(crate) fn seen(
     seen_but(core, search, asset, Some(wanted.member), |faces| sought(faces, search, wanted, &pack.id, &rules))
 }
 
+/// Whether everybody may see a photo as it is: nobody in it asks otherwise, and no bystander would have to be blurred. Not if who is in it is not known.
+pub(crate) fn is_for_all(core: &Core, search: &Search, asset: AssetId) -> bool {
+    matches!(seen_but(core, search, asset, None, |_| None), Ok(Ok(seen)) if seen.destroyed.is_empty())
+}
+
 /// What may be seen of a photo by a guest who was found in it: in this face, at this distance.
 ///
 /// # Errors

@@ -142,6 +142,8 @@ fn boxed(core: Arc<Core>, node: NodeId, event: EventId) -> BoxFuture<'static, ()
 
 /// Fetches what I lack, then pushes what the other lacks, if that is little.
 async fn sync(core: &Arc<Core>, node: &NodeId, event: EventId) -> anyhow::Result<()> {
+    // What I write from now on need not be in what is exchanged.
+    let words = core.events.words(&event);
     let mut asking = Asking::new(node.clone());
     for _ in 0..MAX_QUESTIONS {
         let Some(request) = core.events.question(&event, &mut asking) else { return Ok(()) };
@@ -151,7 +153,7 @@ async fn sync(core: &Arc<Core>, node: &NodeId, event: EventId) -> anyhow::Result
             Heard::AskAgain => continue,
             Heard::Same => {
                 look_at(core, event, node, request.roster()).await;
-                holds_the_same(core, event, node);
+                holds_the_same(core, event, node, words);
                 return Ok(());
             }
             Heard::Page { page, theirs, ask_again } => {
@@ -173,14 +175,14 @@ async fn sync(core: &Arc<Core>, node: &NodeId, event: EventId) -> anyhow::Result
             // They have less of the roster, and ask for it themselves.
             return Ok(());
         }
-        holds_the_same(core, event, node);
+        holds_the_same(core, event, node, words);
         return Ok(());
     }
     Ok(())
 }
 
-fn holds_the_same(core: &Core, event: EventId, node: &NodeId) {
-    core.rounds.has_it(event, node.clone());
+fn holds_the_same(core: &Core, event: EventId, node: &NodeId, words: u64) {
+    core.rounds.has_it(event, node.clone(), words);
     core.live.tell(What::Events, Some(event.to_string()));
 }
 

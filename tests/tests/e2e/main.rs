@@ -32,6 +32,7 @@ mod restore;
 mod secrecy;
 mod sharing;
 mod sources;
+mod taking_back;
 mod traffic;
 mod trash;
 mod unfit_files;

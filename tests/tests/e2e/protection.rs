@@ -154,6 +154,8 @@ async fn a_group_photo_goes_whole_then_blurred_then_not_at_all_and_then_again() 
     let (finder, host) = group_of.seen(&scene.finder, &whole).await?;
     ensure!(finder > SEEN && host > SEEN, "both are seen: {finder}, {host}");
 
+    ensure!(scene.photographer.api().wall(event).await?.len() == 1, "nobody minds that it is shown to all");
+
     // No wish without the text, and none of somebody who has not enrolled.
     let unread = refusal(scene.host.api().protect(event, "blur", &"0".repeat(64)).await)?;
     ensure!(unread.status / 100 == 4, "d5: {unread}");
@@ -163,8 +165,9 @@ async fn a_group_photo_goes_whole_then_blurred_then_not_at_all_and_then_again() 
 
     protect(scene.host.api(), event, "blur").await?;
     known_by(&scene.host, event, 2).await?;
+    ensure!(scene.photographer.api().wall(event).await?.is_empty(), "a wall shows nobody who asks otherwise");
     let before = ids(scene.finder.api()).await?;
-    upload(scene.photographer.api(), "second.jpg", group(0.85)?).await?;
+    upload(scene.photographer.api(), "second.jpg", group(0.93)?).await?;
     let blurred = came(&scene.finder, &before).await?;
     let (finder, host) = group_of.seen(&scene.finder, &blurred).await?;
     ensure!(finder > SEEN, "the finder is seen: {finder}");
@@ -177,7 +180,7 @@ async fn a_group_photo_goes_whole_then_blurred_then_not_at_all_and_then_again() 
     protect(scene.host.api(), event, "hold-back").await?;
     known_by(&scene.host, event, 2).await?;
     let before = ids(scene.finder.api()).await?;
-    upload(scene.photographer.api(), "third.jpg", group(0.75)?).await?;
+    upload(scene.photographer.api(), "third.jpg", group(0.91)?).await?;
     let why = held(&scene.photographer).await?;
     ensure!(why.state == "cancelled" && why.nickname == "Finder", "{why:?}");
     ensure!(!why.reason.unwrap_or_default().contains("Host"), "it is not said who asked");
@@ -198,7 +201,7 @@ async fn a_group_photo_goes_whole_then_blurred_then_not_at_all_and_then_again() 
     scene.photographer.restart().await?;
     let kept = scene.host.api().event(&scene.event).await?.protections;
     ensure!(kept.len() == 1 && kept[0].wish == "hold-back", "{kept:?}");
-    upload(scene.photographer.api(), "fourth.jpg", group(0.65)?).await?;
+    upload(scene.photographer.api(), "fourth.jpg", group(0.89)?).await?;
     scene.wait_for_rest().await?;
     ensure!(ids(scene.finder.api()).await? == before, "d4: it did not go after a restart");
 
@@ -313,7 +316,7 @@ async fn what_was_accepted_before_the_wish_goes_as_wished_or_not_at_all() -> Res
     ensure!(finder > SEEN && host < GONE, "d4: what was made before is not served: {finder}, {host}");
 
     fetches(&scene.finder, false).await?;
-    upload(scene.photographer.api(), "second.jpg", group(0.85)?).await?;
+    upload(scene.photographer.api(), "second.jpg", group(0.93)?).await?;
     accepted(&scene.finder, 1).await?;
     protect(scene.host.api(), event, "hold-back").await?;
     known_by(&scene.host, event, 2).await?;

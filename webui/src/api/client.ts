@@ -138,6 +138,7 @@ export const api = {
   stopExport: () => json<T.ExportView>('DELETE', '/export'),
 
   status: () => json<T.StatusView>('GET', '/status'),
+  takeBack: (approval: string) => json<T.ApprovalView>('DELETE', `/approvals/${id(approval)}/answer`),
   settings: () => json<T.SettingsView>('GET', '/settings'),
   changeSettings: (patch: T.SettingsPatch) => json<T.SettingsView>('PATCH', '/settings', patch),
   watchFolder: (path: string) => json<T.SettingsView>('POST', '/watched-folders', { path }),
@@ -210,6 +211,7 @@ export const api = {
   undoCorrection: () => json<T.PeopleView>('POST', '/people/undo'),
 
   events: () => json<T.EventView[]>('GET', '/events'),
+  wall: (event: string) => json<string[]>('GET', `/events/${id(event)}/wall`),
   event: (event: string) => json<T.EventView>('GET', `/events/${id(event)}`),
   createEvent: (body: T.NewEventBody) => json<T.EventView>('POST', '/events', body),
   changeEvent: (event: string, patch: T.EventPatch) => json<T.EventView>('PATCH', `/events/${id(event)}`, patch),

@@ -120,6 +120,8 @@ export interface ApprovalView {
   state: string
   /** The sure threshold for it. */
   sure_below: number
+  /** Until when the answer can be taken back, Unix milliseconds; nothing leaves by it before. Absent when it cannot be. */
+  undo_until?: number | null
 }
 
 /** One asset in full. */
@@ -1397,6 +1399,8 @@ export interface SettingsPatch {
   /** Processes that decode photos at once, from 1 to `most_processes`. */
   processes?: number | null
   traffic?: TrafficView | null
+  /** For how many seconds an answer to an approval can be taken back, 0 to 600. */
+  undo_seconds?: number | null
 }
 
 /** Settings that the owner can change. */
@@ -1415,6 +1419,8 @@ export interface SettingsView {
   processes: number
   /** How much of the line transfers may have, and when. */
   traffic: TrafficView
+  /** For how many seconds an answer to an approval can be taken back before anything leaves; 0 for not at all. */
+  undo_seconds: number
   /** Folders that are watched for new photos. */
   watched_folders: Array<WatchedFolderView>
 }

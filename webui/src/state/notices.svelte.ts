@@ -6,6 +6,7 @@ export interface Notice {
   id: number
   /** What one press can still do about it, such as to undo it. */
   action: Action | null
+  forMs: number
 }
 
 export interface Action {
@@ -20,8 +21,8 @@ class Notices {
   #timer: ReturnType<typeof setTimeout> | null = null
   #next = 1
 
-  say(text: string, bad = false, action: Action | null = null): void {
-    this.current = { text, bad, action, id: this.#next++ }
+  say(text: string, bad = false, action: Action | null = null, forMs = SHOWN_MS): void {
+    this.current = { text, bad, action, forMs, id: this.#next++ }
     this.resume()
   }
 
@@ -33,7 +34,7 @@ class Notices {
 
   resume(): void {
     this.pause()
-    this.#timer = setTimeout(() => this.close(), SHOWN_MS)
+    this.#timer = setTimeout(() => this.close(), this.current?.forMs ?? SHOWN_MS)
   }
 
   close(): void {

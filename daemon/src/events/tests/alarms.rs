@@ -111,8 +111,9 @@ fn two_who_look_for_one_face_are_told_once_to_both_and_to_the_host() {
         pass(of, &[&host, ann, ben, carl, dora]);
         of.events.announcing(&event)[0].1.find_me
     };
-    let look =
-        |at: &Place, came, pack: &str, sure| at.events.look_for_alikes(&event, &[came], pack, sure, now_ms()).unwrap();
+    let look = |at: &Place, came, pack: &str, sure| {
+        at.events.look_for_alikes(&event, &[Spoken::Looks(came)], None, pack, sure, now_ms()).unwrap()
+    };
     let first = announce(ann, &portrait("one", 0.0));
     assert!([&host, ann, ben].iter().all(|at| look(at, first, "pack", SURE).is_empty()), "nobody else looks");
     let second = announce(ben, &portrait("one", 0.005));
@@ -124,11 +125,33 @@ fn two_who_look_for_one_face_are_told_once_to_both_and_to_the_host() {
     assert!(look(&host, first, "pack", SURE).is_empty(), "once");
     let again = Events::open(host.vault.clone(), Live::default(), node(0)).unwrap();
     assert!(
-        again.look_for_alikes(&event, &[second], "pack", SURE, now_ms()).unwrap().is_empty(),
+        again.look_for_alikes(&event, &[Spoken::Looks(second)], None, "pack", SURE, now_ms()).unwrap().is_empty(),
         "over a restart as well"
     );
     let third = announce(carl, &portrait("another", 0.0));
     assert!(look(&host, third, "pack", SURE).is_empty() && look(carl, third, "pack", SURE).is_empty());
     let fourth = announce(dora, &portrait("another", 0.002));
     assert_eq!(look(&host, fourth, "pack", SURE), [Alarm::LookAlike(id(dora), id(carl))]);
+}
+
+#[test]
+fn whoever_asks_something_of_photos_of_somebody_else_is_told_about_as_well() {
+    const SURE: f32 = 11.0;
+    let (event, host, guests) = party(3);
+    let [ann, ben, carl] = guests.as_slice() else { panic!() };
+    let id = |of: &Place| of.events.entries()[&event].my_id();
+    ben.events.protect(&event, &portrait("one", 0.005), inframe_protocol::record::Wish::HoldBack).unwrap();
+    pass(ben, &[&host, ann, carl]);
+    let came = [Spoken::Asks(ben.events.protecting(&event)[0].1.protection)];
+    let look = |at: &Place, mine: Option<&Portrait>| {
+        at.events.look_for_alikes(&event, &came, mine, "pack", SURE, now_ms()).unwrap()
+    };
+    assert!(look(&host, None).is_empty() && look(ann, None).is_empty(), "nobody else speaks for it");
+    assert!(look(carl, Some(&portrait("another", 0.0))).is_empty(), "it is not like theirs");
+    // She has not announced herself; only her own node can know.
+    assert_eq!(look(ann, Some(&portrait("one", 0.0))), [Alarm::LooksLikeMine(id(ben))]);
+    assert!(look(ann, Some(&portrait("one", 0.0))).is_empty(), "once");
+    ann.events.announce(&event, &portrait("one", 0.0), now_ms() + DAY_MS).unwrap();
+    pass(ann, &[&host, ben, carl]);
+    assert_eq!(look(&host, None), [Alarm::LookAlike(id(ben), id(ann))]);
 }

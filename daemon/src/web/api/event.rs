@@ -18,6 +18,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .routes(routes!(list_events, create_event))
         .routes(routes!(join_event))
         .routes(routes!(get_event, change_event, leave_event))
+        .routes(routes!(get_wall))
         .routes(routes!(create_invite, list_invites))
         .routes(routes!(revoke_invite))
         .routes(routes!(replace_leaked))
@@ -54,6 +55,12 @@ async fn join_event(State(node): State<Node>, Json(body): Json<JoinBody>) -> Jso
 #[utoipa::path(get, path = "/events/{id}", tag = "events", params(("id" = String, Path)), responses((status = 200, body = EventView)))]
 async fn get_event(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<EventView> {
     Ok(Json(node.event(id).await?))
+}
+
+/// Photos for a screen that everybody in the room sees, the newest first: those that take part and that nobody in them wants hidden
+#[utoipa::path(get, path = "/events/{id}/wall", tag = "events", params(("id" = String, Path)), responses((status = 200, body = [String])))]
+async fn get_wall(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<Vec<String>> {
+    Ok(Json(node.wall(id).await?))
 }
 
 /// Change this node's settings for an event; absent fields stay

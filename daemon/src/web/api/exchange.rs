@@ -19,6 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
         .routes(routes!(list_approvals))
         .routes(routes!(decide_approval))
+        .routes(routes!(take_back_approval))
         .routes(routes!(get_approval_still))
         .routes(routes!(get_approval_crop))
         .routes(routes!(list_transfers))
@@ -66,6 +67,14 @@ async fn decide_approval(
     Json(body): Json<DecisionBody>,
 ) -> JsonAnswer<ApprovalView> {
     Ok(Json(node.decide(id, body).await?))
+}
+
+/// Take an answer back, while nothing has left by it
+#[utoipa::path(
+    delete, path = "/approvals/{id}/answer", tag = "sharing", params(("id" = String, Path)), responses((status = 200, body = ApprovalView))
+)]
+async fn take_back_approval(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<ApprovalView> {
+    Ok(Json(node.take_back(id).await?))
 }
 
 /// The still of the person who looks for themselves
