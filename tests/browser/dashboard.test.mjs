@@ -141,7 +141,7 @@ step('the holder is asked with both faces, says yes, and the photo appears at he
 
   await holder.api('PATCH', '/settings', { undo_seconds: 600 })
   await theirs.id('approval-allow').first().click()
-  await theirs.page.getByText(/^Goes to .+ in 600 seconds\.$/).waitFor()
+  await theirs.page.getByText(/^Goes to .+ in 10 minutes\.$/).waitFor()
   await theirs.id('approval-undo').waitFor()
   assert.deepEqual(await theirs.axe(), [], 'accessibility of an answer that can be taken back')
   await theirs.picture('approval-undo')
