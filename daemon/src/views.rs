@@ -5,6 +5,7 @@ mod doctor;
 mod erasure;
 mod export;
 mod guests;
+mod notices;
 mod people;
 mod privacy;
 mod recall;
@@ -14,6 +15,7 @@ pub use doctor::*;
 pub use erasure::*;
 pub use export::*;
 pub use guests::*;
+pub use notices::*;
 pub use people::*;
 pub use privacy::*;
 pub use recall::*;
@@ -1108,7 +1110,7 @@ pub struct ActivityView {
 pub struct LiveView {
     /// Rising number; pass the last one as `since` to resume.
     pub seq: u64,
-    /// `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, `people`, or `resync` when messages were missed.
+    /// `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, `people`, `trash`, `notices`, or `resync` when messages were missed.
     pub what: String,
     /// The id concerned, if one.
     pub id: Option<String>,

@@ -24,7 +24,7 @@ use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{
-    BackgroundRow, BackupRow, ExportRow, KeepingRow, RelayRow, Settings, SettingsRow, TrafficRow, VerifiedRow,
+    BackgroundRow, BackupRow, ExportRow, KeepingRow, NoticesRow, RelayRow, Settings, SettingsRow, TrafficRow, VerifiedRow,
     clean_nickname, generated_nickname, host_name,
 };
 use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
@@ -33,7 +33,7 @@ use crate::tasks::{ShutdownReport, Stage, Tasks};
 use crate::vault::{BlobId, KeyFile, Keys, Kind, Opening, SlotKind, Subkey, Vault, VaultError};
 use crate::video::Tools;
 use crate::workers::keeping::held_blob;
-use crate::workers::{self, Board, Core, Lanes, embeddings};
+use crate::workers::{self, Board, Core, Desk, Lanes, embeddings};
 
 /// What a node is started with.
 #[derive(Clone, Debug)]
@@ -159,6 +159,8 @@ impl Node {
             sealed,
             keeping_row,
             traffic,
+            notices,
+            notice_desk,
             guests,
         } = stored;
         sandbox.use_model(model).await;
@@ -213,6 +215,8 @@ impl Node {
             sealed,
             keeping_row,
             traffic,
+            notices,
+            notice_desk,
             keeping: Default::default(),
             up: Default::default(),
             down: Default::default(),
@@ -344,6 +348,8 @@ struct Stored {
     sealed: Ledger<StoredSealed>,
     keeping_row: KeepingRow,
     traffic: TrafficRow,
+    notices: NoticesRow,
+    notice_desk: Desk,
     guests: Guests,
 }
 
@@ -402,6 +408,8 @@ impl Stored {
             sealed: Ledger::open(vault.clone(), Kind::Sealed)?,
             keeping_row: KeepingRow::open(vault.clone())?,
             traffic: TrafficRow::open(vault.clone())?,
+            notices: NoticesRow::open(vault.clone())?,
+            notice_desk: Desk::open(&vault)?,
             guests: Guests::open(&vault, live.clone())?,
             settings,
             packs,

@@ -6,6 +6,8 @@ export interface Notice {
   id: number
   /** What one press can still do about it, such as to undo it. */
   action: Action | null
+  /** Whether it tells what came, and not what became of a press. */
+  news: boolean
 }
 
 export interface Action {
@@ -14,15 +16,34 @@ export interface Action {
 }
 
 const SHOWN_MS = 8_000
+/** News that wait for their turn; of more the oldest go, since the pages show everything. */
+const WAITING = 3
 
 class Notices {
   current = $state.raw<Notice | null>(null)
   #timer: ReturnType<typeof setTimeout> | null = null
   #next = 1
+  #waiting: Omit<Notice, 'id'>[] = []
 
   say(text: string, bad = false, action: Action | null = null): void {
-    this.current = { text, bad, action, id: this.#next++ }
+    this.#show({ text, bad, action, news: false })
+  }
+
+  /** Tells what came, once nothing else is shown: what somebody has just done, and may undo, comes first. */
+  tell(text: string, bad: boolean, action: Action): void {
+    this.#waiting = [...this.#waiting, { text, bad, action, news: true }].slice(-WAITING)
+    if (this.current === null) this.#nextNews()
+  }
+
+  #show(notice: Omit<Notice, 'id'>): void {
+    this.current = { ...notice, id: this.#next++ }
     this.resume()
+  }
+
+  #nextNews(): void {
+    const [first, ...others] = this.#waiting
+    this.#waiting = others
+    if (first) this.#show(first)
   }
 
   /** Stays while somebody points at it or has moved into it. */
@@ -39,6 +60,7 @@ class Notices {
   close(): void {
     this.pause()
     this.current = null
+    this.#nextNews()
   }
 }
 
