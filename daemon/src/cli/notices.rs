@@ -12,9 +12,7 @@ use super::client::Client;
 use super::text::{Screen, one_line, table};
 use super::traffic::{Hours, hours};
 use super::when::shown;
-use crate::views::{
-    NoticeReceiverBody, NoticeSwitchBody, NoticeTestView, NoticesPatch, NoticesView, QuietHoursBody,
-};
+use crate::views::{NoticeReceiverBody, NoticeSwitchBody, NoticeTestView, NoticesPatch, NoticesView, QuietHoursBody};
 
 /// What to do about notices; nothing shows what holds.
 #[derive(Debug, Subcommand)]

@@ -6,9 +6,7 @@ use crate::clock::now_ms;
 use crate::live::What;
 use crate::notices::{BadReceiver, Message, Receiver};
 use crate::settings::{NoticeForm, NoticeKind, NoticeReceiver, Notices, Way};
-use crate::views::{
-    NoticeKindView, NoticeReceiverBody, NoticeReceiverView, NoticeTestView, NoticesPatch, NoticesView,
-};
+use crate::views::{NoticeKindView, NoticeReceiverBody, NoticeReceiverView, NoticeTestView, NoticesPatch, NoticesView};
 use crate::workers::{Job, blocking, notices};
 
 impl From<BadReceiver> for NodeError {

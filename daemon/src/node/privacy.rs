@@ -158,7 +158,8 @@ fn leaves(core: &Core, looks_around: bool, events: &[crate::events::Description]
     }
     if let Some(receiver) = core.notices.get().receiver {
         let said = if receiver.names { "with the names of people and events" } else { "without names" };
-        let host = Receiver::new(&receiver).map_or_else(|_| "the address that you named".into(), |it| it.host().to_owned());
+        let host =
+            Receiver::new(&receiver).map_or_else(|_| "the address that you named".into(), |it| it.host().to_owned());
         let text = format!(
             "{host} gets a notice when something happens here that you want to be told of: what kind of thing, how many and when, {said}. It sees \
              this device’s internet address."

@@ -24,8 +24,8 @@ use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{
-    BackgroundRow, BackupRow, ExportRow, KeepingRow, NoticesRow, RelayRow, Settings, SettingsRow, TrafficRow, VerifiedRow,
-    clean_nickname, generated_nickname, host_name,
+    BackgroundRow, BackupRow, ExportRow, KeepingRow, NoticesRow, RelayRow, Settings, SettingsRow, TrafficRow,
+    VerifiedRow, clean_nickname, generated_nickname, host_name,
 };
 use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
 use crate::sharing::ledgers::ArrivalState;

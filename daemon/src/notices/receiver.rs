@@ -27,7 +27,9 @@ pub enum BadReceiver {
     #[error("the address of an ntfy topic ends in the topic, as in https://ntfy.example.org/my-topic")]
     NoTopic,
     /// No token that fits into a header.
-    #[error("the token is one word of letters, digits and signs, {MAX_NOTICE_TOKEN_BYTES} at most; leave it out if none is asked for")]
+    #[error(
+        "the token is one word of letters, digits and signs, {MAX_NOTICE_TOKEN_BYTES} at most; leave it out if none is asked for"
+    )]
     Token,
 }
 
@@ -38,7 +40,9 @@ pub enum NotTaken {
     #[error("it answered {0}: the token is missing or is not the right one")]
     Token(u16),
     /// It points elsewhere.
-    #[error("it answered {0} and points to another address, where nothing is sent; name that address if it is the right one")]
+    #[error(
+        "it answered {0} and points to another address, where nothing is sent; name that address if it is the right one"
+    )]
     Elsewhere(u16),
     /// Nothing is there.
     #[error("it answered {0}: there is nothing that takes notices at this address; look whether all of it is right")]
@@ -201,7 +205,9 @@ fn unreached(error: &ureq::Error) -> NotTaken {
         ureq::Error::ConnectionFailed => NotTaken::NobodyThere,
         ureq::Error::Timeout(_) => NotTaken::TooSlow,
         ureq::Error::Io(error) => match error.kind() {
-            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::HostUnreachable => NotTaken::NobodyThere,
+            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::HostUnreachable => {
+                NotTaken::NobodyThere
+            }
             ErrorKind::TimedOut | ErrorKind::WouldBlock => NotTaken::TooSlow,
             _ => NotTaken::Other(error.to_string()),
         },
@@ -234,7 +240,9 @@ mod tests {
             loop {
                 let text = String::from_utf8_lossy(&asked).into_owned();
                 if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+                    let length = head
+                        .lines()
+                        .find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
                     if length.is_none_or(|length: usize| body.len() >= length) {
                         stream.write_all(answer.as_bytes()).unwrap();
                         return text;
@@ -256,11 +264,15 @@ mod tests {
         assert_eq!(tried(NoticeForm::Ntfy, "https://ntfy.example.org/"), Err(BadReceiver::NoTopic));
         assert_eq!(tried(NoticeForm::Webhook, "http://example.org/x"), Err(BadReceiver::Address(NotAllowed)));
         assert_eq!(tried(NoticeForm::Webhook, "https://me:secret@example.org/x"), Err(BadReceiver::Password));
-        assert_eq!(tried(NoticeForm::Webhook, &format!("https://example.org/{}", "x".repeat(600))), Err(BadReceiver::TooLong));
+        assert_eq!(
+            tried(NoticeForm::Webhook, &format!("https://example.org/{}", "x".repeat(600))),
+            Err(BadReceiver::TooLong)
+        );
         let insecure = NoticeReceiver { insecure: true, ..named(NoticeForm::Webhook, "http://example.org/x") };
         assert!(Receiver::new(&insecure).is_ok());
         for token in ["", "two words", "line\nbreak", "naïve"] {
-            let with = NoticeReceiver { token: Some(token.into()), ..named(NoticeForm::Webhook, "https://example.org/x") };
+            let with =
+                NoticeReceiver { token: Some(token.into()), ..named(NoticeForm::Webhook, "https://example.org/x") };
             assert_eq!(Receiver::new(&with).map(drop), Err(BadReceiver::Token), "{token:?}");
         }
     }
@@ -273,10 +285,15 @@ mod tests {
         Receiver::new(&named).unwrap().send(&message).unwrap();
         let asked = served.join().unwrap().to_lowercase();
         assert!(asked.starts_with("post /topic http/1.1\r\n"), "{asked}");
-        for line in ["title: something looks suspicious", "tags: warning", "priority: high", "authorization: bearer tk_abc"] {
+        for line in
+            ["title: something looks suspicious", "tags: warning", "priority: high", "authorization: bearer tk_abc"]
+        {
             assert!(asked.contains(&format!("{line}\r\n")), "{line} is not in {asked}");
         }
-        assert!(asked.ends_with("\r\n\r\n1 warning is in your activity log") && !asked.contains("user-agent"), "{asked}");
+        assert!(
+            asked.ends_with("\r\n\r\n1 warning is in your activity log") && !asked.contains("user-agent"),
+            "{asked}"
+        );
     }
 
     #[test]
@@ -295,8 +312,9 @@ mod tests {
     fn d6_a_redirect_is_not_followed_and_each_refusal_has_its_words() {
         let message = Message::test(7);
         let (elsewhere, _never_asked) = server("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-        let answer: &'static str =
-            Box::leak(format!("HTTP/1.1 307 Moved\r\nlocation: {elsewhere}\r\ncontent-length: 0\r\n\r\n").into_boxed_str());
+        let answer: &'static str = Box::leak(
+            format!("HTTP/1.1 307 Moved\r\nlocation: {elsewhere}\r\ncontent-length: 0\r\n\r\n").into_boxed_str(),
+        );
         let (address, _) = server(answer);
         let sent = Receiver::new(&named(NoticeForm::Webhook, &address)).unwrap().send(&message);
         assert_eq!(sent, Err(NotTaken::Elsewhere(307)));
@@ -306,7 +324,9 @@ mod tests {
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let sent = Receiver::new(&named(NoticeForm::Webhook, &format!("http://{nobody}/"))).unwrap().send(&message);
         assert_eq!(sent, Err(NotTaken::NobodyThere));
-        for (code, kind) in [(404, NotTaken::Nothing(404)), (429, NotTaken::TooMany(429)), (503, NotTaken::ItsProblem(503))] {
+        for (code, kind) in
+            [(404, NotTaken::Nothing(404)), (429, NotTaken::TooMany(429)), (503, NotTaken::ItsProblem(503))]
+        {
             assert_eq!(judged(StatusCode::from_u16(code).unwrap()), Err(kind));
         }
     }

@@ -149,6 +149,9 @@ impl Tally {
     /// It as a text, with names or without.
     #[must_use]
     pub fn text(&self, names: bool) -> String {
+        if names && self.sentences.len() as u64 == self.count() {
+            return bounded(self.sentences.join("\n"));
+        }
         let mut text = self.counts.iter().map(|(matter, count)| matter.counted(*count)).collect::<Vec<_>>().join("; ");
         if names {
             text.push_str(&self.names());
@@ -156,10 +159,7 @@ impl Tally {
                 text = format!("{text}\n{sentence}");
             }
         }
-        match text.char_indices().nth(MAX_NOTICE_CHARS) {
-            Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-            None => text,
-        }
+        bounded(text)
     }
 
     fn names(&self) -> String {
@@ -174,7 +174,9 @@ impl Tally {
             .collect();
         match shown.is_empty() {
             true => String::new(),
-            false => format!(" ({}{})", shown.join(", "), if self.named.len() > NOTICE_NAMES { " and others" } else { "" }),
+            false => {
+                format!(" ({}{})", shown.join(", "), if self.named.len() > NOTICE_NAMES { " and others" } else { "" })
+            }
         }
     }
 
@@ -199,6 +201,13 @@ impl Tally {
             .into(),
             ([], _) => "/photos".into(),
         }
+    }
+}
+
+fn bounded(text: String) -> String {
+    match text.char_indices().nth(MAX_NOTICE_CHARS) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
     }
 }
 
@@ -258,19 +267,20 @@ mod tests {
             sentence: Some(format!("Mia {number} did {}", "x".repeat(500))),
             ..item(Matter::Suspicious, "", None)
         };
-        let tally = tally((0..50_000).map(entry));
-        assert_eq!(tally.text(false), "50000 warnings are in your activity log");
-        let named = tally.text(true);
+        let flood = tally((0..50_000).map(entry));
+        assert_eq!(flood.text(false), "50000 warnings are in your activity log");
+        let named = flood.text(true);
         assert!(named.contains("Mia 49997") && !named.contains("Mia 49996"), "{named}");
         assert_eq!(named.chars().count(), MAX_NOTICE_CHARS + 1);
-        assert!(tally.sentences.len() <= NOTICE_NAMES && tally.named.is_empty());
+        assert!(flood.sentences.len() <= NOTICE_NAMES && flood.named.is_empty());
+        let few = tally((0..2).map(|number| Item { sentence: Some(format!("Mia {number}.")), ..entry(number) }));
+        assert_eq!(few.text(true), "Mia 0.\nMia 1.", "where they say all there is, nothing else is said");
     }
 
     #[test]
     fn no_text_without_names_holds_any() {
         use Matter::*;
-        for matter in
-            [Photo, PhotoOfChild, Join, Approval, Doubtful, Recall, Upload, Removal, Suspicious, SignIn, Text]
+        for matter in [Photo, PhotoOfChild, Join, Approval, Doubtful, Recall, Upload, Removal, Suspicious, SignIn, Text]
         {
             let named = Item { sentence: Some("Zoe did it".into()), ..item(matter, "Zoe", event(7)) };
             let text = tally([named.clone(), named]).text(false);

@@ -2,7 +2,7 @@
 //! yet is found again by looking, so that nothing has to be kept for it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::finding::{Waiting, outdated};
@@ -74,6 +74,8 @@ pub struct Desk {
     marks: NoticeMarksRow,
     told: Ledger<u64>,
     began: Instant,
+    /// Texts that have changed: those of a program do not change while it runs.
+    texts: OnceLock<Vec<(Waiting, Item)>>,
     inner: Mutex<Inner>,
 }
 
@@ -87,12 +89,25 @@ impl Desk {
             marks: NoticeMarksRow::open(vault.clone())?,
             told: Ledger::open(vault.clone(), Kind::Told)?,
             began: Instant::now(),
+            texts: OnceLock::new(),
             inner: Mutex::default(),
         })
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The texts that have changed, looked for once.
+    pub(crate) fn texts(
+        &self,
+        find: impl FnOnce() -> anyhow::Result<Vec<(Waiting, Item)>>,
+    ) -> anyhow::Result<Vec<(Waiting, Item)>> {
+        if let Some(texts) = self.texts.get() {
+            return Ok(texts.clone());
+        }
+        let found = find()?;
+        Ok(self.texts.get_or_init(|| found).clone())
     }
 
     /// Milliseconds on a clock that never goes back.

@@ -133,15 +133,14 @@ pub(super) fn changed_texts(core: &Core) -> anyhow::Result<Vec<(Waiting, Item)>>
 }
 
 fn text(scope: Scope, hash: &str) -> (Waiting, Item) {
-    let sentence = Some(format!("\u{201c}{}\u{201d}", scope.view().title));
+    let title = scope.view().title;
+    let sentence =
+        Some(format!("The text \u{201c}{title}\u{201d}, to which you agreed, has a newer version. Find me shows it."));
     (name(Matter::Text, &[scope.word().as_bytes(), hash.as_bytes()]), Item { sentence, ..plain(Matter::Text) })
 }
 
 /// The scopes whose text is another one than that of the newest receipt.
-fn changed<'a>(
-    receipts: impl Iterator<Item = (Scope, &'a str, u64)>,
-    now: impl Fn(Scope) -> String,
-) -> Vec<Scope> {
+fn changed<'a>(receipts: impl Iterator<Item = (Scope, &'a str, u64)>, now: impl Fn(Scope) -> String) -> Vec<Scope> {
     let receipts: Vec<_> = receipts.collect();
     let is_changed = |scope: &Scope| {
         let newest = receipts.iter().filter(|(of, ..)| of == scope).max_by_key(|(.., at)| *at);
@@ -173,7 +172,10 @@ mod tests {
         let changed = |receipts: &[(Scope, &str, u64)]| super::changed(receipts.iter().copied(), now);
         assert_eq!(changed(&[]), []);
         assert_eq!(changed(&[(Scope::Faces, "faces today", 5)]), []);
-        assert_eq!(changed(&[(Scope::Faces, "faces before", 5), (Scope::Announce, "announce today", 6)]), [Scope::Faces]);
+        assert_eq!(
+            changed(&[(Scope::Faces, "faces before", 5), (Scope::Announce, "announce today", 6)]),
+            [Scope::Faces]
+        );
         assert_eq!(changed(&[(Scope::Faces, "faces today", 7), (Scope::Faces, "faces before", 5)]), [], "agreed anew");
         assert_eq!(changed(&[(Scope::Guest, "guest before", 5)]), [], "a guest's is not the owner's");
     }

@@ -15,13 +15,14 @@ pub use desk::Desk;
 pub(crate) use desk::{Pair, pairs};
 
 use self::desk::Due;
+use self::finding::Waiting;
 use super::board::{Job, Step};
 use super::{Core, blocking};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::limits::NOTICE_ENTRIES_PER_PAGE;
 use crate::live::What;
-use crate::notices::{Message, Receiver};
+use crate::notices::{Item, Message, Receiver};
 use crate::settings::{Notices, Way};
 use crate::tasks::Stage;
 
@@ -71,8 +72,7 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
 /// Looks what there is, and tells here what is due here. Gives what is due elsewhere, and when the next comes due.
 fn look(core: &Core) -> anyhow::Result<(Vec<Due>, Option<u64>)> {
     let (desk, notices) = (&core.notice_desk, core.notices.get());
-    let mut open = finding::waiting(core);
-    open.extend(finding::changed_texts(core)?);
+    let open = open(core)?;
     if !desk.has_begun() {
         desk.catch_up(&pairs().collect::<Vec<_>>(), core.activity.last(), &open)?;
     }
@@ -88,6 +88,13 @@ fn look(core: &Core) -> anyhow::Result<(Vec<Due>, Option<u64>)> {
         core.live.tell(What::Notices, None);
     }
     Ok((outward, next))
+}
+
+/// What waits for the owner, the texts that have changed among it.
+fn open(core: &Core) -> anyhow::Result<Vec<(Waiting, Item)>> {
+    let mut open = finding::waiting(core);
+    open.extend(core.notice_desk.texts(|| finding::changed_texts(core))?);
+    Ok(open)
 }
 
 fn read_log(core: &Core, notices: &Notices) -> anyhow::Result<()> {
@@ -150,7 +157,6 @@ pub(crate) fn switch_on(core: &Core, on: &[Pair]) -> anyhow::Result<()> {
     if on.is_empty() {
         return Ok(());
     }
-    let mut open = finding::waiting(core);
-    open.extend(finding::changed_texts(core)?);
+    let open = open(core)?;
     Ok(core.notice_desk.catch_up(on, core.activity.last(), &open)?)
 }

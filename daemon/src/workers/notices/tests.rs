@@ -211,7 +211,10 @@ fn here_the_latest_are_kept_with_rising_numbers() {
     let (recent, ..) = desk.news();
     assert_eq!(recent.len(), 20);
     assert!(recent.windows(2).all(|two| two[0].id < two[1].id));
-    assert_eq!((recent[0].text.as_str(), recent[0].named.as_str()), ("1 new photo of you", "1 new photo of you (Mia in Party)"));
+    assert_eq!(
+        (recent[0].text.as_str(), recent[0].named.as_str()),
+        ("1 new photo of you", "1 new photo of you (Mia in Party)")
+    );
 }
 
 #[test]
