@@ -149,7 +149,9 @@ impl Desk {
         let wanted = pairs().filter(|(way, kind)| is_logged(*kind) && notices.tells(*way, *kind));
         let first = wanted.map(|(way, kind)| marks.of(way, kind)).min().unwrap_or(last);
         // A log that is shorter than it was has been lost, and begins anew.
-        (*inner.read_to.get_or_insert(first)).min(last)
+        let read_to = inner.read_to.unwrap_or(first).min(last);
+        inner.read_to = Some(read_to);
+        read_to
     }
 
     /// Takes in what the log says after that: each entry's number, and what it tells if anything. Blocking.
@@ -176,8 +178,9 @@ impl Desk {
         // What tells nothing is not read again and again by the starts to come.
         let read_to = inner.read_to.unwrap_or(0);
         let is_far = |(way, kind): &Pair| {
-            let behind = read_to.abs_diff(marks.of(*way, *kind)) >= NOTICE_ENTRIES_PER_PAGE as u64;
-            is_logged(*kind) && behind && !inner.logged.contains_key(&(*way, *kind))
+            let mark = marks.of(*way, *kind);
+            let behind = read_to.abs_diff(mark) >= NOTICE_ENTRIES_PER_PAGE as u64;
+            is_logged(*kind) && (behind || mark > last) && !inner.logged.contains_key(&(*way, *kind))
         };
         let far: Vec<Pair> = pairs().filter(is_far).collect();
         if !far.is_empty() {

@@ -224,6 +224,8 @@ fn a_log_that_was_lost_begins_anew() {
     let desk = place.desk();
     desk.catch_up(&pairs().collect::<Vec<_>>(), 900, &[]).unwrap();
     assert_eq!(desk.read_to(&notices, 2), 2, "the entries that are there may be old");
+    desk.take(&notices, vec![], 2).unwrap();
+    assert_eq!(desk.read_to(&notices, 3), 2, "the next one is new");
     desk.take(&notices, vec![(3, Some(item(Matter::Suspicious)))], 3).unwrap();
     assert_eq!(of(&desk.due(&notices, false, &[], 0).0, Way::Here), [(NoticeKind::Suspicious, 1)]);
 }
