@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use inframe_protocol::EventId;
 
 use crate::limits::{MAX_NOTICE_CHARS, NOTICE_NAMES, NOTICE_PHOTOS_KNOWN};
-use crate::settings::NoticeKind;
+use crate::settings::{NoticeKind, clean_name};
+
+/// Of a longer name only so much is said.
+const NAME_CHARS: usize = 80;
 
 /// What one thing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,6 +95,15 @@ pub struct Item {
     pub photo: Option<[u8; 16]>,
 }
 
+impl Item {
+    fn tidy(self) -> Self {
+        let tidy = |text: &str, chars: usize| clean_name(text, chars, chars * 4);
+        let event = self.event.map(|event| EventName { name: tidy(&event.name, NAME_CHARS), ..event });
+        let sentence = self.sentence.map(|sentence| tidy(&sentence, MAX_NOTICE_CHARS));
+        Self { who: tidy(&self.who, NAME_CHARS), event, sentence, ..self }
+    }
+}
+
 /// What there is to tell of one kind.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -105,8 +117,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one more.
+    /// Counts one more. Names and sentences may be a stranger's: they are made harmless (D8).
     pub fn add(&mut self, item: Item) {
+        let item = item.tidy();
         if let Some(photo) = item.photo {
             if self.photos.contains(&photo) {
                 return;
@@ -239,6 +252,14 @@ mod tests {
         assert_eq!(one.text(false), "1 new photo of you; 1 new photo of your child");
         let many = tally(["A", "B", "C", "D", "E"].map(|who| item(Matter::Photo, who, None)));
         assert_eq!(many.text(true), "5 new photos of you (A, B, C and others)");
+    }
+
+    #[test]
+    fn d8_a_name_cannot_break_the_line_or_turn_the_text() {
+        let hostile = tally([item(Matter::Join, "Mia\r\nTitle: x\u{202e}", event(1))]);
+        assert_eq!(hostile.text(true), "1 person asks to join an event (MiaTitle: x in Party 1)");
+        let long = tally([item(Matter::Join, &"m".repeat(5_000), None)]);
+        assert!(long.text(true).len() < 200);
     }
 
     #[test]
