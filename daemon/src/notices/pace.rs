@@ -58,6 +58,9 @@ impl Gathering {
     /// It was told.
     pub fn told(&mut self, now: u64) {
         self.since = None;
+        if self.told.len() == NOTICES_PER_HOUR {
+            self.told.pop_front();
+        }
         self.told.push_back(now);
     }
 }
