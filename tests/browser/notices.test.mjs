@@ -198,6 +198,26 @@ step('a browser that was told not to says how to change that', async () => {
   assert.deepEqual(await mine.flawsOnDeskAndPhone('refused', 'notices-refused'), [])
 })
 
+step('a text of consent that has changed is shown, and agreed to anew', async () => {
+  const { hash } = await node.api('GET', '/consent-texts/faces')
+  await node.api('POST', '/profile/consent', { text_hash: hash })
+  // As if it had been another text then.
+  await mine.page.route('**/consent-receipts', async (route) => {
+    const answer = await route.fetch()
+    const receipts = await answer.json()
+    await route.fulfill({ response: answer, json: receipts.map((one) => ({ ...one, text_hash: '0'.repeat(64) })) })
+  })
+  await mine.go('/profile')
+  await mine.id('changed-text').getByText('has changed since you agreed').waitFor()
+  await mine.id('changed-text').getByText('Read the new text').click()
+  await mine.id('changed-agree').scrollIntoViewIfNeeded()
+  assert.deepEqual(await mine.flawsOnDeskAndPhone('a changed text', 'notices-text'), [])
+  await mine.page.unroute('**/consent-receipts')
+  await mine.id('changed-agree').click()
+  await mine.id('changed-text').waitFor({ state: 'detached' })
+  assert.equal((await node.api('GET', '/consent-receipts')).length, 2)
+})
+
 step('nothing went wrong on the way', () => {
   assert.deepEqual(mine.wrong, [])
   assert.ok(others >= 3)
