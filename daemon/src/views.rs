@@ -88,6 +88,8 @@ pub struct StatusView {
     pub announcing: u32,
     /// Whether `ffmpeg`, which videos need, is installed.
     pub video_tools: bool,
+    /// Why notices cannot be sent to where the owner wants them, if so.
+    pub notices_failure: Option<String>,
     /// Every worker.
     pub workers: Vec<WorkerView>,
     /// Revision of the timeline.

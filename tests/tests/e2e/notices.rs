@@ -109,7 +109,8 @@ async fn photos_of_me_are_told_once_and_names_go_along_only_when_wished() -> Res
     Ok(())
 }
 
-#[tokio::test]
+// The receiver answers while the test waits for a command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_that_fails_loses_nothing_and_hears_nothing_while_the_vault_is_locked() -> Result<()> {
     let node = Daemon::start("Node").await?;
     let api = node.api();
@@ -153,6 +154,7 @@ async fn a_receiver_that_fails_loses_nothing_and_hears_nothing_while_the_vault_i
     let view = api.notices().await?;
     ensure!(view["failure"]["text"].as_str().is_some_and(|text| text.contains("503")), "{view}");
     ensure!(answer(&node, &["notices"])?.contains("LAST TRY FAILED"), "the command says so as well");
+    ensure!(answer(&node, &["status"])?.contains("NOTICES ARE NOT TAKEN: it answered 503"), "and the status");
 
     // Locked: nothing leaves. Unlocked: what was not taken, and the wrong tries.
     let added = typed(&node, &["keys", "add", "passphrase"], &[PASSPHRASE, PASSPHRASE])?;

@@ -3,8 +3,6 @@
 
 mod desk;
 mod finding;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,3 +158,6 @@ pub(crate) fn switch_on(core: &Core, on: &[Pair]) -> anyhow::Result<()> {
     let open = open(core)?;
     Ok(core.notice_desk.catch_up(on, core.activity.last(), &open)?)
 }
+
+#[cfg(test)]
+mod tests;
