@@ -305,6 +305,27 @@ impl Activity {
         Ok(())
     }
 
+    /// Number of the last entry; 0 if there is none.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.locked().seq
+    }
+
+    /// Up to `limit` entries after that number with their own, oldest first. What is not an entry is left out.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn after(&self, seq: u64, limit: usize) -> Result<Vec<(u64, Entry)>, VaultError> {
+        let records = self.vault.catalog().page_after(Kind::Activity, Some(&seq.to_be_bytes()), limit)?;
+        let mut out = Vec::with_capacity(records.len());
+        for (key, _) in records {
+            if let (Some(seq), Some(entry)) = (number(&key), entry_at(&self.vault, &key)?) {
+                out.push((seq, entry));
+            }
+        }
+        Ok(out)
+    }
+
     /// Entries before `before` (or the newest), newest first. What is not an entry is left out; [`Activity::verify`] reports it.
     ///
     /// # Errors

@@ -32,7 +32,11 @@ pub mod library;
 
 pub mod faces;
 
+pub mod outward;
+
 pub mod packs;
+
+pub mod notices;
 
 pub mod people;
 

@@ -219,3 +219,37 @@ pub const MAX_EXPORT_SIDECAR_BYTES: u64 = 1024 * 1024;
 pub const EXPORT_SIDECAR_ROOM_BYTES: u64 = 4096;
 /// Damaged originals that the result of an export names; of more it tells the number. A screen is no place for more, and the disk is failing.
 pub const MAX_EXPORT_NAMED: usize = 100;
+
+// ---- notices ----
+
+/// How long the receiver of a notice may take to answer: it gets a few hundred bytes and says one word.
+pub const NOTICE_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest text of a notice that is sent, in characters: ntfy makes a file of what has more than 4,096 bytes, and a screen shows some lines.
+pub const MAX_NOTICE_CHARS: usize = 800;
+
+/// Longest address of a receiver, in bytes.
+pub const MAX_NOTICE_ADDRESS_BYTES: usize = 512;
+
+/// Longest token of a receiver, in bytes: those of ntfy have 32.
+pub const MAX_NOTICE_TOKEN_BYTES: usize = 256;
+
+/// A receiver that did not take a notice is tried again after this long at first,
+pub const NOTICE_FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// after twice as long each time, and never after longer than this. Nothing piles up meanwhile: what comes is counted into the same notice.
+pub const NOTICE_LONGEST_PAUSE: Duration = Duration::from_secs(1800);
+
+/// Notices of one kind in one hour, by one way; what is more is told in one when the hour is over.
+pub const NOTICES_PER_HOUR: usize = 12;
+
+/// Notices that a page which is opened later can still read.
+pub const NOTICES_RECENT: usize = 20;
+
+/// People, events and sentences that one notice names; the rest is a number.
+pub const NOTICE_NAMES: usize = 3;
+
+/// Photos of one notice that are told apart, so that one with two entries in the log counts once; of more, such a one counts twice.
+pub const NOTICE_PHOTOS_KNOWN: usize = 1000;
+
+/// Entries of the activity log read at a time.
+pub const NOTICE_ENTRIES_PER_PAGE: usize = 500;

@@ -37,10 +37,14 @@ pub enum What {
     People,
     /// The trash.
     Trash,
+    /// What the owner is told of.
+    Notices,
 }
 
 impl What {
-    fn word(self) -> &'static str {
+    /// The word of it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             What::Timeline => "timeline",
             What::Asset => "asset",
@@ -54,6 +58,7 @@ impl What {
             What::Settings => "settings",
             What::People => "people",
             What::Trash => "trash",
+            What::Notices => "notices",
         }
     }
 }

@@ -24,8 +24,11 @@ use crate::library::{AssetId, GuestId};
 use crate::network::{NetworkConfig, RelayWish};
 use crate::people::StoredPerson;
 use crate::sandbox::EnrolledFace;
+use crate::settings::{NoticeForm, NoticeReceiver};
 use crate::vault::{Batch, KeyFile, Keys, Kind, Passphrase, RecoveryPhrase, Secret32, Unlock};
-use crate::views::{CodeView, GuestLinkView, GuestWifiBody, GuestWifiView, InviteView, JoinBody, RelayBody};
+use crate::views::{
+    CodeView, GuestLinkView, GuestWifiBody, GuestWifiView, InviteView, JoinBody, NoticeReceiverBody, RelayBody,
+};
 use crate::web::guard::secret::WebSecret;
 use crate::web::{LaunchLinkView, RecoveryWordsView, StoredSession};
 
@@ -202,10 +205,24 @@ fn doors() -> Vec<Box<dyn Debug>> {
             ends_at: 7,
             guesses_left: 5,
         }),
-        Box::new(JoinBody { link }),
+        Box::new(JoinBody { link: link.clone() }),
         Box::new(RelayProof([BYTE; 32])),
         Box::new(RelayWish { node: NodeId::new([2; 38]).unwrap(), address: "/a".into(), token: CANARY.into() }),
         Box::new(RelayBody { address: "/a".into(), token: CANARY.into() }),
+        Box::new(NoticeReceiver {
+            form: NoticeForm::Ntfy,
+            address: link.clone(),
+            insecure: false,
+            token: Some(CANARY.into()),
+            names: true,
+        }),
+        Box::new(NoticeReceiverBody {
+            form: "ntfy".into(),
+            address: link,
+            token: Some(CANARY.into()),
+            insecure: false,
+            names: true,
+        }),
     ]
 }
 

@@ -5,6 +5,7 @@ mod doctor;
 mod erasure;
 mod export;
 mod guests;
+mod notices;
 mod people;
 mod privacy;
 mod recall;
@@ -14,6 +15,7 @@ pub use doctor::*;
 pub use erasure::*;
 pub use export::*;
 pub use guests::*;
+pub use notices::*;
 pub use people::*;
 pub use privacy::*;
 pub use recall::*;
@@ -86,6 +88,8 @@ pub struct StatusView {
     pub announcing: u32,
     /// Whether `ffmpeg`, which videos need, is installed.
     pub video_tools: bool,
+    /// Why notices cannot be sent to where the owner wants them, if so.
+    pub notices_failure: Option<String>,
     /// Every worker.
     pub workers: Vec<WorkerView>,
     /// Revision of the timeline.
@@ -1114,7 +1118,7 @@ pub struct ActivityView {
 pub struct LiveView {
     /// Rising number; pass the last one as `since` to resume.
     pub seq: u64,
-    /// `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, `people`, or `resync` when messages were missed.
+    /// `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, `people`, `trash`, `notices`, or `resync` when messages were missed.
     pub what: String,
     /// The id concerned, if one.
     pub id: Option<String>,

@@ -31,6 +31,8 @@ LEFT_OUT = {
     "end_session": "may end the session that asks",
     "end_other_sessions": "ends the sessions of the other ways to the door",
     "make_launch_link": "exists on the unix socket only; the dashboard's port has nothing there",
+    "set_notice_receiver": "would send notices to addresses made up at random; tests/tests/e2e/notices.rs names addresses",
+    "test_notices": "sends to such an address",
     "open_live": "is a WebSocket; tests/tests/e2e/local_api.rs and tests/browser/doors.test.mjs speak to it",
 }
 # While the vault is locked the key file opens it without a secret, on purpose, for whoever is signed in.

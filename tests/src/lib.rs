@@ -11,6 +11,7 @@
 //! | [`bad_line`] | a line of such a network that loses, delays, reorders and cuts |
 //! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
 //! | [`events_api`] | those of events and transfers |
+//! | [`notices`] | those of notices, and a receiver on loopback that is sent them |
 //! | [`vault_api`] | those of the vault: lock, ways to unlock, backup |
 //! | [`views`] | the answers, as far as a client of ours reads them |
 //! | [`wait`] | wait for a condition and say what was seen last |
@@ -42,6 +43,7 @@ pub mod jpeg;
 pub mod kill;
 pub mod lan;
 pub mod nat;
+pub mod notices;
 pub mod peers;
 pub mod photos;
 pub mod relay;

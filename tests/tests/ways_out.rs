@@ -151,6 +151,26 @@ fn d4_answers_with_bytes_of_photos_are_known() -> Result<()> {
     Ok(())
 }
 
+/// Calls to the outside (D6): one client makes them all, for two things that the owner asks for. What is told of goes where the owner wants it after the
+/// activity log says so, and a notice is made of counts and words, never of a photo.
+#[test]
+fn d6_calls_to_the_outside_are_made_by_one_client_for_two_things() -> Result<()> {
+    ensure!(users_of(&["ureq::Agent", "ureq::get(", "ureq::post(", "ureq::agent("])? == set(&["outward.rs"]));
+    // The command line, to the daemon's socket.
+    ensure!(users_of(&["reqwest::Client", "reqwest::get("])? == set(&["cli/client.rs"]));
+    ensure!(users_of(&["Outward::new("])? == set(&["notices/receiver.rs", "packs/download.rs"]));
+    let senders = users_of(&["receiver.send("])?;
+    ensure!(senders == set(&["node/notices.rs", "workers/notices/mod.rs"]), "{senders:?}");
+    for file in &senders {
+        let code = source(&format!("daemon/src/{file}"))?;
+        let place = |word: &str| code.find(word).with_context(|| format!("{word} is not in {file}"));
+        ensure!(place("ActivityKind::Left")? < place("receiver.send(")?, "{file} sends before it notes");
+    }
+    let readers = users_of(&["blobs()", "read_original(", "read_picture("])?;
+    ensure!(!readers.iter().any(|name| name.contains("notices")), "notices read photos: {readers:?}");
+    Ok(())
+}
+
 /// The page for guests: its own routes, of which two give bytes of photos, both by the one way above.
 #[test]
 fn d4_guests_reach_photos_by_one_way() -> Result<()> {

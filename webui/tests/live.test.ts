@@ -82,6 +82,28 @@ it('sleeps while the page is hidden', async () => {
   expect(Socket.all.length).toBe(2)
 })
 
+it('stays awake for notices alone, and makes up for the rest', async () => {
+  const live = await started()
+  const heard: string[] = []
+  live.on(['events'], () => heard.push('events'))
+  live.on(['notices'], () => heard.push('notices'))
+  live.stayAwake(true)
+  page.hidden = true
+  page.dispatchEvent(new Event('visibilitychange'))
+  say(1, 'events', 'e1')
+  say(2, 'notices')
+  expect(heard).toEqual(['notices'])
+  expect(Socket.all.length).toBe(1)
+  page.hidden = false
+  page.dispatchEvent(new Event('visibilitychange'))
+  expect(heard).toEqual(['notices', 'events', 'notices'])
+  page.hidden = true
+  page.dispatchEvent(new Event('visibilitychange'))
+  live.stayAwake(false)
+  expect(live.connected).toBe(false)
+  expect(Socket.all.length).toBe(1)
+})
+
 it('tells those who listen, and everybody after a gap', async () => {
   const live = await started()
   const heard: string[] = []

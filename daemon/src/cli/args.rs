@@ -10,6 +10,7 @@ use super::export::ExportArgs;
 use super::keep::KeepArgs;
 use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
+use super::notices::NoticesCommand;
 use super::relay::RelayFlags;
 use super::traffic::TrafficArgs;
 use super::trash::TrashCommand;
@@ -110,6 +111,11 @@ pub(super) enum Command {
     },
     /// How much of the line transfers may have, and when; shows it, or changes what is given
     Traffic(TrafficArgs),
+    /// What you are told of, and where it is sent to; shows what holds, or changes it
+    Notices {
+        #[command(subcommand)]
+        wish: Option<NoticesCommand>,
+    },
     /// Keep sealed photos for members who are away; shows what holds, or changes it
     Keep(KeepArgs),
     /// Let imports, watched folders and the search for faces rest

@@ -12,6 +12,7 @@ mod import;
 mod keep;
 mod keys;
 mod models;
+mod notices;
 mod people;
 mod profile;
 mod ready;
@@ -170,6 +171,7 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::Transfers { retry } => sharing::transfers(client, screen, retry).await?,
         Command::Activity { limit } => sharing::activity(client, screen, limit).await?,
         Command::Keep(wishes) => keep::run(client, screen, wishes).await?,
+        Command::Notices { wish } => return notices::run(client, screen, wish).await,
         Command::Traffic(wishes) => traffic::run(client, screen, wishes).await?,
         Command::Pause => upkeep::pause(client, screen, true).await?,
         Command::Resume => upkeep::pause(client, screen, false).await?,

@@ -125,6 +125,8 @@ fn status_lines(status: &StatusView) -> Vec<String> {
         format!("Background: {}", if status.background_paused { "paused (inframe resume)" } else { "at work" }),
         format!("Decode processes: {}", status.sandbox_processes),
     ];
+    let failed = |why: &String| format!("NOTICES ARE NOT TAKEN: {}; tried again (inframe notices)", one_line(why));
+    lines.extend(status.notices_failure.as_ref().map(failed));
     lines.extend(status.sandbox_active.iter().map(|holds| format!("Sandbox: {}", one_line(holds))));
     lines.extend(status.sandbox_gaps.iter().map(|gap| format!("Sandbox gap: {}", one_line(gap))));
     let row = |worker: &crate::views::WorkerView| {

@@ -27,14 +27,16 @@ pub(super) struct TrafficArgs {
 #[derive(Clone, Debug)]
 struct Limit(Option<u64>);
 
+/// `None` stands for none.
 #[derive(Clone, Debug)]
-struct Hours(Option<(String, String)>);
+pub(super) struct Hours(pub(super) Option<(String, String)>);
 
 fn limit(text: &str) -> Result<Limit, String> {
     if text == "none" { Ok(Limit(None)) } else { size(text).map(|bytes| Limit(Some(bytes))) }
 }
 
-fn hours(text: &str) -> Result<Hours, String> {
+/// Reads `23:00-7:00`, or `none`.
+pub(super) fn hours(text: &str) -> Result<Hours, String> {
     if text == "none" {
         return Ok(Hours(None));
     }

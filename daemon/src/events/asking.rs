@@ -237,6 +237,15 @@ impl Events {
         self.read(event, |entry| entry.waiting.len()).unwrap_or(0)
     }
 
+    /// Who waits for admission to an event of mine: their member id, what they call themselves, and since when.
+    #[must_use]
+    pub fn waiting(&self, event: &EventId) -> Vec<(MemberId, String, u64)> {
+        let one = |waiting: &super::stored::WaitingAdmission| {
+            (waiting.request.member.member_id(), waiting.request.nickname.clone(), waiting.at)
+        };
+        self.read(event, |entry| entry.waiting.iter().map(one).collect()).unwrap_or_default()
+    }
+
     /// Whether what this node says about an event is looked at: members, and the host whom I asked to be admitted.
     #[must_use]
     pub fn listens_to(&self, event: &EventId, node: &NodeId) -> bool {

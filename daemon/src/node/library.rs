@@ -74,6 +74,7 @@ impl Node {
             enrolled: !core.profile.selfies(ProfileId::ME).is_empty(),
             announcing: count(announcing),
             video_tools: core.videos.are_there(),
+            notices_failure: core.notice_desk.news().2.map(|failure| failure.text),
             workers: core.board.views(),
             timeline_rev: core.library.timeline(|timeline| timeline.rev()),
         })

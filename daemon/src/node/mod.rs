@@ -22,6 +22,7 @@
 //! | `recalls` | photos that were sent and are asked back |
 //! | `peers` | other nodes and their addresses |
 //! | `doctor` | how everything is on which the node depends |
+//! | `notices` | what the owner is told of, and how |
 //! | `relay` | the relay through which others may reach this node |
 //! | `sharing` | approvals, transfers, activity |
 
@@ -39,6 +40,7 @@ mod library;
 mod media;
 mod membership;
 mod models;
+mod notices;
 mod peers;
 mod people;
 mod privacy;

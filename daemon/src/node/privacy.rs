@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Answer, Node, NodeError};
 use crate::clock::now_ms;
 use crate::library::AssetId;
+use crate::notices::Receiver;
 use crate::sharing::ledgers::DeliveryState;
 use crate::views::{HeldFacesView, LeavesView, PrivacyView, RuleView, ShareView};
 use crate::workers::Core;
@@ -78,6 +79,7 @@ impl Node {
         Ok(json!({
             "made_at": now_ms(),
             "node": self.core.network.node_id().to_string(),
+            "notices": value(serde_json::to_value(self.notices().await?))?,
             "settings": value(serde_json::to_value(self.settings().await?))?,
             "profiles": value(serde_json::to_value(self.profiles().await?))?,
             "selfies": selfies,
@@ -153,6 +155,16 @@ fn leaves(core: &Core, looks_around: bool, events: &[crate::events::Description]
             "The relay {address} sees this device’s internet address, and how much goes through it, but nothing of what."
         );
         leaves.push(one("relay", text));
+    }
+    if let Some(receiver) = core.notices.get().receiver {
+        let said = if receiver.names { "with the names of people and events" } else { "without names" };
+        let host =
+            Receiver::new(&receiver).map_or_else(|_| "the address that you named".into(), |it| it.host().to_owned());
+        let text = format!(
+            "{host} gets a notice when something happens here that you want to be told of: what kind of thing, how many and when, {said}. It sees \
+             this device’s internet address."
+        );
+        leaves.push(one("notices", text));
     }
     let kept = core.deposits.all().iter().filter(|(_, deposit)| deposit.is_kept).count();
     if kept > 0 {

@@ -24,8 +24,8 @@ use crate::packs::{Packs, PacksError};
 use crate::people::People;
 use crate::sandbox::{Model, Sandbox, SandboxConfig, most_processes};
 use crate::settings::{
-    BackgroundRow, BackupRow, ExportRow, KeepingRow, RelayRow, Settings, SettingsRow, TrafficRow, UndoRow, VerifiedRow,
-    clean_nickname, generated_nickname, host_name,
+    BackgroundRow, BackupRow, ExportRow, KeepingRow, NoticesRow, RelayRow, Settings, SettingsRow, TrafficRow, UndoRow,
+    VerifiedRow, clean_nickname, generated_nickname, host_name,
 };
 use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
 use crate::sharing::ledgers::ArrivalState;
@@ -33,7 +33,7 @@ use crate::tasks::{ShutdownReport, Stage, Tasks};
 use crate::vault::{BlobId, KeyFile, Keys, Kind, Opening, SlotKind, Subkey, Vault, VaultError};
 use crate::video::Tools;
 use crate::workers::keeping::held_blob;
-use crate::workers::{self, Board, Core, Lanes, embeddings};
+use crate::workers::{self, Board, Core, Desk, Lanes, embeddings};
 
 /// What a node is started with.
 #[derive(Clone, Debug)]
@@ -160,6 +160,8 @@ impl Node {
             keeping_row,
             traffic,
             undo_time,
+            notices,
+            notice_desk,
             guests,
         } = stored;
         sandbox.use_model(model).await;
@@ -216,6 +218,8 @@ impl Node {
             keeping_row,
             traffic,
             undo_time,
+            notices,
+            notice_desk,
             keeping: Default::default(),
             up: Default::default(),
             down: Default::default(),
@@ -348,6 +352,8 @@ struct Stored {
     keeping_row: KeepingRow,
     traffic: TrafficRow,
     undo_time: UndoRow,
+    notices: NoticesRow,
+    notice_desk: Desk,
     guests: Guests,
 }
 
@@ -407,6 +413,8 @@ impl Stored {
             keeping_row: KeepingRow::open(vault.clone())?,
             traffic: TrafficRow::open(vault.clone())?,
             undo_time: UndoRow::open(vault.clone())?,
+            notices: NoticesRow::open(vault.clone())?,
+            notice_desk: Desk::open(&vault)?,
             guests: Guests::open(&vault, live.clone())?,
             settings,
             packs,

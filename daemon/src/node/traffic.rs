@@ -17,15 +17,19 @@ pub(super) fn chosen(view: &TrafficView) -> Answer<Traffic> {
         );
         return Err(NodeError::Invalid("bad-limit", why));
     }
-    let quiet = match (&view.quiet_from, &view.quiet_until) {
-        (None, None) => None,
-        (Some(from), Some(until)) => match QuietHours::parse(from, until) {
-            Some(quiet) => Some(quiet),
-            None => {
-                return Err(NodeError::Invalid("bad-hours", "give two different times such as 23:00 and 7:00".into()));
-            }
-        },
-        _ => return Err(NodeError::Invalid("bad-hours", "quiet hours need a beginning and an end".into())),
-    };
+    let quiet = hours(view.quiet_from.as_deref(), view.quiet_until.as_deref())?;
     Ok(Traffic { up_bytes_s: view.up_bytes_s, down_bytes_s: view.down_bytes_s, quiet })
+}
+
+/// Quiet hours as the API says them; none when both ends are absent.
+pub(super) fn hours(from: Option<&str>, until: Option<&str>) -> Answer<Option<QuietHours>> {
+    let refused = |why: &str| Err(NodeError::Invalid("bad-hours", why.to_owned()));
+    match (from, until) {
+        (None, None) => Ok(None),
+        (Some(from), Some(until)) => match QuietHours::parse(from, until) {
+            Some(quiet) => Ok(Some(quiet)),
+            None => refused("give two different times such as 23:00 and 7:00"),
+        },
+        _ => refused("quiet hours need a beginning and an end"),
+    }
 }

@@ -46,6 +46,13 @@ impl QuietHours {
         }
     }
 
+    /// Whether they are now, on the clock of this machine.
+    #[must_use]
+    pub fn hold_now(&self) -> bool {
+        let time: Time = jiff::ZonedDateTime::now().time();
+        u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).is_ok_and(|minute| self.holds(minute))
+    }
+
     /// Both ends as on a clock.
     #[must_use]
     pub fn words(&self) -> (String, String) {
@@ -58,9 +65,7 @@ impl Traffic {
     #[must_use]
     pub fn quiet_now(&self) -> Option<String> {
         let quiet = self.quiet?;
-        let time: Time = jiff::ZonedDateTime::now().time();
-        let minute = u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).ok()?;
-        quiet.holds(minute).then(|| format!("quiet hours until {}", clock(quiet.until)))
+        quiet.hold_now().then(|| format!("quiet hours until {}", clock(quiet.until)))
     }
 }
 

@@ -57,11 +57,13 @@ pub enum Job {
     Export,
     /// Takes in what guests add, looks for them, and erases what is left of them.
     Guests,
+    /// Tells the owner what came.
+    Notices,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Job; 17] = [
+    pub const ALL: [Job; 18] = [
         Job::Watch,
         Job::Faces,
         Job::Videos,
@@ -79,6 +81,7 @@ impl Job {
         Job::Verify,
         Job::Export,
         Job::Guests,
+        Job::Notices,
     ];
 
     /// Whether a step goes through the whole library.
@@ -107,6 +110,7 @@ impl Job {
             Job::Verify => "file check",
             Job::Export => "export",
             Job::Guests => "guests",
+            Job::Notices => "notices",
         }
     }
 }

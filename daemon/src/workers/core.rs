@@ -13,6 +13,7 @@ use super::keeping::Remembered;
 use super::lanes::Lanes;
 use super::lists::Lists;
 use super::matching::Projected;
+use super::notices::Desk;
 use super::progress::Progress;
 use super::shielding::Seen;
 use super::verify::VerifyState;
@@ -34,7 +35,7 @@ use crate::packs::Packs;
 use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
 use crate::settings::{
-    Background, BackgroundRow, BackupRow, ExportRow, KeepingRow, RelayRow, SettingsRow, TrafficRow, UndoRow,
+    Background, BackgroundRow, BackupRow, ExportRow, KeepingRow, NoticesRow, RelayRow, SettingsRow, TrafficRow, UndoRow,
     VerifiedRow,
 };
 use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
@@ -164,6 +165,10 @@ pub struct Core {
     pub progress: Progress,
     /// How much of the line transfers may have, and when.
     pub traffic: TrafficRow,
+    /// What the owner is told of, and how.
+    pub notices: NoticesRow,
+    /// What is gathered to be told, and what was.
+    pub notice_desk: Desk,
     /// The limit of what goes out.
     pub up: Pace,
     /// The limit of what comes in.

@@ -21,6 +21,7 @@ pub(crate) mod keeping;
 mod lanes;
 mod lists;
 pub(crate) mod matching;
+pub(crate) mod notices;
 mod people;
 mod progress;
 mod reach;
@@ -46,6 +47,7 @@ pub use export::ExportState;
 pub use lanes::Lanes;
 pub use lists::Lists;
 pub use matching::Projected;
+pub use notices::Desk;
 pub use progress::Progress;
 pub(crate) use receiving::LONGEST_PAUSE as FETCH_PAUSE;
 pub(crate) use sending::ASK_AGAIN as OFFER_PAUSE;
@@ -57,7 +59,7 @@ use crate::network::NetworkEvent;
 use crate::tasks::Stage;
 
 /// How often each worker looks even when nothing rings.
-const SLOWLY: [(Job, Duration); 17] = [
+const SLOWLY: [(Job, Duration); 18] = [
     (Job::Watch, Duration::from_secs(300)),
     (Job::Faces, Duration::from_secs(600)),
     (Job::Videos, Duration::from_secs(600)),
@@ -75,6 +77,7 @@ const SLOWLY: [(Job, Duration); 17] = [
     (Job::Verify, Duration::from_secs(3600)),
     (Job::Export, Duration::from_secs(600)),
     (Job::Guests, Duration::from_secs(60)),
+    (Job::Notices, Duration::from_secs(30)),
 ];
 
 /// How often it is looked whether a snapshot of the catalog is due.
@@ -117,6 +120,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
                             Job::Verify => verify::step(core).await,
                             Job::Export => export::step(core).await,
                             Job::Guests => guests::step(core).await,
+                            Job::Notices => notices::step(core).await,
                         }
                     }
                 })
@@ -125,6 +129,7 @@ pub fn start(core: &Arc<Core>, incoming: tokio::sync::mpsc::Receiver<NetworkEven
     }
     core.tasks.spawn(Stage::Work, "files again", again::run(core.clone()));
     core.tasks.spawn(Stage::Work, "disk space", disk::run(core.clone()));
+    core.tasks.spawn(Stage::Work, "what notices tell of", notices::listen(core.clone()));
     core.tasks.spawn(Stage::Storage, "snapshots", snapshots(core.clone()));
     core.tasks.spawn(Stage::Work, "network events", inbound::dispatch(core.clone(), incoming));
 }

@@ -257,6 +257,12 @@ export const api = {
 
   peers: () => json<T.PeerView[]>('GET', '/peers'),
   addPeer: (address: string) => json<T.PeerView[]>('POST', '/peers', { address }),
+  notices: () => json<T.NoticesView>('GET', '/notices'),
+  changeNotices: (patch: T.NoticesPatch) => json<T.NoticesView>('PATCH', '/notices', patch),
+  setNoticeReceiver: (body: T.NoticeReceiverBody) => json<T.NoticesView>('PUT', '/notices/receiver', body),
+  forgetNoticeReceiver: () => json<T.NoticesView>('DELETE', '/notices/receiver'),
+  testNotices: () => json<T.NoticeTestView>('POST', '/notices/test'),
+
   relay: () => json<T.RelayView>('GET', '/relay'),
   setRelay: (address: string, token: string) => json<T.RelayView>('PUT', '/relay', { address, token }),
   forgetRelay: () => json<T.RelayView>('DELETE', '/relay'),

@@ -881,7 +881,7 @@ export interface LeakView {
 
 /** Something that leaves this machine. */
 export interface LeavesView {
-  /** `local-network`, `members`, `guests`, `relay` or `keeper`. */
+  /** `local-network`, `members`, `guests`, `relay`, `notices` or `keeper`. */
   kind: string
   /** What leaves and to whom, in a sentence. */
   text: string
@@ -893,7 +893,7 @@ export interface LiveView {
   id?: string | null
   /** Rising number; pass the last one as `since` to resume. */
   seq: number
-  /** `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, `people`, or `resync` when messages were missed. */
+  /** `timeline`, `asset`, `imports`, `events`, `approvals`, `transfers`, `profile`, `status`, `activity`, `settings`, `people`, `trash`, `notices`, or `resync` when messages were missed. */
   what: string
 }
 
@@ -1012,6 +1012,115 @@ export interface NotExportedView {
   file_name: string
   /** Why, in words. */
   reason: string
+}
+
+/** A try that failed. */
+export interface NoticeFailureView {
+  /** When. */
+  at: number
+  /** Why, in words. */
+  text: string
+}
+
+/** A kind of notice. */
+export interface NoticeKindView {
+  /** Whether the dashboard and its browser tell of it. */
+  here: boolean
+  /** `photos`, `requests`, `suspicious`, `sign-ins` or `consent-texts`. */
+  kind: string
+  /** Whether it is sent out, where there is an address to send to. */
+  outward: boolean
+  /** What people read. */
+  title: string
+}
+
+/** Where notices shall be sent to. */
+export interface NoticeReceiverBody {
+  /** Its address. */
+  address: string
+  /** `ntfy` or `webhook`. */
+  form: string
+  /** Whether plain http to another machine is allowed. */
+  insecure?: boolean
+  /** Whether names of people and events go along. */
+  names?: boolean
+  /** The token that it asks for. When absent the one that is kept stays, if the address does; when empty there is none. */
+  token?: string | null
+}
+
+/** Where notices are sent to. Its token is never told. */
+export interface NoticeReceiverView {
+  /** Its address. */
+  address: string
+  /** `ntfy` or `webhook`. */
+  form: string
+  /** Whether there is a token. */
+  has_token: boolean
+  /** Whether plain http to another machine is allowed. */
+  insecure: boolean
+  /** Whether names of people and events go along. */
+  names: boolean
+}
+
+/** A switch; what is absent stays. */
+export interface NoticeSwitchBody {
+  /** Whether the dashboard and its browser tell of it. */
+  here?: boolean | null
+  /** Kind, as in `NoticeKindView`. */
+  kind: string
+  /** Whether it is sent out. */
+  outward?: boolean | null
+}
+
+/** What became of a trial. */
+export interface NoticeTestView {
+  /** Whether it was taken. */
+  taken: boolean
+  /** What happened, in a sentence. */
+  text: string
+}
+
+/** One notice. */
+export interface NoticeView {
+  /** When. */
+  at: number
+  /** How many things it is about. */
+  count: number
+  /** Rising number. */
+  id: number
+  /** Kind, as in `NoticeKindView`. */
+  kind: string
+  /** The same with names, for the owner's own page. */
+  named: string
+  /** The page of the dashboard that shows them. */
+  page: string
+  /** A sentence that names nobody. */
+  text: string
+  /** A few fixed words. */
+  title: string
+}
+
+/** Changes of what the owner is told of; absent fields stay. */
+export interface NoticesPatch {
+  /** Kinds to switch. */
+  kinds?: Array<NoticeSwitchBody>
+  quiet?: QuietHoursBody | null
+}
+
+/** What the owner is told of, how, and what they were told lately. */
+export interface NoticesView {
+  failure?: NoticeFailureView | null
+  /** Every kind, and by which ways it is told. */
+  kinds: Array<NoticeKindView>
+  /** When quiet hours begin, as `23:00` on the clock of the node's machine; none when absent. */
+  quiet_from?: string | null
+  /** When they are over. */
+  quiet_until?: string | null
+  receiver?: NoticeReceiverView | null
+  /** What the dashboard was told since the node was started, oldest first; the last 20. */
+  recent: Array<NoticeView>
+  /** When the last one was taken there, since the node was started. */
+  sent_at?: number | null
 }
 
 /** Where an asset came from. */
@@ -1234,6 +1343,14 @@ export interface QuestionsView {
   questions: Array<QuestionView>
   /** All of them. */
   total: number
+}
+
+/** Part of every day; none when both are absent. */
+export interface QuietHoursBody {
+  /** When they begin, such as `23:00`. */
+  from?: string | null
+  /** When they are over. */
+  until?: string | null
 }
 
 /** What the owner decides. */

@@ -4,7 +4,7 @@ import { connection } from './connection.svelte'
 import type { LiveView } from '../api/types'
 
 export type Topic =
-  | 'timeline' | 'asset' | 'imports' | 'events' | 'approvals' | 'transfers' | 'profile' | 'status' | 'activity' | 'settings' | 'people' | 'trash'
+  | 'timeline' | 'asset' | 'imports' | 'events' | 'approvals' | 'transfers' | 'profile' | 'status' | 'activity' | 'settings' | 'people' | 'trash' | 'notices'
 
 type Listener = { topics: readonly Topic[]; heard: (id: string | null) => void }
 
@@ -19,8 +19,10 @@ class Live {
   #pause = FIRST_PAUSE_MS
   #timer: ReturnType<typeof setTimeout> | null = null
   #wanted = false
+  #awake = false
+  #missed = false
 
-  /** Opens the socket; it closes while the page is hidden, because nobody is looking. */
+  /** Opens the socket; it closes while the page is hidden, because nobody is looking, unless it is to stay awake. */
   start(): void {
     if (this.#wanted) return
     this.#wanted = true
@@ -34,6 +36,12 @@ class Live {
     this.#close()
   }
 
+  /** Whether a hidden page still hears of notices, and of nothing else: one page of a browser tells of them. */
+  stayAwake(awake: boolean): void {
+    this.#awake = awake
+    if (this.#wanted) this.#visibility()
+  }
+
   on(topics: readonly Topic[], heard: (id: string | null) => void): () => void {
     const listener = { topics, heard }
     this.#listeners.add(listener)
@@ -41,12 +49,13 @@ class Live {
   }
 
   #visibility = (): void => {
-    if (document.hidden) this.#close()
+    if (document.hidden && !this.#awake) this.#close()
     else if (!this.#socket) this.#open()
+    if (!document.hidden && this.#missed) this.#tell('resync', null)
   }
 
   #open(): void {
-    if (!this.#wanted || document.hidden) return
+    if (!this.#wanted || (document.hidden && !this.#awake)) return
     const socket = new WebSocket(liveAddress(this.#seq))
     this.#socket = socket
     socket.onopen = () => {
@@ -82,8 +91,15 @@ class Live {
       return
     }
     if (typeof message.seq === 'number') this.#seq = message.seq
+    this.#tell(message.what, message.id ?? null)
+  }
+
+  /** While nobody looks only notices are worth a request; the rest is asked for when somebody does. */
+  #tell(what: string, id: string | null): void {
+    this.#missed = document.hidden
     for (const listener of this.#listeners) {
-      if (message.what === 'resync' || listener.topics.includes(message.what as Topic)) listener.heard(message.id ?? null)
+      if (document.hidden && !listener.topics.includes('notices')) continue
+      if (what === 'resync' || listener.topics.includes(what as Topic)) listener.heard(id)
     }
   }
 }

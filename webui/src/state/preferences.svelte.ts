@@ -7,6 +7,17 @@ class Preferences {
   #theme = $state<Theme>(read('theme', THEMES, 'system'))
   #keys = $state(read('single-keys', ['on', 'off'], 'on') === 'on')
 
+  #popups = $state(read('popups', ['on', 'off'], 'off') === 'on')
+
+  /** Whether this browser shows notifications while nobody looks at the dashboard. */
+  get popups(): boolean {
+    return this.#popups
+  }
+  set popups(on: boolean) {
+    this.#popups = on
+    write('popups', on ? 'on' : 'off')
+  }
+
   get theme(): Theme {
     return this.#theme
   }

@@ -10,6 +10,7 @@ mod guests;
 mod import;
 pub(super) mod live;
 mod models;
+mod notices;
 mod people;
 mod privacy;
 mod profile;
@@ -48,6 +49,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .merge(models::routes())
         .merge(profile::routes())
         .merge(people::routes())
+        .merge(notices::routes())
         .merge(privacy::routes())
         .merge(quarantine::routes())
         .merge(trash::routes())

@@ -150,6 +150,10 @@ pub(crate) fn settle_video(core: &Arc<Core>, id: AssetId) -> anyhow::Result<()> 
     if matches!(nearest, Some((_, Likeness::Sure(_)))) {
         core.library.change(id, crate::vault::Batch::default(), |asset| asset.doubtful = false)?;
         core.live.tell(What::Events, Some(event.to_string()));
+        // After the change: whoever reads this entry sees the video.
+        let nickname = core.events.nickname(&event, &from);
+        let text = format!("A video from {nickname} in {} shows whom it was sent for.", core.events.name(&event));
+        core.activity.note(ActivityKind::Arrived, text, Some(id.to_string()), Some(event.to_string()))?;
         return Ok(());
     }
     match core.arrivals.get(&offer.0) {
