@@ -162,9 +162,9 @@ async fn a_receiver_that_fails_loses_nothing_and_hears_nothing_while_the_vault_i
     api.lock().await?;
     receiver.answer(200);
     let before = receiver.posts().len();
-    refusal(api.unlock(&json!({ "passphrase": "lamps over a loud harbour" })).await)?;
+    refusal(api.unlock(&json!({ "way": "passphrase", "secret": "lamps over a loud harbour" })).await)?;
     ensure!(receiver.posts().len() == before, "sent while locked");
-    api.unlock(&json!({ "passphrase": PASSPHRASE })).await?;
+    api.unlock(&json!({ "way": "passphrase", "secret": PASSPHRASE })).await?;
     let titled = |posts: &[Post], title: &str| posts.iter().filter(|post| post.header("title") == title).count();
     let posts = sent(&receiver, "what waited", |posts| {
         titled(&posts[before..], "A browser signed in") == 1

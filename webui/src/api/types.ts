@@ -1609,6 +1609,8 @@ export interface StatusView {
   nickname: string
   /** Peer id in base58, as libp2p writes it. */
   node_id: string
+  /** Why notices cannot be sent to where the owner wants them, if so. */
+  notices_failure?: string | null
   /** Id of the model pack in use. */
   pack: string
   /** Connected peers. */
