@@ -12,6 +12,7 @@ mod import;
 mod keep;
 mod keys;
 mod models;
+mod password;
 mod people;
 mod profile;
 mod ready;
@@ -30,7 +31,7 @@ use clap::Parser;
 
 pub use self::args::Cli;
 pub use self::client::CliError;
-pub use self::ready::Ready;
+pub use self::ready::{Ready, ReadyLan};
 pub use self::relay::RelayRun;
 
 use self::args::Command;
@@ -175,7 +176,8 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::Resume => upkeep::pause(client, screen, false).await?,
         Command::Quarantine { retry } => upkeep::quarantine(client, screen, retry).await?,
         Command::Trash(command) => trash::run(client, screen, command).await?,
-        Command::Open => sharing::open(client, screen).await?,
+        Command::Open { lan } => password::open(client, screen, lan).await?,
+        Command::Password(command) => password::run(client, screen, command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -22,6 +22,7 @@ mod local_api;
 mod lock;
 mod look_alikes;
 mod models;
+mod other_devices;
 mod peers;
 mod people;
 mod privacy;
