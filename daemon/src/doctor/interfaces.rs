@@ -32,6 +32,13 @@ impl Interface {
         self.running && !self.loopback
     }
 
+    /// Whether it leads to containers, machines within this one or through a tunnel, and not into the network that this device is in.
+    #[must_use]
+    pub fn is_inner(&self) -> bool {
+        const INNER: [&str; 7] = ["docker", "br-", "veth", "virbr", "tun", "tap", "wg"];
+        self.point_to_point || INNER.iter().any(|prefix| self.name.starts_with(prefix))
+    }
+
     /// An IPv4 address to send from.
     #[must_use]
     pub fn ipv4(&self) -> Option<Ipv4Addr> {
@@ -70,10 +77,8 @@ pub fn all() -> io::Result<Vec<Interface>> {
 /// Addresses at which others on the network reach this device, the likeliest first: not those of bridges and tunnels before those of the network that it is in.
 #[must_use]
 pub fn reachable(interfaces: &[Interface]) -> Vec<IpAddr> {
-    const INNER: [&str; 7] = ["docker", "br-", "veth", "virbr", "tun", "tap", "wg"];
     let mut found: Vec<(u8, IpAddr)> = Vec::new();
     for interface in interfaces.iter().filter(|interface| interface.leads_out()) {
-        let inner = interface.point_to_point || INNER.iter().any(|prefix| interface.name.starts_with(prefix));
         for address in &interface.addresses {
             let rank = match address {
                 IpAddr::V4(address) if address.is_link_local() => 2,
@@ -81,7 +86,7 @@ pub fn reachable(interfaces: &[Interface]) -> Vec<IpAddr> {
                 IpAddr::V6(address) if address.is_unicast_link_local() => continue,
                 IpAddr::V6(_) => 1,
             };
-            found.push((rank + if inner { 4 } else { 0 }, *address));
+            found.push((rank + if interface.is_inner() { 4 } else { 0 }, *address));
         }
     }
     found.sort_unstable();

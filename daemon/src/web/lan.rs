@@ -12,7 +12,7 @@ use super::entrance::{Bounds, Entrance, Secure};
 use super::guard::Guards;
 use super::limits::{LAN_CONNECTIONS, LAN_CONNECTIONS_PER_ADDRESS, LAN_IDLE};
 use super::serve::BindError;
-use crate::doctor::interfaces::{all, reachable};
+use crate::doctor::interfaces::{Interface, all, reachable};
 use crate::limits::CERTIFICATE_LOOK_EVERY;
 use crate::settings::host_name;
 use crate::tls::{Names, Shown, Tls};
@@ -113,12 +113,17 @@ impl LanAccess {
     }
 }
 
-/// The names under which this device is reached when a port is bound at `bound`.
+/// The names that a certificate of the node's own is for when a port is bound at `bound`: of addresses those that stay, since each new certificate has to be
+/// compared anew. Addresses of version 6 change every day on many devices, and networks of containers come and go.
 #[must_use]
 pub fn own_names(bound: IpAddr) -> Names {
-    // Those of version 6 change every day on many devices, and a certificate with each new one would have to be compared anew.
-    let lasting = |address: &IpAddr| address.is_ipv4() || !bound.is_unspecified();
-    Names { hosts: own_hosts(&host_name()), addresses: addresses(bound).into_iter().filter(lasting).collect() }
+    let addresses = if bound.is_unspecified() { lasting(all().unwrap_or_default()) } else { vec![bound.to_canonical()] };
+    Names { hosts: own_hosts(&host_name()), addresses }
+}
+
+fn lasting(mut interfaces: Vec<Interface>) -> Vec<IpAddr> {
+    interfaces.retain(|interface| !interface.is_inner());
+    reachable(&interfaces).into_iter().filter(IpAddr::is_ipv4).collect()
 }
 
 /// Looks every half minute whether certificates have to be exchanged, until `stop`.
@@ -172,6 +177,24 @@ mod tests {
             assert!(own_hosts(bad).is_empty(), "{bad}");
         }
         assert_eq!(own_names([10, 0, 0, 7].into()).addresses, [IpAddr::from([10, 0, 0, 7])]);
+    }
+
+    #[test]
+    fn a_certificate_names_addresses_that_stay() {
+        let interface = |name: &str, addresses: &[&str]| Interface {
+            name: name.into(),
+            running: true,
+            loopback: false,
+            multicast: true,
+            point_to_point: name.starts_with("ppp"),
+            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        };
+        let found = lasting(vec![
+            interface("docker0", &["172.17.0.1"]),
+            interface("ppp0", &["10.8.0.2"]),
+            interface("eth0", &["192.168.1.20", "2001:db8::7", "fe80::1"]),
+        ]);
+        assert_eq!(found, [IpAddr::from([192, 168, 1, 20])]);
     }
 
     #[tokio::test]
