@@ -228,6 +228,15 @@ impl Daemon {
         key_file(self.folder.path())
     }
 
+    /// Starts it again, with these flags more in the place of those of before.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn restart_with(&mut self, flags: Vec<OsString>) -> Result<()> {
+        self.options.flags = flags;
+        self.restart().await
+    }
+
     /// Starts the killed or stopped process again, on the same folder and the same port.
     ///
     /// # Errors

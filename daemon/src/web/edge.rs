@@ -6,8 +6,9 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
 use tokio::sync::Mutex;
@@ -158,6 +159,12 @@ impl Edge {
             }
             () = routes.leaving.cancelled() => locked(Phase::Closing).into_response(),
         }
+    }
+
+    /// Has the guards go on with the sessions of the node that runs now, before anybody is asked who they are.
+    pub(super) async fn wake(State(edge): State<Self>, request: Request, next: Next) -> Response {
+        edge.routes().await;
+        next.run(request).await
     }
 
     /// The routes of the node that runs now, made at the first request.

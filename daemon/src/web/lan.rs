@@ -117,7 +117,8 @@ impl LanAccess {
 /// compared anew. Addresses of version 6 change every day on many devices, and networks of containers come and go.
 #[must_use]
 pub fn own_names(bound: IpAddr) -> Names {
-    let addresses = if bound.is_unspecified() { lasting(all().unwrap_or_default()) } else { vec![bound.to_canonical()] };
+    let addresses =
+        if bound.is_unspecified() { lasting(all().unwrap_or_default()) } else { vec![bound.to_canonical()] };
     Names { hosts: own_hosts(&host_name()), addresses }
 }
 

@@ -123,7 +123,8 @@ fn dashboard_edge(edge: Edge, way: Way) -> Router {
         // On this device others see whether the vault is locked, and unlock it with what they know; in the network they see nothing.
         behind = behind.layer(signed_in());
     }
-    let api = session.merge(sign_in).merge(behind).layer(from_fn(as_problems));
+    let wake = from_fn_with_state(edge, Edge::wake);
+    let api = session.merge(sign_in).merge(behind).layer(wake).layer(from_fn(as_problems));
     guarded(Router::new().nest(API_ROOT, api).fallback(pages::fallback), &guards)
 }
 
@@ -136,7 +137,8 @@ fn control_edge(edge: Edge) -> Router {
         .merge(vault)
         .route("/session", get(|| async { StatusCode::NO_CONTENT }))
         .route("/openapi.json", get(serve_openapi))
-        .fallback_service(to_the_node(edge, Way::Control))
+        .fallback_service(to_the_node(edge.clone(), Way::Control))
+        .layer(from_fn_with_state(edge, Edge::wake))
         .layer(from_fn(as_problems));
     Router::new().nest(API_ROOT, api).fallback(no_such_path)
 }

@@ -76,13 +76,12 @@ async fn only_this_origin(State(guards): State<Guards>, request: Request, next: 
     }
     let headers = request.headers();
     let foreign = headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
-    // Browsers always name the origin of a WebSocket, and no other rule of theirs holds for it.
-    let foreign_socket = headers.contains_key(UPGRADE)
-        && !headers
-            .get(ORIGIN)
-            .and_then(|origin| origin.to_str().ok())
-            .is_some_and(|origin| HostList::same_origin(headers, origin, guards.of_network()));
-    if foreign || foreign_socket {
+    let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let own = origin.is_some_and(|origin| HostList::same_origin(headers, origin, guards.of_network()));
+    // Browsers always name the origin of a WebSocket, and no other rule of theirs holds for it. In the network a page of this very name that is not encrypted
+    // is somebody else's, which old browsers tell by nothing else.
+    let foreign_origin = !own && (headers.contains_key(UPGRADE) || (guards.of_network() && origin.is_some()));
+    if foreign || foreign_origin {
         return cross_origin().into_response();
     }
     next.run(request).await
