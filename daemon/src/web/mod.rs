@@ -117,8 +117,9 @@ fn dashboard_edge(edge: Edge, way: Way) -> Router {
     let (sign_in, _) = api::lan::sign_in_routes(way).with_state(edge.clone()).split_for_parts();
     let vault = api::vault::routes(&guards, way).merge(api::whole::routes(&guards));
     let (vault, _) = vault.merge(api::lan::routes(&guards, way)).with_state(edge.clone()).split_for_parts();
-    let mut behind =
-        vault.route("/openapi.json", get(serve_openapi).layer(signed_in())).fallback_service(to_the_node(edge, way));
+    let mut behind = vault
+        .route("/openapi.json", get(serve_openapi).layer(signed_in()))
+        .fallback_service(to_the_node(edge.clone(), way));
     if matches!(way, Way::Network) {
         // On this device others see whether the vault is locked, and unlock it with what they know; in the network they see nothing.
         behind = behind.layer(signed_in());
