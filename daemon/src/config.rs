@@ -26,6 +26,18 @@ pub struct RunFlags {
     /// Address of the guest page, which is open only while an event of yours has it switched on; port 0 takes a free one
     #[arg(long, env = "INFRAME_GUESTS", value_name = "ADDRESS", default_value_t = SocketAddr::from((Ipv4Addr::UNSPECIFIED, GUESTS_PORT)))]
     pub guests: SocketAddr,
+    /// Address at which the dashboard is reached over the network as well, encrypted, with a password: say 0.0.0.0:7414; off by default
+    #[arg(long, env = "INFRAME_LAN", value_name = "ADDRESS")]
+    pub lan: Option<SocketAddr>,
+    /// Certificate for --lan and --guests-tls, as PEM; without it the node makes one for --lan that no browser knows. Taken anew when the file changes
+    #[arg(long, env = "INFRAME_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key of that certificate, as PEM
+    #[arg(long, env = "INFRAME_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Serve the guest page by HTTPS with that certificate, which the phones of guests have to trust
+    #[arg(long, env = "INFRAME_GUESTS_TLS", requires = "tls_cert")]
+    pub guests_tls: bool,
     /// Another name under which the dashboard answers, as behind a reverse proxy; may be repeated
     #[arg(long = "host", env = "INFRAME_HOSTS", value_name = "NAME", value_delimiter = ',')]
     pub hosts: Vec<String>,
@@ -72,6 +84,12 @@ pub struct RunConfig {
     pub dashboard: SocketAddr,
     /// Where to bind the guest page, while it is switched on.
     pub guests: SocketAddr,
+    /// Where to bind the dashboard for the network, if it is to be reached there.
+    pub lan: Option<SocketAddr>,
+    /// Files of the owner's certificate and its key.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Whether the guest page is served with that certificate.
+    pub guests_tls: bool,
     /// Names under which the dashboard answers besides the loopback ones.
     pub hosts: Vec<String>,
     /// Where to listen for other nodes.
@@ -127,6 +145,9 @@ impl RunFlags {
             passphrase_file: self.passphrase_file,
             dashboard: self.dashboard,
             guests: self.guests,
+            lan: self.lan,
+            tls: self.tls_cert.zip(self.tls_key),
+            guests_tls: self.guests_tls,
             hosts: self.hosts,
             p2p_listen: self.p2p,
             mdns: !self.no_mdns,
@@ -211,6 +232,21 @@ mod tests {
         assert_eq!(config.key_file, Path::new("/h/.config/inframe/key"));
         assert!(!config.key_file.starts_with(&config.data_dir));
         assert!(config.mdns && !config.open && !config.ready_json);
+        assert!(
+            config.lan.is_none() && config.tls.is_none() && !config.guests_tls,
+            "nothing for the network by itself"
+        );
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key_and_guests_get_no_other() {
+        let parse = |args: &[&str]| Line::try_parse_from([&["run"], args].concat()).is_ok();
+        assert!(!parse(&["--tls-cert", "/c"]) && !parse(&["--tls-key", "/k"]) && !parse(&["--guests-tls"]));
+        let config =
+            resolve(&["--lan", "0.0.0.0:7414", "--tls-cert", "/c", "--tls-key", "/k", "--guests-tls"], Some("/h"));
+        let config = config.unwrap();
+        assert_eq!(config.tls, Some(("/c".into(), "/k".into())));
+        assert!(config.guests_tls && config.lan.is_some_and(|lan| lan.port() == 7414));
     }
 
     #[test]

@@ -94,6 +94,14 @@ pub struct DataDir {
     pub erasing: PathBuf,
     /// Model packs that the owner added, each in a folder named by its id.
     pub models: PathBuf,
+    /// Folder of what the dashboard needs to be reached over the network; not there before that.
+    pub lan: PathBuf,
+    /// Hash of the password that signs in over the network, while there is one.
+    pub lan_password: PathBuf,
+    /// The certificate that this node made for itself.
+    pub lan_certificate: PathBuf,
+    /// The key of that certificate. It opens nothing of the vault.
+    pub lan_key: PathBuf,
     /// Unix socket of the CLI.
     pub socket: PathBuf,
     /// Open for as long as any clone lives, and with it the lock.
@@ -140,7 +148,7 @@ impl DataDir {
         fs::set_permissions(&root, fs::Permissions::from_mode(FOLDER_MODE)).map_err(failed("make private", &root))?;
         // The mark of our folder is durable before anything else in there, so that no power cut makes the folder look like somebody else's.
         File::open(&root).and_then(|root| root.sync_all()).map_err(failed("sync", &root))?;
-        let blobs = root.join("blobs");
+        let (blobs, lan) = (root.join("blobs"), root.join("lan"));
         let dir = Self {
             lock,
             format: root.join("format"),
@@ -159,6 +167,10 @@ impl DataDir {
             restoring: root.join("restoring"),
             erasing: root.join("erasing"),
             models: root.join("models"),
+            lan_password: lan.join("password"),
+            lan_certificate: lan.join("certificate.pem"),
+            lan_key: lan.join("key.pem"),
+            lan,
             socket: root.join("inframe.sock"),
             _held: Arc::new(held),
             root,
@@ -199,7 +211,8 @@ pub(crate) fn format_in(path: &Path) -> Option<u32> {
     (text == format_line(version)).then_some(version)
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
+/// Makes a folder that only its owner opens, and those above it; nothing happens where it is there.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
 }
 

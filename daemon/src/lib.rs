@@ -18,6 +18,8 @@ pub mod live;
 
 pub mod vault;
 
+pub mod tls;
+
 pub mod settings;
 
 pub mod ledger;

@@ -182,6 +182,27 @@ pub const PACK_FILE_TIMEOUT: Duration = Duration::from_secs(1400);
 /// How often a server may point elsewhere: a code hoster needs two.
 pub const MAX_PACK_REDIRECTS: u32 = 5;
 
+// ---- over the network ----
+
+/// Least characters of the password that signs in over the network: what guesses at it does so through the slow-down, not on a copy of the hash alone.
+pub const MIN_PASSWORD_CHARS: usize = 10;
+/// Longest password, in bytes: with its JSON it fits the body of a sign-in.
+pub const MAX_PASSWORD_BYTES: usize = 256;
+/// Largest file of its hash that is read, in bytes; one has about 110.
+pub const MAX_PASSWORD_FILE_BYTES: u64 = 1024;
+/// Largest certificate or key that is read, in bytes: a chain of several certificates takes some ten thousand.
+pub const MAX_PEM_BYTES: u64 = 256 * 1024;
+/// Days that a certificate of the node's own is good: browsers take none for longer than 398.
+pub const OWN_CERTIFICATE_DAYS: u64 = 397;
+/// Days before its end at which a certificate of the node's own is made anew, and at which the owner is told that theirs ends.
+pub const CERTIFICATE_ENDS_SOON_DAYS: u64 = 21;
+/// Addresses in a certificate of the node's own; a machine with containers has many.
+pub const CERTIFICATE_ADDRESSES: usize = 16;
+/// How often it is looked whether addresses of this device or files of a certificate have changed.
+pub const CERTIFICATE_LOOK_EVERY: Duration = Duration::from_secs(30);
+
+// ---- the door ----
+
 /// Wrong secrets at the door before the next try has to wait; a tired owner mistypes a few times.
 pub const UNLOCK_FREE_TRIES: u32 = 4;
 /// The longest wait after wrong secrets: 1,440 tries a day do not guess four words.

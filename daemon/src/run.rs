@@ -7,13 +7,16 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Ready, RelayRun};
+use crate::cli::{Ready, ReadyLan, RelayRun};
 use crate::config::RunConfig;
 use crate::data_dir::DataDir;
 use crate::door::{Door, DoorError, Secret};
 use crate::node::NodeConfig;
+use crate::tls::{Tls, TlsError};
 use crate::vault::{KeyError, KeyFile, SlotKind};
-use crate::web::{Guards, bind_dashboard, bind_socket, serve, serve_guests};
+use crate::web::{
+    Guards, Lan, bind_dashboard, bind_lan, bind_socket, keep_certificates, own_names, serve, serve_guests,
+};
 
 /// A runtime that hangs after the node has stopped is left behind.
 const RUNTIME_PATIENCE: Duration = Duration::from_secs(2);
@@ -79,11 +82,16 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
     // The port is the likeliest thing to fail, so it comes before anything is written.
     let dashboard = bind_dashboard(config.dashboard).await?;
     let bound = dashboard.local_addr().context("the dashboard has no address")?;
+    let (lan, guests_tls) = for_the_network(config, &dir).await?;
+    let certificates = lan.iter().map(|lan| (lan.access().tls().clone(), lan.access().ip()));
+    let certificates: Vec<_> =
+        certificates.chain(guests_tls.iter().map(|tls| (tls.clone(), config.guests.ip()))).collect();
     let node = NodeConfig {
         key_file: KeyFile::at(&config.key_file),
         listen: config.p2p_listen.clone(),
         mdns: config.mdns,
         dashboard: bound,
+        certificate: certificates.first().map(|(tls, _)| tls.clone()),
         keep_free: config.keep_free,
         nickname: config.nickname.clone(),
         device_name: config.device_name.clone(),
@@ -110,15 +118,19 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
     };
     let guards = Guards::new(bound, &config.hosts);
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(dashboard, socket, door.clone(), guards.clone(), stop.clone().cancelled_owned()));
+    let access = lan.as_ref().map(|lan| lan.access().clone());
+    let serving =
+        tokio::spawn(serve(dashboard, socket, lan, door.clone(), guards.clone(), stop.clone().cancelled_owned()));
+    tokio::spawn(keep_certificates(certificates, stop.clone()));
     tokio::pin!(serving);
-    let guests = tokio::spawn(serve_guests(config.guests, door.clone(), stop.clone()));
+    let guests = tokio::spawn(serve_guests(config.guests, guests_tls, door.clone(), stop.clone()));
     let outcome = match guards.launch_link() {
         Ok(launch) => {
             let opened = door.opened();
             Ready {
                 dashboard: guards.origin().to_owned(),
                 launch,
+                lan: access.as_ref().map(ReadyLan::of),
                 socket: socket_path.clone(),
                 locked: opened.is_none(),
                 p2p: opened.map(|opened| opened.node.addresses()).unwrap_or_default(),
@@ -149,6 +161,27 @@ async fn live(config: &RunConfig, dir: DataDir, secret: Option<Secret>) -> anyho
     // The file of the socket goes with the daemon, so that the CLI says "not running" rather than "refused".
     let _ = std::fs::remove_file(socket_path);
     outcome
+}
+
+/// The dashboard's port for the network, bound, and the certificate for the guest page, where they are wanted. What is wrong with a certificate stops the
+/// start: nobody would look for the reason in a log.
+async fn for_the_network(config: &RunConfig, dir: &DataDir) -> anyhow::Result<(Option<Lan>, Option<Tls>)> {
+    let (wished, dir) = (config.clone(), dir.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        let owners = wished.tls.map(|(certificate, key)| Tls::of_owner(certificate, key)).transpose()?;
+        let lan = wished.lan.map(|address| match &owners {
+            Some(owners) => Ok(owners.clone()),
+            None => Tls::own(&dir, &own_names(address.ip())),
+        });
+        let guests = owners.filter(|_| wished.guests_tls).map(Tls::with_a_host);
+        Ok::<_, TlsError>((lan.transpose()?, guests.transpose()?))
+    });
+    let (tls, guests) = made.await.context("the certificate could not be looked at")??;
+    let lan = match config.lan.zip(tls) {
+        Some((address, tls)) => Some(bind_lan(address, tls, &config.hosts).await?),
+        None => None,
+    };
+    Ok((lan, guests))
 }
 
 /// Whether something that the owner knows or has on paper opens the vault.

@@ -156,12 +156,20 @@ fn doors() -> Vec<Box<dyn Debug>> {
     let code = JoinCode::parse("17 117 117").unwrap();
     vec![
         Box::new(WebSecret::random().unwrap()),
-        Box::new(StoredSession { hash: [1; 32], opened_at: 1, used_at: 2, browser: "Firefox".into(), noted: true }),
-        Box::new(LaunchLinkView { url: link.clone() }),
+        Box::new(StoredSession {
+            hash: [1; 32],
+            opened_at: 1,
+            used_at: 2,
+            browser: "Firefox".into(),
+            noted: true,
+            from: None,
+        }),
+        Box::new(LaunchLinkView { url: link.clone(), fingerprint: None }),
         Box::new(RecoveryWordsView { words: vec![CANARY.into()] }),
         Box::new(Ready {
             dashboard: "http://127.0.0.1:1".into(),
             launch: link.clone(),
+            lan: None,
             socket: "/d/s".into(),
             locked: false,
             p2p: Vec::new(),

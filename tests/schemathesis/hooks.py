@@ -13,9 +13,9 @@ KNOWN = json.loads(os.environ["INFRAME_FUZZ_KNOWN"])
 # Only what these roles may get; each is refused before anything is looked at.
 REFUSED = {"anonymous": {401}, "wrong-cookie": {401}, "signed-out": {401}, "locked-anonymous": {401, 423}, "foreign-host": {421}, "foreign-origin": {403}}
 # Open to everybody on purpose: a page has to be able to ask whether it is signed in and whether the vault is locked, and to sign in.
-OPEN = {"GET /api/v1/session", "POST /api/v1/session", "GET /api/v1/vault", "POST /api/v1/vault/unlock"}
+OPEN = {"GET /api/v1/session", "POST /api/v1/session", "GET /api/v1/session/ways", "POST /api/v1/session/password", "GET /api/v1/vault", "POST /api/v1/vault/unlock"}
 # What answers while the vault is locked; new recovery words are made up at random and open nothing until they are set.
-LOCKED_TOO = {"GET /api/v1/session", "GET /api/v1/vault", "POST /api/v1/vault/recovery-words"}
+LOCKED_TOO = {"GET /api/v1/lan", "GET /api/v1/session", "GET /api/v1/session/ways", "GET /api/v1/vault", "POST /api/v1/vault/recovery-words"}
 # How often something that exists takes the place of something made up.
 REAL = 0.6
 

@@ -33,6 +33,8 @@ LEFT_OUT = {
     "make_launch_link": "exists on the unix socket only; the dashboard's port has nothing there",
     "set_notice_receiver": "would send notices to addresses made up at random; tests/tests/e2e/notices.rs names addresses",
     "test_notices": "sends to such an address",
+    "make_lan_launch_link": "exists on the unix socket only; the dashboard's port has nothing there",
+    "change_lan_password": "would set a password that nobody knows, and end the sessions of the other ways to the door",
     "open_live": "is a WebSocket; tests/tests/e2e/local_api.rs and tests/browser/doors.test.mjs speak to it",
 }
 # While the vault is locked the key file opens it without a secret, on purpose, for whoever is signed in.
@@ -186,9 +188,9 @@ def fuzz(daemon, folder, role, headers, known, options):
 
 
 # What is answered while the vault is locked; a browser that is lost can be signed out then too, and new recovery words are made up at random and open nothing until they are set.
-LOCKED_TOO = {"get_session", "get_vault", "list_sessions", "new_recovery_words", "sign_in"}
+LOCKED_TOO = {"get_lan", "get_session", "get_vault", "list_sessions", "new_recovery_words", "sign_in", "sign_in_view"}
 # Open to everybody on purpose: a page asks whether it is signed in and whether the vault is locked, and signs in.
-OPEN = {"get_session": {401}, "sign_in": {401, 422}, "get_vault": {200}, "unlock_vault": {401, 403, 422, 429}}
+OPEN = {"get_session": {401}, "sign_in": {401, 422}, "get_vault": {200}, "unlock_vault": {401, 403, 422, 429}, "sign_in_view": {200}, "sign_in_by_password": {403, 422}}
 
 
 def sweep(daemon, role, headers, document, known):
@@ -198,7 +200,7 @@ def sweep(daemon, role, headers, document, known):
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             name = operation["operationId"]
-            if name in ("make_launch_link", "open_live") or (role == "locked" and name in LEFT_OUT_LOCKED):
+            if name in ("make_launch_link", "make_lan_launch_link", "open_live") or (role == "locked" and name in LEFT_OUT_LOCKED):
                 continue
             kinds = {"id": path.split("/")[3].removesuffix("s")}
             address = path.removeprefix(API)

@@ -34,9 +34,21 @@ pub struct Ready {
     pub launch: String,
     /// Multiaddresses it listens on.
     pub p2p: Vec<String>,
+    /// The dashboard in the network, where it was asked for.
+    #[serde(default)]
+    pub lan: Option<ReadyLan>,
     /// Whether its vault is still locked.
     #[serde(default)]
     pub locked: bool,
+}
+
+/// The dashboard in the network.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ReadyLan {
+    /// Its likeliest address.
+    pub dashboard: String,
+    /// SHA-256 of its certificate.
+    pub fingerprint: String,
 }
 
 /// How to start a daemon.
@@ -56,6 +68,8 @@ pub struct Options {
     pub keep_free: Option<String>,
     /// A disk of its own for the data folder, of this many MiB; see [`crate::disk`].
     pub disk_mib: Option<u64>,
+    /// More flags of `inframe run`.
+    pub flags: Vec<OsString>,
     /// A program with its arguments that is given the daemon's command line, and becomes the daemon.
     pub under: Vec<OsString>,
 }
@@ -71,6 +85,7 @@ impl Options {
             passphrase_file: None,
             keep_free: None,
             disk_mib: None,
+            flags: Vec::new(),
             under: Vec::new(),
         }
     }
@@ -217,6 +232,15 @@ impl Daemon {
         key_file(self.folder.path())
     }
 
+    /// Starts it again, with these flags more in the place of those of before.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub async fn restart_with(&mut self, flags: Vec<OsString>) -> Result<()> {
+        self.options.flags = flags;
+        self.restart().await
+    }
+
     /// Starts the killed or stopped process again, on the same folder and the same port.
     ///
     /// # Errors
@@ -312,6 +336,7 @@ async fn launch(folder: &Path, options: &Options) -> Result<(Child, Ready)> {
     if let Some(size) = &options.keep_free {
         command.arg("--keep-free").arg(size);
     }
+    command.args(&options.flags);
     if !options.mdns {
         command.arg("--no-mdns");
     }

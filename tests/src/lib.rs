@@ -7,6 +7,7 @@
 //! | [`kill`] | end a daemon at one system call |
 //! | [`disk`] | a small disk that can be filled |
 //! | [`doctor`] | run `inframe doctor` and read what it says |
+//! | [`https`] | a browser of another device, as far as TLS and headers go; certificates |
 //! | [`lan`] | a local network that can be cut, renumbered and routed |
 //! | [`bad_line`] | a line of such a network that loses, delays, reorders and cuts |
 //! | [`api`] | every endpoint of `/api/v1` over the daemon's Unix socket |
@@ -39,6 +40,7 @@ pub mod files;
 pub mod films;
 pub mod guest;
 pub mod heads;
+pub mod https;
 pub mod jpeg;
 pub mod kill;
 pub mod lan;

@@ -11,6 +11,18 @@ use crate::views::{Backup, Erasure, Export, FoundBackup, Vault, Verify};
 
 #[allow(missing_docs, clippy::missing_errors_doc)]
 impl Api {
+    pub async fn lan(&self) -> Result<Value> {
+        self.get("/lan").await
+    }
+
+    pub async fn set_lan_password(&self, password: Option<&str>) -> Result<Value> {
+        self.with(Method::PUT, "/lan/password", &json!({ "password": password })).await
+    }
+
+    pub async fn lan_launch_link(&self) -> Result<Value> {
+        self.with(Method::POST, "/lan/launch-links", &()).await
+    }
+
     pub async fn backup(&self) -> Result<Backup> {
         self.get("/backup").await
     }

@@ -11,6 +11,7 @@ const ORDER: &[&[&str]] = &[
     &["views", "clock", "config", "data_dir", "disk", "tasks"],
     &["live"],
     &["vault"],
+    &["tls"],
     &["settings", "ledger", "activity"],
     &["sandbox"],
     &["video"],

@@ -338,7 +338,9 @@ function show() {
       h(
         'p',
         {},
-        'What you send is encrypted on its way with a key from the code that you scanned, so others on this Wi-Fi who have not scanned it cannot read it; pictures that you see or save here, your name, and what you do are not, and none of this protects you from somebody who alters this page on its way.',
+        location.protocol === 'https:'
+          ? 'What you send and what you see here is encrypted on its way, so others on this Wi-Fi cannot read or alter it.'
+          : 'What you send is encrypted on its way with a key from the code that you scanned, so others on this Wi-Fi who have not scanned it cannot read it; pictures that you see or save here, your name, and what you do are not, and none of this protects you from somebody who alters this page on its way.',
       ),
     ),
     view,

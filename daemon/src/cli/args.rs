@@ -11,6 +11,7 @@ use super::keep::KeepArgs;
 use super::keys::{By, KeysCommand};
 use super::models::ModelsCommand;
 use super::notices::NoticesCommand;
+use super::password::PasswordCommand;
 use super::relay::RelayFlags;
 use super::traffic::TrafficArgs;
 use super::trash::TrashCommand;
@@ -129,7 +130,14 @@ pub(super) enum Command {
         retry: Option<String>,
     },
     /// Print a fresh link that signs a browser in to the dashboard, once
-    Open,
+    Open {
+        /// For a browser on another device, where the daemon runs with --lan
+        #[arg(long)]
+        lan: bool,
+    },
+    /// The password that signs in to the dashboard from other devices
+    #[command(subcommand)]
+    Password(PasswordCommand),
     /// Print the OpenAPI document
     #[command(hide = true)]
     Openapi,

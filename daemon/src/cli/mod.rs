@@ -13,6 +13,7 @@ mod keep;
 mod keys;
 mod models;
 mod notices;
+mod password;
 mod people;
 mod profile;
 mod ready;
@@ -31,7 +32,7 @@ use clap::Parser;
 
 pub use self::args::Cli;
 pub use self::client::CliError;
-pub use self::ready::Ready;
+pub use self::ready::{Ready, ReadyLan};
 pub use self::relay::RelayRun;
 
 use self::args::Command;
@@ -177,7 +178,8 @@ async fn carry_out(command: Command, client: &Client, screen: &Screen) -> Result
         Command::Resume => upkeep::pause(client, screen, false).await?,
         Command::Quarantine { retry } => upkeep::quarantine(client, screen, retry).await?,
         Command::Trash(command) => trash::run(client, screen, command).await?,
-        Command::Open => sharing::open(client, screen).await?,
+        Command::Open { lan } => password::open(client, screen, lan).await?,
+        Command::Password(command) => password::run(client, screen, command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 
 use crate::config::RunConfig;
+use crate::web::LanAccess;
 
 /// What a daemon says once everything listens.
 #[derive(Serialize)]
@@ -15,12 +16,31 @@ pub struct Ready {
     pub dashboard: String,
     /// A one-time launch link.
     pub launch: String,
+    /// The dashboard in the network, if it is reached there.
+    pub lan: Option<ReadyLan>,
     /// The unix socket of the command line.
     pub socket: PathBuf,
     /// Whether the vault is still locked.
     pub locked: bool,
     /// Multiaddresses for other nodes; none while it is locked.
     pub p2p: Vec<String>,
+}
+
+/// The dashboard in the network.
+#[derive(Debug, Serialize)]
+pub struct ReadyLan {
+    /// Its likeliest address.
+    pub dashboard: String,
+    /// SHA-256 of the certificate there.
+    pub fingerprint: String,
+}
+
+impl ReadyLan {
+    /// As it is reached now.
+    #[must_use]
+    pub fn of(access: &LanAccess) -> Self {
+        Self { dashboard: access.origin(), fingerprint: access.certificate().parsed.fingerprint }
+    }
 }
 
 impl std::fmt::Debug for Ready {
@@ -46,6 +66,13 @@ impl Ready {
                 self.p2p.join(", ")
             ),
         };
+        let lan = self.lan.as_ref().filter(|_| !config.ready_json).map(|lan| {
+            format!(
+                "\nFrom other devices:  {}  (`inframe password set` or `inframe open --lan` to sign in)\n  Fingerprint of its certificate (SHA-256):  {}",
+                lan.dashboard, lan.fingerprint
+            )
+        });
+        let text = text + &lan.unwrap_or_default();
         // A closed standard output is no reason for a daemon to stop.
         let mut out = std::io::stdout().lock();
         let _ = writeln!(out, "{text}").and_then(|()| out.flush());

@@ -12,7 +12,7 @@ use crate::views::{
     ActivityView, ApprovalView, DecisionBody, DiskView, NewPeerBody, PeerView, RelayBody, RelayView, StatusView,
     TransferView,
 };
-use crate::web::LaunchLinkView;
+use crate::web::LanView;
 
 pub(super) async fn approvals(client: &Client, screen: &Screen, command: ApprovalCommand) -> Result<(), CliError> {
     let (id, decision) = match command {
@@ -103,7 +103,12 @@ pub(super) async fn my_relay(client: &Client, screen: &Screen, wish: Option<MyRe
 
 pub(super) async fn status(client: &Client, screen: &Screen) -> Result<(), CliError> {
     let answer = client.get("/status").await?;
-    screen.show(&answer, || Ok(status_lines(&client.view(&answer)?)))
+    let lan: LanView = client.view(&client.get("/lan").await?)?;
+    screen.show(&answer, || {
+        let mut lines = status_lines(&client.view(&answer)?);
+        lines.extend(super::password::lan_lines(&lan));
+        Ok(lines)
+    })
 }
 
 fn status_lines(status: &StatusView) -> Vec<String> {
@@ -182,13 +187,5 @@ pub(super) async fn activity(client: &Client, screen: &Screen, limit: u32) -> Re
     screen.show(&answer, || {
         let entries: Vec<ActivityView> = client.view(&answer)?;
         Ok(entries.iter().map(|entry| format!("{}  {}", shown(entry.at), one_line(&entry.text))).collect())
-    })
-}
-
-pub(super) async fn open(client: &Client, screen: &Screen) -> Result<(), CliError> {
-    let answer = client.post("/session/launch-links", &()).await?;
-    screen.show(&answer, || {
-        let link: LaunchLinkView = client.view(&answer)?;
-        Ok(vec![link.url])
     })
 }

@@ -32,6 +32,13 @@ impl Interface {
         self.running && !self.loopback
     }
 
+    /// Whether it leads to containers, machines within this one or through a tunnel, and not into the network that this device is in.
+    #[must_use]
+    pub fn is_inner(&self) -> bool {
+        const INNER: [&str; 7] = ["docker", "br-", "veth", "virbr", "tun", "tap", "wg"];
+        self.point_to_point || INNER.iter().any(|prefix| self.name.starts_with(prefix))
+    }
+
     /// An IPv4 address to send from.
     #[must_use]
     pub fn ipv4(&self) -> Option<Ipv4Addr> {
@@ -65,6 +72,26 @@ pub fn all() -> io::Result<Vec<Interface>> {
         interface.addresses.extend(address);
     }
     Ok(found.into_values().collect())
+}
+
+/// Addresses at which others on the network reach this device, the likeliest first: not those of bridges and tunnels before those of the network that it is in.
+#[must_use]
+pub fn reachable(interfaces: &[Interface]) -> Vec<IpAddr> {
+    let mut found: Vec<(u8, IpAddr)> = Vec::new();
+    for interface in interfaces.iter().filter(|interface| interface.leads_out()) {
+        for address in &interface.addresses {
+            let rank = match address {
+                IpAddr::V4(address) if address.is_link_local() => 2,
+                IpAddr::V4(_) => 0,
+                IpAddr::V6(address) if address.is_unicast_link_local() => continue,
+                IpAddr::V6(_) => 1,
+            };
+            found.push((rank + if interface.is_inner() { 4 } else { 0 }, *address));
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().map(|(_, address)| address).collect()
 }
 
 /// Whether an address is of use only on the wire that it is on, and was given by no router.
@@ -168,5 +195,18 @@ mod tests {
             assert_eq!(check.advice.is_none(), state == State::Good);
         }
         assert_eq!(check(&Err(io::ErrorKind::PermissionDenied.into())).state, State::NotChecked);
+    }
+
+    #[test]
+    fn the_likeliest_address_stands_first() {
+        let found = reachable(&[
+            interface("docker0", &["172.17.0.1"]),
+            interface("lo", &["127.0.0.1", "::1"]),
+            Interface { point_to_point: true, ..interface("ppp0", &["10.8.0.2"]) },
+            interface("wlan0", &["fe80::1", "2001:db8::7", "192.168.1.20"]),
+            Interface { running: false, ..interface("eth0", &["192.168.2.2"]) },
+        ]);
+        let text: Vec<String> = found.iter().map(IpAddr::to_string).collect();
+        assert_eq!(text, ["192.168.1.20", "2001:db8::7", "10.8.0.2", "172.17.0.1"]);
     }
 }

@@ -6,6 +6,7 @@
 //! | `multicast` | a packet to the mDNS group comes back |
 //! | `ports` | where this node listens, or would |
 //! | `outside` | the router and the relay |
+//! | `certificate` | the certificate for the network |
 //! | `clock` | the clock against what is known of the time |
 //! | `storage` | free space, and whether the data folder can be written |
 //! | `decoding` | the model pack, the sandbox, the tools for videos |
@@ -14,6 +15,7 @@
 //! A check is a function from facts to words, so that each can be tested with facts that no machine at hand has. Nothing here asks a
 //! service of somebody else: what leaves is one mDNS packet on each interface, and a greeting to the relay that the owner named.
 
+pub mod certificate;
 pub mod clock;
 pub mod decoding;
 pub mod interfaces;
@@ -68,6 +70,8 @@ pub enum Topic {
     Router,
     /// The relay that the owner named.
     Relay,
+    /// The certificate for the network.
+    Certificate,
     /// The clock.
     Clock,
     /// The disk of the data folder.
@@ -82,12 +86,13 @@ pub enum Topic {
 
 impl Topic {
     /// Those that a running node looks at.
-    pub const OF_A_NODE: [Self; 10] = [
+    pub const OF_A_NODE: [Self; 11] = [
         Self::Interfaces,
         Self::Multicast,
         Self::Ports,
         Self::Router,
         Self::Relay,
+        Self::Certificate,
         Self::Clock,
         Self::Disk,
         Self::Models,
@@ -105,6 +110,7 @@ impl Topic {
             Self::Ports => "ports",
             Self::Router => "nat",
             Self::Relay => "relay",
+            Self::Certificate => "certificate",
             Self::Clock => "clock",
             Self::Disk => "disk",
             Self::Models => "models",
@@ -123,6 +129,7 @@ impl Topic {
             Self::Ports => "Ports",
             Self::Router => "Router (NAT)",
             Self::Relay => "Relay",
+            Self::Certificate => "Certificate",
             Self::Clock => "Clock",
             Self::Disk => "Disk",
             Self::Models => "Model pack",

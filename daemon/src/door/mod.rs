@@ -155,6 +155,12 @@ impl Door {
         Self { shared: Arc::new(shared) }
     }
 
+    /// The data folder.
+    #[must_use]
+    pub fn dir(&self) -> &DataDir {
+        &self.shared.dir
+    }
+
     /// What stands behind it.
     #[must_use]
     pub fn phase(&self) -> Phase {

@@ -47,6 +47,8 @@ pub type ShortId = [u8; 16];
 pub struct Listening {
     /// Where it is reached, while it is.
     pub at: Option<SocketAddr>,
+    /// The name under which it is reached by HTTPS; else it comes by plain HTTP, at its addresses.
+    pub host: Option<String>,
     /// Why it is not, in words.
     pub problem: Option<String>,
 }

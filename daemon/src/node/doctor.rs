@@ -11,11 +11,14 @@ use crate::doctor::decoding::TriedPack;
 use crate::doctor::interfaces::{Interface, all};
 use crate::doctor::multicast::try_all;
 use crate::doctor::ports::{Listening, sockets};
-use crate::doctor::{self, Check, Rounds, clock, decoding, interfaces, multicast, outside, ports, storage};
+use crate::doctor::{
+    self, Check, Rounds, certificate, clock, decoding, interfaces, multicast, outside, ports, storage,
+};
 use crate::live::What;
 use crate::network::{Outside, RelayState};
 use crate::sandbox::Model;
 use crate::tasks::Stage;
+use crate::tls::Tls;
 use crate::views::DoctorView;
 use crate::workers::{Core, blocking};
 
@@ -74,6 +77,9 @@ impl Node {
         let (state, seen) = look_outside(core).await;
         note(outside::router(named.is_some(), &seen, &own, &bound));
         note(outside::relay(named.as_deref(), &state, &seen));
+
+        let shown = place.certificate.as_ref().map(Tls::shown);
+        note(certificate::check(shown.as_ref(), now_ms()));
 
         note(clock::check(&self.known_times(&seen).await));
 

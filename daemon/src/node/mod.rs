@@ -77,6 +77,7 @@ use crate::faces::challenge::ChallengeError;
 use crate::guest::{ComingError, GuestsError};
 use crate::library::LibraryError;
 use crate::sandbox::SandboxError;
+use crate::tls::Tls;
 use crate::vault::{BlobError, CatalogError, KeyFile, SlotKind, Vault, VaultError};
 use crate::views::LiveView;
 use crate::workers::Core;
@@ -98,6 +99,8 @@ struct Place {
     /// Whether it looks for others on the local network.
     mdns: bool,
     dashboard: SocketAddr,
+    /// The certificate for the network, if there is one.
+    certificate: Option<Tls>,
     /// Bytes to keep free on the disk, if the owner said so.
     keep_free: Option<u64>,
 }

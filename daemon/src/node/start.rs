@@ -30,6 +30,7 @@ use crate::settings::{
 use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
 use crate::sharing::ledgers::ArrivalState;
 use crate::tasks::{ShutdownReport, Stage, Tasks};
+use crate::tls::Tls;
 use crate::vault::{BlobId, KeyFile, Keys, Kind, Opening, SlotKind, Subkey, Vault, VaultError};
 use crate::video::Tools;
 use crate::workers::keeping::held_blob;
@@ -46,6 +47,8 @@ pub struct NodeConfig {
     pub mdns: bool,
     /// Where the dashboard is.
     pub dashboard: SocketAddr,
+    /// The certificate with which it is reached over the network, if it is.
+    pub certificate: Option<Tls>,
     /// Bytes to keep free on the disk of the data folder, if the owner said so.
     pub keep_free: Option<u64>,
     /// New nickname, if given.
@@ -113,6 +116,7 @@ impl Node {
             listen: config.listen.clone(),
             mdns: config.mdns,
             dashboard: config.dashboard,
+            certificate: config.certificate.clone(),
             keep_free: config.keep_free,
         };
         let stored = {

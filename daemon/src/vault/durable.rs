@@ -36,7 +36,7 @@ pub(super) fn temporary_name(path: &Path) -> PathBuf {
 }
 
 /// Puts `bytes` at `path` so that at every instant either the old content or the new is there.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_name(path);
     remove_if_there(&temporary)?;
     let mut file = create_new(&temporary)?;
@@ -61,7 +61,7 @@ pub(super) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Reads a whole file, if it is there and has at most `limit` bytes.
-pub(super) fn read_at_most(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+pub(crate) fn read_at_most(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -76,7 +76,7 @@ pub(super) fn read_at_most(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>
 }
 
 /// Overwrites a small file with zeros before it is removed; it need not exist. The caller syncs the folder.
-pub(super) fn destroy(path: &Path, limit: u64) -> io::Result<()> {
+pub(crate) fn destroy(path: &Path, limit: u64) -> io::Result<()> {
     let file = match OpenOptions::new().write(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -89,7 +89,7 @@ pub(super) fn destroy(path: &Path, limit: u64) -> io::Result<()> {
 }
 
 /// Removes a file that need not exist; whether it did.
-pub(super) fn remove_if_there(path: &Path) -> io::Result<bool> {
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

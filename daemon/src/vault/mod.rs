@@ -7,10 +7,11 @@
 pub mod backup;
 pub mod blob;
 pub mod catalog;
-mod durable;
+pub(crate) mod durable;
 pub mod erase;
 pub mod incoming;
 pub mod keys;
+pub mod password;
 mod purging;
 mod seal;
 mod secret;

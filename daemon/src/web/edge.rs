@@ -6,8 +6,9 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body::{Frame, SizeHint};
 use tokio::sync::Mutex;
@@ -16,9 +17,11 @@ use tower::ServiceExt as _;
 
 use super::api::live::LiveRoom;
 use super::guard::{Guards, SessionStore, StoredSession, StoredSessions};
+use super::lan::LanAccess;
 use super::problem::Problem;
 use crate::activity::{Activity, ActivityKind};
 use crate::door::{Door, Opened, Phase};
+use crate::vault::password::PasswordFile;
 use crate::vault::{Batch, Kind, Vault};
 
 /// Key of the one row that holds the browsers' sessions.
@@ -43,9 +46,28 @@ impl SessionStore for SessionsInVault {
     }
 
     fn tell(&self, session: &StoredSession) {
-        let text =
-            format!("{} signed in to this dashboard. Signed-in browsers are listed in the settings.", session.browser);
-        if let Err(error) = self.1.note(ActivityKind::SignIn, text, None, None) {
+        let from = session.from.as_ref().map(|from| format!(" over the network, from {from}")).unwrap_or_default();
+        self.note(
+            ActivityKind::SignIn,
+            format!(
+                "{} signed in to this dashboard{from}. Signed-in browsers are listed in the settings.",
+                session.browser
+            ),
+        );
+    }
+
+    fn inform(&self, text: String) {
+        self.note(ActivityKind::SignIn, text);
+    }
+
+    fn warn(&self, text: String) {
+        self.note(ActivityKind::Suspicious, text);
+    }
+}
+
+impl SessionsInVault {
+    fn note(&self, kind: ActivityKind, text: String) {
+        if let Err(error) = self.1.note(kind, text, None, None) {
             tracing::warn!("a sign-in could not be noted: {error}");
         }
     }
@@ -54,18 +76,37 @@ impl SessionStore for SessionsInVault {
 /// Which way in a request came.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Way {
+    /// A browser on this device.
     Dashboard,
+    /// A browser in the network.
+    Network,
+    /// The command line.
     Control,
+}
+
+impl Way {
+    /// Whether a browser asks, which has to sign in.
+    pub(super) fn is_browser(self) -> bool {
+        matches!(self, Self::Dashboard | Self::Network)
+    }
 }
 
 /// The way from the edge to the node that runs now; cheap to clone.
 #[derive(Clone)]
 pub(super) struct Edge {
     pub(super) door: Door,
+    /// Of the front by which a request came.
     pub(super) guards: Guards,
+    fronts: Arc<Fronts>,
     routes: Arc<Mutex<Option<Routes>>>,
     /// The process is ending.
     closing: CancellationToken,
+}
+
+/// The fronts for browsers.
+struct Fronts {
+    device: Guards,
+    network: Option<(Guards, LanAccess)>,
 }
 
 /// The routes of one node; dropped with it.
@@ -73,22 +114,44 @@ pub(super) struct Edge {
 struct Routes {
     number: u64,
     dashboard: Router,
+    network: Option<Router>,
     control: Router,
     leaving: CancellationToken,
 }
 
 impl Edge {
-    pub(super) fn new(door: Door, guards: Guards, closing: CancellationToken) -> Self {
-        Self { door, guards, routes: Arc::default(), closing }
+    /// For the front on this device and the command line.
+    pub(super) fn new(door: Door, guards: Guards, network: Option<LanAccess>, closing: CancellationToken) -> Self {
+        let network = network.map(|access| (access.guards(&guards), access));
+        let fronts = Fronts { device: guards.clone(), network };
+        Self { door, guards, fronts: Arc::new(fronts), routes: Arc::default(), closing }
+    }
+
+    /// The same for the front of the network, if there is one.
+    pub(super) fn for_network(&self) -> Option<Self> {
+        let (guards, _) = self.fronts.network.as_ref()?;
+        Some(Self { guards: guards.clone(), ..self.clone() })
+    }
+
+    /// How the dashboard is reached over the network, if it is.
+    pub(super) fn lan(&self) -> Option<&LanAccess> {
+        self.fronts.network.as_ref().map(|(_, access)| access)
+    }
+
+    /// The password that signs in over the network.
+    pub(super) fn password(&self) -> PasswordFile {
+        PasswordFile::of(self.door.dir())
     }
 
     /// Hands a request to the node; says that the vault is locked when there is none, or as soon as there is none any more.
     pub(super) async fn forward(self, way: Way, request: Request) -> Response {
         let Some(routes) = self.routes().await else { return locked(self.door.phase()).into_response() };
         let router = match way {
-            Way::Dashboard => routes.dashboard,
-            Way::Control => routes.control,
+            Way::Dashboard => Some(routes.dashboard),
+            Way::Network => routes.network,
+            Way::Control => Some(routes.control),
         };
+        let Some(router) = router else { return Problem::no_such_path().into_response() };
         tokio::select! {
             answer = router.oneshot(request) => {
                 let Ok(answer) = answer;
@@ -96,6 +159,12 @@ impl Edge {
             }
             () = routes.leaving.cancelled() => locked(Phase::Closing).into_response(),
         }
+    }
+
+    /// Has the guards go on with the sessions of the node that runs now, before anybody is asked who they are.
+    pub(super) async fn wake(State(edge): State<Self>, request: Request, next: Next) -> Response {
+        edge.routes().await;
+        next.run(request).await
     }
 
     /// The routes of the node that runs now, made at the first request.
@@ -113,7 +182,9 @@ impl Edge {
         let room = LiveRoom::new(closing.clone());
         let routes = Routes {
             number,
-            dashboard: super::dashboard(node.clone(), &self.guards, room.clone()),
+            dashboard: super::dashboard(node.clone(), &self.fronts.device, room.clone()),
+            network: (self.fronts.network.as_ref())
+                .map(|(guards, _)| super::dashboard(node.clone(), guards, room.clone())),
             control: super::control(node, room),
             leaving: leaving.clone(),
         };

@@ -59,6 +59,31 @@ pub const LAUNCH_LIFE_MS: u64 = 10 * 60 * 1000;
 /// Length of the text of a launch token that is looked at, in bytes; a true one has 43.
 pub const LAUNCH_TEXT_BYTES: usize = 128;
 
+/// Connections to the dashboard over the network at once, and of one address: a browser opens six and a live socket for each tab.
+pub const LAN_CONNECTIONS: usize = 256;
+/// See [`LAN_CONNECTIONS`].
+pub const LAN_CONNECTIONS_PER_ADDRESS: usize = 64;
+/// A connection to it on which nothing passes for so long is closed; live sockets are pinged more often.
+pub const LAN_IDLE: Duration = Duration::from_secs(120);
+/// How long somebody may take for the handshake of an encrypted connection, or to ask for something in the clear.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// What somebody who does not encrypt is listened to, in bytes: an address fits in.
+pub const PLAIN_HEAD_BYTES: usize = 8 * 1024;
+/// A body with a password or a launch token, in bytes.
+pub const SIGN_IN_BYTES: usize = 1024;
+/// Wrong passwords of one address before the next try has to wait; a tired owner mistypes a few times.
+pub const TRIES_FREE: u32 = 4;
+/// The longest wait of one address: 1,440 tries a day.
+pub const TRIES_LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Wrong passwords of all addresses together before everybody has to wait.
+pub const TRIES_FREE_OF_ALL: u32 = 20;
+/// The longest wait of all: 8,640 tries a day from however many addresses guess no ten characters, and the owner does not wait long.
+pub const TRIES_LONGEST_WAIT_OF_ALL: Duration = Duration::from_secs(10);
+/// Wrong passwords are forgotten when none followed for so long.
+pub const TRIES_FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
+/// Addresses whose wrong passwords are counted; those that were quiet for longest make room.
+pub const TRIES_ADDRESSES: usize = 1_024;
+
 /// How long open answers may go on after the stop signal.
 pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);
 /// Transfers in one answer.

@@ -1,8 +1,9 @@
-//! The local web edge: one set of API routes with two ways in, and the dashboard's files.
+//! The local web edge: one set of API routes with three ways in, and the dashboard's files.
 //!
 //! | way in | guard |
 //! |---|---|
-//! | TCP on loopback, for browsers | host names, launch link, session cookie, same origin ([`guard`]) |
+//! | TCP on loopback, for browsers on this device | host names, launch link, session cookie, same origin ([`guard`]) |
+//! | TCP in the network, if the owner wants it, with TLS (`lan`) | the same, and a password; who is not signed in sees the sign-in page and nothing else |
 //! | unix socket in the data folder, for the command line | the file's mode, 0600 |
 //!
 //! Guests at an event have a port, routes and guards of their own (`guest`).
@@ -12,19 +13,24 @@
 mod api;
 mod download;
 mod edge;
+mod elsewhere;
+mod entrance;
 pub mod guard;
 mod guest;
 mod intake;
+mod lan;
 mod limits;
 mod pages;
 pub mod problem;
 mod serve;
 
+pub use self::api::lan::{CertificateView, LanView};
 pub use self::api::session::LaunchLinkView;
 pub use self::api::vault::{RecoveryWordsView, VaultView, WayView};
 pub use self::api::whole::{ERASE_WORDS, FoundBackupView};
 pub use self::guard::{Clock, Guards, NoRandomness, SessionStore, StoredSession};
 pub use self::guest::serve_guests;
+pub use self::lan::{Lan, LanAccess, bind_lan, keep_certificates, own_names};
 pub use self::serve::{BindError, bind_dashboard, bind_socket, serve};
 
 use axum::extract::{Request, State};
@@ -68,7 +74,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge(api::session::routes(&guards).with_state(guards.clone()))
         .merge(api::session::socket_routes().with_state(guards.clone()));
     let routes = OpenApiRouter::with_openapi(Description::openapi()).nest(API_ROOT, routes);
-    let edge = api::vault::routes(&guards).merge(api::whole::routes(&guards));
+    let edge = api::vault::routes(&guards, Way::Dashboard)
+        .merge(api::whole::routes(&guards))
+        .merge(api::lan::sign_in_routes(Way::Dashboard))
+        .merge(api::lan::routes(&guards, Way::Dashboard))
+        .merge(api::lan::socket_only_routes());
     let mut document = routes.into_openapi().nest(API_ROOT, edge.into_openapi());
     for item in document.paths.paths.values_mut() {
         let operations =
@@ -99,31 +109,37 @@ fn control(node: Node, room: LiveRoom) -> Router {
     with_shape(routes.fallback(no_such_path), room)
 }
 
-/// What browsers reach, whether there is a node or not.
-fn dashboard_edge(edge: Edge) -> Router {
+/// What browsers reach by this way, whether there is a node or not.
+fn dashboard_edge(edge: Edge, way: Way) -> Router {
     let guards = edge.guards.clone();
     let signed_in = || from_fn_with_state(guards.clone(), only_signed_in);
     let (session, _) = api::session::routes(&guards).with_state(guards.clone()).split_for_parts();
-    let vault = api::vault::routes(&guards).merge(api::whole::routes(&guards));
-    let (vault, _) = vault.with_state(edge.clone()).split_for_parts();
-    let api = session
-        .merge(vault)
+    let (sign_in, _) = api::lan::sign_in_routes(way).with_state(edge.clone()).split_for_parts();
+    let vault = api::vault::routes(&guards, way).merge(api::whole::routes(&guards));
+    let (vault, _) = vault.merge(api::lan::routes(&guards, way)).with_state(edge.clone()).split_for_parts();
+    let mut behind = vault
         .route("/openapi.json", get(serve_openapi).layer(signed_in()))
-        .fallback_service(to_the_node(edge, Way::Dashboard))
-        .layer(from_fn(as_problems));
+        .fallback_service(to_the_node(edge.clone(), way));
+    if matches!(way, Way::Network) {
+        // On this device others see whether the vault is locked, and unlock it with what they know; in the network they see nothing.
+        behind = behind.layer(signed_in());
+    }
+    let wake = from_fn_with_state(edge, Edge::wake);
+    let api = session.merge(sign_in).merge(behind).layer(wake).layer(from_fn(as_problems));
     guarded(Router::new().nest(API_ROOT, api).fallback(pages::fallback), &guards)
 }
 
 /// What the command line reaches, whether there is a node or not.
 fn control_edge(edge: Edge) -> Router {
     let (links, _) = api::session::socket_routes().with_state(edge.guards.clone()).split_for_parts();
-    let vault = api::vault::socket_routes().merge(api::whole::socket_routes());
+    let vault = api::vault::socket_routes().merge(api::whole::socket_routes()).merge(api::lan::socket_routes());
     let (vault, _) = vault.with_state(edge.clone()).split_for_parts();
     let api = links
         .merge(vault)
         .route("/session", get(|| async { StatusCode::NO_CONTENT }))
         .route("/openapi.json", get(serve_openapi))
-        .fallback_service(to_the_node(edge, Way::Control))
+        .fallback_service(to_the_node(edge.clone(), Way::Control))
+        .layer(from_fn_with_state(edge, Edge::wake))
         .layer(from_fn(as_problems));
     Router::new().nest(API_ROOT, api).fallback(no_such_path)
 }

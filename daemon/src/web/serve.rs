@@ -1,4 +1,4 @@
-//! Binding the two ways in and serving them until the stop signal.
+//! Binding the ways in and serving them until the stop signal.
 
 use std::fs::{self, Permissions};
 use std::future::Future;
@@ -12,8 +12,10 @@ use axum::serve::{Listener, ListenerExt as _};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-use super::edge::Edge;
+use super::edge::{Edge, Way};
+use super::entrance::Caller;
 use super::guard::Guards;
+use super::lan::Lan;
 use super::limits::SHUTDOWN_WITHIN;
 use crate::door::Door;
 
@@ -21,16 +23,16 @@ use crate::door::Door;
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Another program has the port.
+    #[error("{0} is taken by another program, perhaps another inframe; stop it or choose another address with {1}")]
+    Taken(SocketAddr, &'static str),
+    /// This front of the dashboard is not encrypted, so it must not be reachable from other machines.
     #[error(
-        "{0} is taken by another program, perhaps another inframe; stop it or choose another address with --dashboard"
+        "{0} can be reached from other machines; choose a loopback address such as 127.0.0.1:7410, and --lan for the network"
     )]
-    Taken(SocketAddr),
-    /// The dashboard has no password and no TLS, so it must not be reachable from other machines.
-    #[error("{0} can be reached from other machines; choose a loopback address such as 127.0.0.1:7410")]
     NotLoopback(SocketAddr),
     /// Some other trouble with the address.
-    #[error("cannot listen at {0}; choose another address with --dashboard")]
-    Address(SocketAddr, #[source] io::Error),
+    #[error("cannot listen at {0}; choose another address with {1}")]
+    Address(SocketAddr, &'static str, #[source] io::Error),
     /// Another daemon answers on the socket.
     #[error("a daemon is running already with this data folder ({}); stop it first", .0.display())]
     Running(PathBuf),
@@ -51,8 +53,8 @@ pub async fn bind_dashboard(address: SocketAddr) -> Result<TcpListener, BindErro
         return Err(BindError::NotLoopback(address));
     }
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => BindError::Taken(address),
-        _ => BindError::Address(address, error),
+        io::ErrorKind::AddrInUse => BindError::Taken(address, "--dashboard"),
+        _ => BindError::Address(address, "--dashboard", error),
     })
 }
 
@@ -84,33 +86,43 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves both ways in to the node behind `door` until `shutdown` is ready, then lets open answers end for a few seconds.
+/// Serves the ways in to the node behind `door` until `shutdown` is ready, then lets open answers end for a few seconds.
 ///
 /// # Errors
 /// When a listener fails for good.
 pub async fn serve(
     tcp: TcpListener,
     unix: UnixListener,
+    lan: Option<Lan>,
     door: Door,
     guards: Guards,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let closing = CancellationToken::new();
-    let edge = Edge::new(door, guards, closing.clone());
-    let (dashboard, control) = (super::dashboard_edge(edge.clone()), super::control_edge(edge));
+    let edge = Edge::new(door, guards, lan.as_ref().map(|lan| lan.access().clone()), closing.clone());
+    let network = edge.for_network().map(|edge| super::dashboard_edge(edge, Way::Network));
+    let (dashboard, control) = (super::dashboard_edge(edge.clone(), Way::Dashboard), super::control_edge(edge));
+    // Ends with this call: what is still open then is broken off.
+    let broken_off = CancellationToken::new();
+    let _at_the_end = broken_off.clone().drop_guard();
+    let network = async {
+        let (Some(lan), Some(router)) = (lan, network) else { return Ok(()) };
+        let service = router.into_make_service_with_connect_info::<Caller>();
+        axum::serve(lan.entrance(broken_off), service).with_graceful_shutdown(closing.clone().cancelled_owned()).await
+    };
     // The last bytes of an answer do not wait until the others are acknowledged.
     let tcp = tcp.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection without TCP_NODELAY");
         }
     });
-    let both = async { tokio::try_join!(until(tcp, dashboard, &closing), until(unix, control, &closing)) };
-    tokio::pin!(both);
+    let all = async { tokio::try_join!(until(tcp, dashboard, &closing), until(unix, control, &closing), network) };
+    tokio::pin!(all);
     tokio::select! {
-        ended = &mut both => return ended.map(|_| ()),
+        ended = &mut all => return ended.map(|_| ()),
         () = shutdown => closing.cancel(),
     }
-    match tokio::time::timeout(SHUTDOWN_WITHIN, both).await {
+    match tokio::time::timeout(SHUTDOWN_WITHIN, all).await {
         Ok(ended) => ended.map(|_| ()),
         Err(_) => {
             tracing::info!("answers still open at shutdown were broken off");
@@ -159,7 +171,7 @@ mod tests {
         let held = bind_dashboard(([127, 0, 0, 1], 0).into()).await.unwrap();
         let address = held.local_addr().unwrap();
         let refused = bind_dashboard(address).await.unwrap_err();
-        assert!(matches!(refused, BindError::Taken(_)), "{refused}");
+        assert!(matches!(refused, BindError::Taken(..)), "{refused}");
         assert!(refused.to_string().contains("--dashboard"));
         let open = bind_dashboard(([0, 0, 0, 0], 0).into()).await;
         assert!(matches!(open, Err(BindError::NotLoopback(_))));

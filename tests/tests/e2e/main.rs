@@ -23,6 +23,7 @@ mod lock;
 mod look_alikes;
 mod models;
 mod notices;
+mod other_devices;
 mod peers;
 mod people;
 mod privacy;

@@ -38,7 +38,19 @@ async fn a_node_with_a_network_is_well_and_each_fault_of_it_is_found() -> Result
     let well = Doctor::of(&node)?;
     ensure!(
         well.keys()
-            == ["interfaces", "multicast", "ports", "nat", "relay", "clock", "disk", "models", "sandbox", "videos"],
+            == [
+                "interfaces",
+                "multicast",
+                "ports",
+                "nat",
+                "relay",
+                "certificate",
+                "clock",
+                "disk",
+                "models",
+                "sandbox",
+                "videos"
+            ],
         "{:?}",
         well.keys()
     );

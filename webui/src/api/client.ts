@@ -103,6 +103,10 @@ export const api = {
     }
   },
   openSession: (token: string) => send('POST', '/session', jsonInit({ token })),
+  signInView: () => json<T.SignInView>('GET', '/session/ways'),
+  signInByPassword: (password: string) => send('POST', '/session/password', jsonInit({ password })),
+  lan: () => json<T.LanView>('GET', '/lan'),
+  changeLanPassword: (body: T.ChangePasswordBody) => json<T.LanView>('PUT', '/lan/password', body),
   closeSession: () => send('DELETE', '/session'),
   sessions: () => json<T.SessionView[]>('GET', '/sessions'),
   endSession: (session: string) => json<void>('DELETE', `/sessions/${id(session)}`),

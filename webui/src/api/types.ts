@@ -219,6 +219,22 @@ export interface BackupView {
   same_disk: boolean
 }
 
+/** A certificate. */
+export interface CertificateView {
+  /** Whether the owner has to renew it soon. */
+  ends_soon: boolean
+  /** Its SHA-256, in pairs of hex digits. */
+  fingerprint: string
+  /** Names that it is for. */
+  hosts: Array<string>
+  /** Whether this node made it for itself: no browser knows it, and the owner has to compare its fingerprint. */
+  own: boolean
+  /** Why what lies in its place now cannot be used, while the one from before is. */
+  problem?: string | null
+  /** Its end, Unix milliseconds. The node's own is made anew before that. */
+  until: number
+}
+
 /** A pose challenge under way, or how it ended. */
 export interface ChallengeView {
   /** What to do differently, or why it failed. */
@@ -244,13 +260,21 @@ export interface ChallengeView {
 /** Which change. */
 export type ChangeBody = "add" | "replace" | "remove"
 
+/** A change of the password that signs in over the network. */
+export interface ChangePasswordBody {
+  /** The present one, where there is one. The command line need not know it. */
+  current?: string | null
+  /** The new one, of ten characters or more; none any more when absent. */
+  password?: string | null
+}
+
 /** What a check has shown. */
 export interface CheckView {
   /** What to do, in one sentence; there unless it is good. */
   advice?: string | null
   /** What was found, in words and figures. */
   found: string
-  /** `interfaces`, `multicast`, `ports`, `nat`, `relay`, `clock`, `disk`, `models`, `sandbox`, `videos`; on the command line also `daemon`. */
+  /** `interfaces`, `multicast`, `ports`, `nat`, `relay`, `certificate`, `clock`, `disk`, `models`, `sandbox`, `videos`; on the command line also `daemon`. */
   key: string
   /** `good`, `warning`, `failed`, `not-checked`. */
   state: string
@@ -847,6 +871,19 @@ export interface KeepingView {
   room_bytes?: number | null
 }
 
+/** The dashboard in the network. */
+export interface LanView {
+  /** Addresses for a browser, the likeliest first. */
+  addresses: Array<string>
+  certificate?: CertificateView | null
+  /** Whether there is a password, without which only a launch link signs in. */
+  has_password: boolean
+  /** Whether it is reached there, which is chosen when the daemon is started. */
+  on: boolean
+  /** Whether the browser that asks does so over the network. */
+  over_network: boolean
+}
+
 /** What a launch link carries. */
 export interface LaunchBody {
   /** The token in the link's fragment, `#launch=TOKEN`. */
@@ -855,6 +892,8 @@ export interface LaunchBody {
 
 /** A fresh launch link. */
 export interface LaunchLinkView {
+  /** SHA-256 of the certificate that the browser gets to see there, where it is one that no browser knows. */
+  fingerprint?: string | null
   /** Signs one browser in, once, within ten minutes. */
   url: string
 }
@@ -1135,6 +1174,12 @@ export interface OriginView {
   from?: string | null
   /** `imported`, `received` (from a member) or `guest` (added on the guest page). */
   kind: string
+}
+
+/** The password that signs in over the network. */
+export interface PasswordBody {
+  /** As it is typed. */
+  password: string
 }
 
 /** A path on the daemon's machine. */
@@ -1494,6 +1539,8 @@ export interface SelfieView {
 export interface SessionView {
   /** Such as `Firefox on Linux`, by its own word. */
   browser: string
+  /** The address from which it signed in over the network; nothing for a browser on this device. */
+  from?: string | null
   /** Id, by which it can be signed out. */
   id: string
   /** When it signed in. */
@@ -1566,6 +1613,14 @@ export interface SharedWithView {
   event_name: string
   /** Nickname. */
   nickname: string
+}
+
+/** How a browser signs in here. */
+export interface SignInView {
+  /** Whether it asks over the network. */
+  over_network: boolean
+  /** Whether a password signs in. */
+  password: boolean
 }
 
 /** A change in the ways to unlock. */

@@ -1,7 +1,7 @@
 // Whether this page may talk to the daemon (session) and whether the daemon answers (reach).
 import { api, ApiError, watchRequests } from '../api/client'
 
-import type { VaultView } from '../api/types'
+import type { SignInView, VaultView } from '../api/types'
 
 type Session = 'checking' | 'first' | 'open' | 'locked' | 'restoring' | 'none' | 'refused'
 
@@ -9,6 +9,8 @@ class Connection {
   session = $state<Session>('checking')
   /** The vault from outside, as it was seen last. */
   vault = $state.raw<VaultView | null>(null)
+  /** How this browser signs in. */
+  door = $state.raw<SignInView | null>(null)
   /** Why a launch link was refused, in the daemon's words. */
   refusal = $state('')
   /** The daemon did not answer the last request. */
@@ -22,7 +24,8 @@ class Connection {
         if (this.session === 'open' || this.session === 'first') void this.start()
       },
       signedOut: () => {
-        if (this.session !== 'checking' && this.session !== 'locked') this.session = 'none'
+        // On the daemon's own machine a locked vault is shown to everybody who comes; over the network it is not.
+        if (this.session !== 'checking' && (this.session !== 'locked' || this.door?.over_network)) this.session = 'none'
       },
     })
   }
@@ -39,6 +42,12 @@ class Connection {
           if (!(error instanceof ApiError)) throw error
           this.refusal = error.message
         }
+      }
+      this.door = await api.signInView()
+      // Over the network nothing is seen before that, not even whether the vault is locked.
+      if (this.door.over_network && !(await api.hasSession())) {
+        this.session = token !== null ? 'refused' : 'none'
+        return
       }
       this.vault = await api.vault()
       this.session = await this.#sessionFor(this.vault, token !== null)
@@ -62,6 +71,13 @@ class Connection {
   async endFirstRun(): Promise<void> {
     await api.endFirstRun()
     this.session = 'open'
+  }
+
+  /** Signs in over the network. */
+  async signIn(password: string): Promise<void> {
+    await api.signInByPassword(password)
+    this.refusal = ''
+    await this.start()
   }
 
   /** Locks the vault of the daemon. */

@@ -21,9 +21,10 @@ export const doctor = new Resource(['status'], api.doctor)
 export const privacy = new Resource(['events', 'transfers', 'profile', 'settings'], api.privacy)
 export const sessions = new Resource(['activity'], api.sessions)
 export const noticeSettings = new Resource(['notices'], api.notices)
+export const lan = new Resource(['activity'], api.lan)
 export const relay = new Resource(['settings'], api.relay)
 
 /** After the daemon was away, everything may have changed. */
 export function refreshAll(): void {
-  for (const resource of [status, settings, vault, backup, verify, exported, models, imports, quarantine, events, profiles, people, approvals, recalls, peers, privacy, sessions, noticeSettings, relay, doctor]) resource.refresh()
+  for (const resource of [status, settings, vault, backup, verify, exported, models, imports, quarantine, events, profiles, people, approvals, recalls, peers, privacy, sessions, noticeSettings, lan, relay, doctor]) resource.refresh()
 }

@@ -15,6 +15,7 @@ use std::{
 use thiserror::Error;
 
 pub use key_file::KeyFile;
+pub(super) use unlock::Cost;
 pub use unlock::{Passphrase, RECOVERY_WORDS, RecoveryPhrase, SlotKind, Unlock};
 
 use super::{durable, seal::SealError, secret::Secret32};

@@ -98,13 +98,19 @@ impl Passphrase {
         Ok(Self(Zeroizing::new(text.nfkc().collect())))
     }
 
+    /// How many characters it has.
+    #[must_use]
+    pub fn chars(&self) -> usize {
+        self.0.chars().count()
+    }
+
     /// As chosen for a new slot.
     ///
     /// # Errors
     /// As [`Passphrase::typed`], and when it is so short that a thief of the data folder would find it by trying.
     pub fn chosen(text: &str) -> Result<Self, KeyError> {
         let chosen = Self::typed(text)?;
-        if chosen.0.chars().count() < MIN_PASSPHRASE_CHARS {
+        if chosen.chars() < MIN_PASSPHRASE_CHARS {
             return Err(KeyError::BadPassphrase(format!(
                 "a passphrase needs at least {MIN_PASSPHRASE_CHARS} characters: take four or more words that nobody else would put together"
             )));
@@ -208,7 +214,7 @@ impl Unlock {
 
 /// What makes a guess dear: parameters of Argon2id, kept in the slot.
 #[derive(Serialize, Deserialize)]
-struct Cost {
+pub(in crate::vault) struct Cost {
     salt: [u8; 16],
     memory_kib: u32,
     passes: u32,
@@ -216,14 +222,15 @@ struct Cost {
 }
 
 impl Cost {
-    fn new() -> Result<Self, KeyError> {
+    /// That of a new secret, with a salt of its own.
+    pub(in crate::vault) fn new() -> Result<Self, KeyError> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|_| SealError)?;
         Ok(Self { salt, memory_kib: PASSPHRASE_MEMORY_KIB, passes: PASSPHRASE_PASSES, lanes: PASSPHRASE_LANES })
     }
 
     /// Whoever can write the file must not be able to take all memory at the next start (D7).
-    fn read(parameters: &[u8]) -> Result<Self, KeyError> {
+    pub(in crate::vault) fn read(parameters: &[u8]) -> Result<Self, KeyError> {
         let cost: Self = postcard::from_bytes(parameters).map_err(|_| KeyError::PassphraseCost)?;
         let bounded = cost.memory_kib <= MAX_PASSPHRASE_MEMORY_KIB
             && cost.passes <= MAX_PASSPHRASE_PASSES
@@ -231,7 +238,8 @@ impl Cost {
         if bounded { Ok(cost) } else { Err(KeyError::PassphraseCost) }
     }
 
-    fn stretch(&self, passphrase: &Passphrase) -> Result<Secret32, KeyError> {
+    /// What a passphrase comes to at this cost.
+    pub(in crate::vault) fn stretch(&self, passphrase: &Passphrase) -> Result<Secret32, KeyError> {
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32));
         let params = params.map_err(|_| KeyError::PassphraseCost)?;
         let mut secret = Zeroizing::new([0; 32]);

@@ -8,6 +8,7 @@ mod exchange;
 mod export;
 mod guests;
 mod import;
+pub(super) mod lan;
 pub(super) mod live;
 mod models;
 mod notices;

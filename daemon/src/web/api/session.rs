@@ -1,6 +1,8 @@
 //! Signing in and out: in the browser with a launch token, on the unix socket by being allowed to open it.
 
-use axum::extract::{Extension, Path, State};
+use std::net::IpAddr;
+
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Extension, Path, State};
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +13,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::guard::{Guards, StoredSession, Visitor, not_signed_in, only_signed_in};
+use super::super::entrance::Caller;
+use super::super::guard::{Guards, StoredSession, Visitor, only_signed_in};
+use super::super::limits::SIGN_IN_BYTES;
 use super::{Answer, JsonAnswer, Problem};
 
 /// What a launch link carries.
@@ -34,6 +38,8 @@ pub(crate) struct SessionView {
     used_at: u64,
     /// Whether it is the one that asks.
     this: bool,
+    /// The address from which it signed in over the network; nothing for a browser on this device.
+    from: Option<String>,
 }
 
 /// A fresh launch link.
@@ -41,6 +47,8 @@ pub(crate) struct SessionView {
 pub struct LaunchLinkView {
     /// Signs one browser in, once, within ten minutes.
     pub url: String,
+    /// SHA-256 of the certificate that the browser gets to see there, where it is one that no browser knows.
+    pub fingerprint: Option<String>,
 }
 
 impl std::fmt::Debug for LaunchLinkView {
@@ -56,7 +64,13 @@ pub(in super::super) fn routes(guards: &Guards) -> OpenApiRouter<Guards> {
         .routes(routes!(sign_out))
         .routes(routes!(list_sessions, end_other_sessions))
         .routes(routes!(end_session));
-    OpenApiRouter::default().routes(routes!(get_session, sign_in)).merge(of_the_owner.layer(signed_in))
+    let sign_in = OpenApiRouter::default().routes(routes!(get_session, sign_in));
+    sign_in.layer(DefaultBodyLimit::max(SIGN_IN_BYTES)).merge(of_the_owner.layer(signed_in))
+}
+
+/// The address from which somebody asks over the network; nothing for somebody on this device.
+pub(super) fn from(caller: Option<Extension<ConnectInfo<Caller>>>) -> Option<IpAddr> {
+    caller.map(|Extension(ConnectInfo(caller))| caller.address)
 }
 
 /// For the unix socket.
@@ -70,7 +84,7 @@ pub(in super::super) fn socket_routes() -> OpenApiRouter<Guards> {
     responses((status = 204, description = "Signed in"), (status = 401, description = "Not signed in"))
 )]
 async fn get_session(State(guards): State<Guards>, headers: HeaderMap) -> Answer<StatusCode> {
-    guards.visitor(&headers).await.map(|_| StatusCode::NO_CONTENT).ok_or_else(not_signed_in)
+    guards.visitor(&headers).await.map(|_| StatusCode::NO_CONTENT).ok_or_else(|| guards.not_signed_in())
 }
 
 /// Sign in with the token of a launch link
@@ -78,8 +92,13 @@ async fn get_session(State(guards): State<Guards>, headers: HeaderMap) -> Answer
     post, path = "/session", tag = "session", request_body = LaunchBody,
     responses((status = 204, description = "Signed in; sets the session cookie"))
 )]
-async fn sign_in(State(guards): State<Guards>, headers: HeaderMap, Json(body): Json<LaunchBody>) -> Answer<Response> {
-    let cookie = guards.sign_in(&body.token, &headers).await.map_err(internal)?;
+async fn sign_in(
+    State(guards): State<Guards>,
+    caller: Option<Extension<ConnectInfo<Caller>>>,
+    headers: HeaderMap,
+    Json(body): Json<LaunchBody>,
+) -> Answer<Response> {
+    let cookie = guards.sign_in(&body.token, &headers, from(caller)).await.map_err(internal)?;
     let Some(cookie) = cookie else {
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -105,6 +124,7 @@ async fn list_sessions(Extension(visitor): Extension<Visitor>) -> JsonAnswer<Vec
         opened_at: session.opened_at,
         used_at: session.used_at,
         this,
+        from: session.from,
     };
     Ok(Json(visitor.sessions().into_iter().map(view).collect()))
 }
@@ -137,7 +157,7 @@ async fn end_session(Extension(visitor): Extension<Visitor>, Path(id): Path<Stri
 #[utoipa::path(post, path = "/session/launch-links", tag = "session", responses((status = 200, body = LaunchLinkView)))]
 async fn make_launch_link(State(guards): State<Guards>) -> JsonAnswer<LaunchLinkView> {
     let url = guards.launch_link().map_err(internal)?;
-    Ok(Json(LaunchLinkView { url }))
+    Ok(Json(LaunchLinkView { url, fingerprint: None }))
 }
 
 fn with_cookie(cookie: &str) -> Answer<Response> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Extension, State};
 use axum::http::header::{RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,8 +14,10 @@ use utoipa_axum::routes;
 use zeroize::Zeroizing;
 
 use super::super::edge::{Edge, Way};
-use super::super::guard::{Guards, not_signed_in, only_signed_in};
+use super::super::entrance::Caller;
+use super::super::guard::{Guards, only_signed_in};
 use super::super::limits::JSON_BYTES;
+use super::session::from;
 use super::{Answer, JsonAnswer, Problem};
 use crate::door::{DoorError, NewWay, Phase, Secret, SlotChange};
 use crate::node::StartError;
@@ -87,7 +89,7 @@ pub(crate) struct SecretBody {
 /// What somebody typed, wiped when it was looked at.
 #[derive(Deserialize)]
 #[serde(from = "String")]
-pub(super) struct Typed(Zeroizing<String>);
+pub(super) struct Typed(pub(super) Zeroizing<String>);
 
 impl From<String> for Typed {
     fn from(text: String) -> Self {
@@ -138,7 +140,7 @@ impl std::fmt::Debug for RecoveryWordsView {
 }
 
 /// For browsers: unlocking signs one in, since whoever knows the passphrase is the owner.
-pub(in super::super) fn routes(guards: &Guards) -> OpenApiRouter<Edge> {
+pub(in super::super) fn routes(guards: &Guards, way: Way) -> OpenApiRouter<Edge> {
     let signed_in = || middleware::from_fn_with_state(guards.clone(), only_signed_in);
     OpenApiRouter::default()
         .routes(routes!(get_vault))
@@ -147,7 +149,7 @@ pub(in super::super) fn routes(guards: &Guards) -> OpenApiRouter<Edge> {
         .routes(routes!(change_slots).layer(signed_in()))
         .routes(routes!(new_recovery_words).layer(signed_in()))
         .layer(DefaultBodyLimit::max(JSON_BYTES))
-        .layer(Extension(Way::Dashboard))
+        .layer(Extension(way))
 }
 
 /// For the unix socket.
@@ -170,7 +172,7 @@ async fn get_vault(
     headers: HeaderMap,
 ) -> JsonAnswer<VaultView> {
     let mut view = view(&edge).await?;
-    if matches!(way_in, Way::Dashboard) && edge.guards.visitor(&headers).await.is_none() {
+    if way_in.is_browser() && edge.guards.visitor(&headers).await.is_none() {
         view.first_run = false;
         view.restore = None;
     }
@@ -185,13 +187,14 @@ async fn get_vault(
 async fn unlock_vault(
     State(edge): State<Edge>,
     Extension(way_in): Extension<Way>,
+    caller: Option<Extension<ConnectInfo<Caller>>>,
     headers: HeaderMap,
     Json(body): Json<SecretBody>,
 ) -> Answer<Response> {
-    let stranger = matches!(way_in, Way::Dashboard) && edge.guards.visitor(&headers).await.is_none();
+    let stranger = way_in.is_browser() && edge.guards.visitor(&headers).await.is_none();
     // A key file shows nothing about who asks; what one knows does.
     if stranger && body.way == WayView::KeyFile {
-        return Err(not_signed_in());
+        return Err(edge.guards.not_signed_in());
     }
     if let Err(error) = edge.door.unlock(secret(body)?).await {
         return Ok(refused(error));
@@ -199,7 +202,7 @@ async fn unlock_vault(
     if !stranger {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let cookie = edge.guards.open_session(&headers).await.map_err(internal)?;
+    let cookie = edge.guards.open_session(&headers, from(caller)).await.map_err(internal)?;
     let value = HeaderValue::from_str(&cookie).map_err(internal)?;
     Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, value)]).into_response())
 }

@@ -1,7 +1,7 @@
 //! The guards as layers around the routes, outermost first: response headers, host names, origins, sessions.
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, ORIGIN, REFERRER_POLICY, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
@@ -10,6 +10,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
+use super::super::entrance::Caller;
 use super::super::problem::Problem;
 use super::Guards;
 use super::host::HostList;
@@ -27,7 +28,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(crate) fn guarded(router: Router, guards: &Guards) -> Router {
     router
         .layer(CsrfLayer::new().with_rejection_response(cross_origin_write))
-        .layer(from_fn(only_this_origin))
+        .layer(from_fn_with_state(guards.clone(), only_this_origin))
         .layer(from_fn_with_state(guards.clone(), only_known_hosts))
         .layer(from_fn(with_safe_headers))
 }
@@ -39,20 +40,25 @@ pub(crate) async fn only_signed_in(State(guards): State<Guards>, mut request: Re
             request.extensions_mut().insert(visitor);
             next.run(request).await
         }
-        None => not_signed_in().into_response(),
+        None => guards.not_signed_in().into_response(),
     }
 }
 
-pub(crate) fn not_signed_in() -> Problem {
-    Problem::new(
-        StatusCode::UNAUTHORIZED,
-        "not-signed-in",
-        "This browser is not signed in; run `inframe open` on the machine of the daemon and open the link that it prints",
-    )
+impl Guards {
+    pub(crate) fn not_signed_in(&self) -> Problem {
+        let detail = if self.of_network() {
+            "This browser is not signed in; sign in with the password, or run `inframe open --lan` on the machine of the daemon and open the link that it prints"
+        } else {
+            "This browser is not signed in; run `inframe open` on the machine of the daemon and open the link that it prints"
+        };
+        Problem::new(StatusCode::UNAUTHORIZED, "not-signed-in", detail)
+    }
 }
 
 async fn only_known_hosts(State(guards): State<Guards>, request: Request, next: Next) -> Response {
-    if guards.0.hosts.admits(request.headers(), request.uri()) {
+    let caller = request.extensions().get::<ConnectInfo<Caller>>();
+    let called = caller.and_then(|ConnectInfo(caller)| caller.called);
+    if guards.front.hosts.admits(request.headers(), request.uri(), called) {
         return next.run(request).await;
     }
     Problem::new(
@@ -64,19 +70,18 @@ async fn only_known_hosts(State(guards): State<Guards>, request: Request, next: 
 }
 
 /// The API is for this dashboard's own pages: no other site, and no other port of this machine, may read or embed its answers.
-async fn only_this_origin(request: Request, next: Next) -> Response {
+async fn only_this_origin(State(guards): State<Guards>, request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with("/api") {
         return next.run(request).await;
     }
     let headers = request.headers();
     let foreign = headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
-    // Browsers always name the origin of a WebSocket, and no other rule of theirs holds for it.
-    let foreign_socket = headers.contains_key(UPGRADE)
-        && !headers
-            .get(ORIGIN)
-            .and_then(|origin| origin.to_str().ok())
-            .is_some_and(|origin| HostList::same_origin(headers, origin));
-    if foreign || foreign_socket {
+    let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let own = origin.is_some_and(|origin| HostList::same_origin(headers, origin, guards.of_network()));
+    // Browsers always name the origin of a WebSocket, and no other rule of theirs holds for it. In the network a page of this very name that is not encrypted
+    // is somebody else's, which old browsers tell by nothing else.
+    let foreign_origin = !own && (headers.contains_key(UPGRADE) || (guards.of_network() && origin.is_some()));
+    if foreign || foreign_origin {
         return cross_origin().into_response();
     }
     next.run(request).await

@@ -1,17 +1,20 @@
-//! Who may speak to the dashboard's TCP port: host names, one-time launch links, sessions, same-origin checks and response headers.
+//! Who may speak to the dashboard's TCP ports: host names, one-time launch links, the password, sessions, same-origin checks and response headers.
 //!
-//! Deliberately absent: LAN access (the port is loopback only), CORS (no other origin is ever allowed), tokens in URLs that
-//! a server sees (the launch token stands in the fragment, which browsers keep to themselves).
+//! There are two fronts with the same sessions behind them: one on this device, in the clear, and, where the owner wants it, one for the network, always
+//! encrypted. Deliberately absent: CORS (no other origin is ever allowed), tokens in URLs that a server sees (the launch token stands in the fragment, which
+//! browsers keep to themselves), a password on this device itself.
 
 mod browser;
 mod host;
 mod launch;
 mod layers;
+mod network;
 pub(crate) mod secret;
 mod session;
+mod tries;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,33 +22,51 @@ use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
 
 pub use self::layers::PAGE_POLICY;
-pub(super) use self::layers::{guarded, not_signed_in, only_signed_in};
+pub(super) use self::layers::{guarded, only_signed_in};
+pub(in crate::web) use self::network::Tried;
 pub(in crate::web) use self::session::StoredSessions;
 pub use self::session::{SessionStore, StoredSession};
 
 use self::host::HostList;
 use self::launch::LaunchTokens;
+use self::network::Unheard;
 use self::secret::SecretHash;
 use self::session::{Checked, Sessions};
+use self::tries::Tries;
 use super::limits::SESSION_LIFE_MS;
 
 /// Gives the time in Unix milliseconds; an argument so that expiry is tested without waiting.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// The guards of one dashboard; cheap to clone.
+/// The guards of one front of the dashboard; cheap to clone.
 #[derive(Clone)]
-pub struct Guards(Arc<Inner>);
+pub struct Guards {
+    front: Arc<Front>,
+    shared: Arc<Shared>,
+}
 
-struct Inner {
+/// What differs between the fronts.
+struct Front {
     origin: String,
     cookie: String,
     hosts: HostList,
+    /// Whether it is that of the network.
+    of_network: bool,
+}
+
+/// What both have in common.
+struct Shared {
     launch: Mutex<LaunchTokens>,
     sessions: Mutex<Sessions>,
     /// Held while storing, so that an older state never overwrites a newer one.
     storing: Mutex<()>,
     /// Where sessions outlive a restart; nowhere while the vault is locked.
     store: Mutex<Option<Arc<dyn SessionStore>>>,
+    tries: Mutex<Tries>,
+    /// Held while a password is looked at: one at a time, so that nobody takes all memory.
+    guessing: Arc<tokio::sync::Mutex<()>>,
+    /// Wrong passwords that the log could not hear of.
+    unheard: Mutex<Unheard>,
     clock: Clock,
 }
 
@@ -62,7 +83,7 @@ pub(super) struct Visitor {
 }
 
 impl Guards {
-    /// Guards for a dashboard bound at `bound`, which also answers to the names in `added_hosts`.
+    /// Guards for a dashboard bound at `bound` on this device, which also answers to the names in `added_hosts`.
     pub fn new(bound: SocketAddr, added_hosts: &[String]) -> Self {
         Self::with_clock(bound, added_hosts, Arc::new(unix_millis))
     }
@@ -70,27 +91,37 @@ impl Guards {
     /// The same with a clock of one's own.
     pub fn with_clock(bound: SocketAddr, added_hosts: &[String], clock: Clock) -> Self {
         let port = bound.port();
-        Self(Arc::new(Inner {
+        let front = Front {
             origin: format!("http://{bound}"),
             // Cookies do not tell ports apart, so the name does: two daemons on one machine keep out of each other's way.
             cookie: format!("inframe_{port}"),
             hosts: HostList::new(port, added_hosts),
+            of_network: false,
+        };
+        let shared = Shared {
             launch: Mutex::new(LaunchTokens::default()),
             sessions: Mutex::new(Sessions::new(Vec::new())),
             storing: Mutex::new(()),
             store: Mutex::default(),
+            tries: Mutex::default(),
+            guessing: Arc::default(),
+            unheard: Mutex::default(),
             clock,
-        }))
+        };
+        Self { front: Arc::new(front), shared: Arc::new(shared) }
     }
 
     /// Goes on with the sessions in `store` beside those of now, and stores all of them there from now on.
     pub async fn attach(&self, store: Arc<dyn SessionStore>) {
-        let inner = Arc::clone(&self.0);
+        let shared = Arc::clone(&self.shared);
         let stored = tokio::task::spawn_blocking(move || {
-            let _turn = locked(&inner.storing);
-            locked(&inner.sessions).join(store.load());
-            save(&inner, store.as_ref());
-            *locked(&inner.store) = Some(store);
+            let _turn = locked(&shared.storing);
+            locked(&shared.sessions).join(store.load());
+            save(&shared, store.as_ref());
+            if let Some(text) = locked(&shared.unheard).take() {
+                store.warn(text);
+            }
+            *locked(&shared.store) = Some(store);
         });
         if let Err(error) = stored.await {
             tracing::warn!(%error, "stored sessions could not be read; browsers need a new launch link");
@@ -100,27 +131,32 @@ impl Guards {
     /// Stores sessions nowhere any more; those of now live on in memory.
     pub fn detach(&self) {
         // Not while one is being stored: what stores holds the vault.
-        let _turn = locked(&self.0.storing);
-        *locked(&self.0.store) = None;
+        let _turn = locked(&self.shared.storing);
+        *locked(&self.shared.store) = None;
     }
 
-    /// Opens a session; the `Set-Cookie` value for it. For somebody who has shown that they are the owner.
-    pub(super) async fn open_session(&self, headers: &HeaderMap) -> Result<String, NoRandomness> {
-        let secret = locked(&self.0.sessions).open(&browser::name(headers), self.now())?;
+    /// Opens a session; the `Set-Cookie` value for it. For somebody who has shown that they are the owner, and is at this address if not on this device.
+    pub(super) async fn open_session(&self, headers: &HeaderMap, from: Option<IpAddr>) -> Result<String, NoRandomness> {
+        let secret = locked(&self.shared.sessions).open(&browser::name(headers), from, self.now())?;
         self.store_sessions().await;
         Ok(self.cookie_line(secret.text(), SESSION_LIFE_MS / 1000))
     }
 
     /// Ends every session but that of `visitor`, and makes launch links that nobody used yet useless.
     pub(super) async fn end_others(&self, visitor: Option<Visitor>) {
-        *locked(&self.0.launch) = LaunchTokens::default();
-        locked(&self.0.sessions).keep_only(visitor.map(|visitor| visitor.hash).as_ref());
+        *locked(&self.shared.launch) = LaunchTokens::default();
+        locked(&self.shared.sessions).keep_only(visitor.map(|visitor| visitor.hash).as_ref());
         self.store_sessions().await;
     }
 
-    /// Address of the dashboard, such as `http://127.0.0.1:7410`.
+    /// Address of the dashboard on this device, such as `http://127.0.0.1:7410`.
     pub fn origin(&self) -> &str {
-        &self.0.origin
+        &self.front.origin
+    }
+
+    /// Whether this is the front of the network.
+    pub(super) fn of_network(&self) -> bool {
+        self.front.of_network
     }
 
     /// A fresh link that signs one browser in, once, within ten minutes.
@@ -128,23 +164,33 @@ impl Guards {
     /// # Errors
     /// When the operating system gives no random bytes.
     pub fn launch_link(&self) -> Result<String, NoRandomness> {
-        let token = locked(&self.0.launch).issue(self.now())?;
-        Ok(format!("{}/#launch={}", self.0.origin, token.text()))
+        self.launch_link_at(&self.front.origin)
+    }
+
+    /// The same for a browser that reaches the dashboard at `origin`.
+    pub(super) fn launch_link_at(&self, origin: &str) -> Result<String, NoRandomness> {
+        let token = locked(&self.shared.launch).issue(self.now())?;
+        Ok(format!("{origin}/#launch={}", token.text()))
     }
 
     /// Swaps a launch token for the `Set-Cookie` value of a new session; `None` if the token is not good.
-    pub(super) async fn sign_in(&self, token: &str, headers: &HeaderMap) -> Result<Option<String>, NoRandomness> {
+    pub(super) async fn sign_in(
+        &self,
+        token: &str,
+        headers: &HeaderMap,
+        from: Option<IpAddr>,
+    ) -> Result<Option<String>, NoRandomness> {
         let now = self.now();
-        if !locked(&self.0.launch).redeem(token, now) {
+        if !locked(&self.shared.launch).redeem(token, now) {
             return Ok(None);
         }
-        self.open_session(headers).await.map(Some)
+        self.open_session(headers, from).await.map(Some)
     }
 
     /// The visitor whose session cookie is in `headers`, if it is good.
     pub(super) async fn visitor(&self, headers: &HeaderMap) -> Option<Visitor> {
-        let hash = SecretHash::of(cookie_value(headers, &self.0.cookie)?);
-        let checked = locked(&self.0.sessions).check(&hash, self.now());
+        let hash = SecretHash::of(cookie_value(headers, &self.front.cookie)?);
+        let checked = locked(&self.shared.sessions).check(&hash, self.now());
         match checked {
             Checked::Unknown => return None,
             Checked::Good => {}
@@ -154,30 +200,41 @@ impl Guards {
     }
 
     fn now(&self) -> u64 {
-        (self.0.clock)()
+        (self.shared.clock)()
     }
 
     fn cookie_line(&self, value: &str, max_age_s: u64) -> String {
-        format!("{}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age_s}", self.0.cookie)
+        let secure = if self.front.of_network { "; Secure" } else { "" };
+        format!("{}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age_s}{secure}", self.front.cookie)
     }
 
     async fn store_sessions(&self) {
-        let inner = Arc::clone(&self.0);
-        let stored = tokio::task::spawn_blocking(move || {
-            let _turn = locked(&inner.storing);
-            let Some(store) = locked(&inner.store).clone() else { return };
-            save(&inner, store.as_ref());
-        });
-        if let Err(error) = stored.await {
+        let stored = self.with_store(save).await;
+        if let Err(error) = stored {
             tracing::warn!(%error, "sessions could not be stored; browsers need a new launch link after a restart");
         }
+    }
+
+    /// Does something with the store, if there is one now. Whether there is.
+    async fn with_store(
+        &self,
+        work: impl FnOnce(&Shared, &dyn SessionStore) + Send + 'static,
+    ) -> Result<bool, tokio::task::JoinError> {
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || {
+            let _turn = locked(&shared.storing);
+            let Some(store) = locked(&shared.store).clone() else { return false };
+            work(&shared, store.as_ref());
+            true
+        })
+        .await
     }
 }
 
 /// Stores the sessions of now and tells of those that are new. Only with `storing` held.
-fn save(inner: &Inner, store: &dyn SessionStore) {
+fn save(shared: &Shared, store: &dyn SessionStore) {
     let (new, sessions) = {
-        let mut sessions = locked(&inner.sessions);
+        let mut sessions = locked(&shared.sessions);
         (sessions.take_untold(), sessions.stored())
     };
     store.save(&sessions);
@@ -186,25 +243,25 @@ fn save(inner: &Inner, store: &dyn SessionStore) {
 
 impl fmt::Debug for Guards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guards").field("origin", &self.0.origin).finish_non_exhaustive()
+        f.debug_struct("Guards").field("origin", &self.front.origin).finish_non_exhaustive()
     }
 }
 
 impl Visitor {
     /// Whether the session still lives; a question from a live socket, which does not count as use.
     pub(super) fn still_signed_in(&self) -> bool {
-        locked(&self.guards.0.sessions).lives(&self.hash, self.guards.now())
+        locked(&self.guards.shared.sessions).lives(&self.hash, self.guards.now())
     }
 
     /// All browsers that are signed in, the one used last first, and whether each is this one.
     pub(super) fn sessions(&self) -> Vec<(StoredSession, bool)> {
-        locked(&self.guards.0.sessions).list(&self.hash, self.guards.now())
+        locked(&self.guards.shared.sessions).list(&self.hash, self.guards.now())
     }
 
     /// Ends the session with this hash. Whether there was one.
     pub(super) async fn end(&self, hash: [u8; 32]) -> bool {
         let known = self.sessions().iter().any(|(one, _)| one.hash == hash);
-        locked(&self.guards.0.sessions).close(&SecretHash(hash));
+        locked(&self.guards.shared.sessions).close(&SecretHash(hash));
         self.guards.store_sessions().await;
         known
     }
@@ -217,7 +274,7 @@ impl Visitor {
 
     /// Ends the session; the `Set-Cookie` value that removes the cookie.
     pub(super) async fn sign_out(&self) -> String {
-        locked(&self.guards.0.sessions).close(&self.hash);
+        locked(&self.guards.shared.sessions).close(&self.hash);
         self.guards.store_sessions().await;
         self.guards.cookie_line("", 0)
     }

@@ -1,5 +1,7 @@
 //! Sessions of browsers: opened with a launch token, known by the hash of a cookie, ended by time, by log-out or by too many of them.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::limits::{SESSION_IDLE_MS, SESSION_LIFE_MS, SESSION_STORE_EVERY_MS, SESSIONS};
@@ -19,6 +21,8 @@ pub struct StoredSession {
     pub browser: String,
     /// Whether the owner was told that it signed in.
     pub noted: bool,
+    /// The address from which it signed in over the network; nothing for one on this device.
+    pub from: Option<String>,
 }
 
 /// All sessions, as they are stored.
@@ -26,8 +30,8 @@ pub struct StoredSession {
 pub(in crate::web) struct StoredSessions(pub(in crate::web) Vec<StoredSession>);
 
 impl Versioned for StoredSessions {
-    const VERSION: u8 = 2;
-    type Before = first::StoredSessions;
+    const VERSION: u8 = 3;
+    type Before = second::StoredSessions;
 }
 
 /// The forms of the first version.
@@ -46,15 +50,53 @@ mod first {
 
     crate::first_version!(StoredSessions);
 
-    impl From<StoredSessions> for super::StoredSessions {
+    impl From<StoredSessions> for super::second::StoredSessions {
         fn from(StoredSessions(all): StoredSessions) -> Self {
             let browser = || "A browser".to_owned();
-            let with = |StoredSession { hash, opened_at, used_at }| super::StoredSession {
+            let with = |StoredSession { hash, opened_at, used_at }| super::second::StoredSession {
                 hash,
                 opened_at,
                 used_at,
                 browser: browser(),
                 noted: true,
+            };
+            Self(all.into_iter().map(with).collect())
+        }
+    }
+}
+
+/// The forms of the second version, in which all were on this device.
+mod second {
+    use serde::{Deserialize, Serialize};
+
+    use crate::vault::Versioned;
+
+    #[derive(Serialize, Deserialize)]
+    pub(in crate::web) struct StoredSession {
+        pub(super) hash: [u8; 32],
+        pub(super) opened_at: u64,
+        pub(super) used_at: u64,
+        pub(super) browser: String,
+        pub(super) noted: bool,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    pub(in crate::web) struct StoredSessions(pub(super) Vec<StoredSession>);
+
+    impl Versioned for StoredSessions {
+        const VERSION: u8 = 2;
+        type Before = super::first::StoredSessions;
+    }
+
+    impl From<StoredSessions> for super::StoredSessions {
+        fn from(StoredSessions(all): StoredSessions) -> Self {
+            let with = |StoredSession { hash, opened_at, used_at, browser, noted }| super::StoredSession {
+                hash,
+                opened_at,
+                used_at,
+                browser,
+                noted,
+                from: None,
             };
             Self(all.into_iter().map(with).collect())
         }
@@ -69,6 +111,10 @@ pub trait SessionStore: Send + Sync + 'static {
     fn save(&self, sessions: &[StoredSession]);
     /// Tells the owner that a browser has signed in.
     fn tell(&self, session: &StoredSession);
+    /// Tells the owner of a change in who may sign in.
+    fn inform(&self, text: String);
+    /// Tells the owner of something suspicious.
+    fn warn(&self, text: String);
 }
 
 /// What became of a check.
@@ -109,13 +155,18 @@ impl Sessions {
     ///
     /// # Errors
     /// When the operating system gives no random bytes.
-    pub(super) fn open(&mut self, browser: &str, now: u64) -> Result<WebSecret, getrandom::Error> {
+    pub(super) fn open(
+        &mut self,
+        browser: &str,
+        from: Option<IpAddr>,
+        now: u64,
+    ) -> Result<WebSecret, getrandom::Error> {
         self.prune(now);
         let secret = WebSecret::random()?;
         self.live.sort_by_key(|session| std::cmp::Reverse(session.used_at));
         self.live.truncate(SESSIONS.saturating_sub(1));
-        let (hash, browser) = (secret.hash().0, browser.to_owned());
-        self.live.push(StoredSession { hash, opened_at: now, used_at: now, browser, noted: false });
+        let (hash, browser, from) = (secret.hash().0, browser.to_owned(), from.map(|from| from.to_string()));
+        self.live.push(StoredSession { hash, opened_at: now, used_at: now, browser, noted: false, from });
         Ok(secret)
     }
 
@@ -198,7 +249,7 @@ mod tests {
     #[test]
     fn a_session_ends_when_unused_for_long() {
         let mut sessions = Sessions::new(Vec::new());
-        let secret = sessions.open("Firefox on Linux", 0).unwrap();
+        let secret = sessions.open("Firefox on Linux", None, 0).unwrap();
         assert!(good(&mut sessions, &secret, SESSION_IDLE_MS - 1));
         assert!(good(&mut sessions, &secret, SESSION_IDLE_MS * 2 - 2));
         assert!(!good(&mut sessions, &secret, SESSION_IDLE_MS * 3 - 2));
@@ -207,7 +258,7 @@ mod tests {
     #[test]
     fn a_session_ends_after_its_life_however_much_used() {
         let mut sessions = Sessions::new(Vec::new());
-        let secret = sessions.open("Firefox on Linux", 0).unwrap();
+        let secret = sessions.open("Firefox on Linux", None, 0).unwrap();
         let mut now = 0;
         while now + SESSION_IDLE_MS / 2 < SESSION_LIFE_MS {
             now += SESSION_IDLE_MS / 2;
@@ -219,9 +270,10 @@ mod tests {
     #[test]
     fn d7_the_session_unused_for_longest_gives_way() {
         let mut sessions = Sessions::new(Vec::new());
-        let all: Vec<_> = (0..SESSIONS as u64).map(|now| sessions.open("Firefox on Linux", now).unwrap()).collect();
+        let all: Vec<_> =
+            (0..SESSIONS as u64).map(|now| sessions.open("Firefox on Linux", None, now).unwrap()).collect();
         assert!(good(&mut sessions, &all[0], 100));
-        let newest = sessions.open("Firefox on Linux", 101).unwrap();
+        let newest = sessions.open("Firefox on Linux", None, 101).unwrap();
         assert_eq!(sessions.stored().len(), SESSIONS);
         assert!(good(&mut sessions, &all[0], 102));
         assert!(good(&mut sessions, &newest, 102));
@@ -232,7 +284,7 @@ mod tests {
     fn a_closed_session_is_unknown_and_a_stored_one_goes_on() {
         let mut sessions = Sessions::new(Vec::new());
         let (kept, closed) =
-            (sessions.open("Firefox on Linux", 0).unwrap(), sessions.open("Firefox on Linux", 0).unwrap());
+            (sessions.open("Firefox on Linux", None, 0).unwrap(), sessions.open("Firefox on Linux", None, 0).unwrap());
         sessions.close(&closed.hash());
         let mut later = Sessions::new(sessions.stored());
         assert!(good(&mut later, &kept, 1));
@@ -244,7 +296,7 @@ mod tests {
     fn all_but_one_are_ended_at_once() {
         let mut sessions = Sessions::new(Vec::new());
         let (kept, other) =
-            (sessions.open("Firefox on Linux", 0).unwrap(), sessions.open("Firefox on Linux", 0).unwrap());
+            (sessions.open("Firefox on Linux", None, 0).unwrap(), sessions.open("Firefox on Linux", None, 0).unwrap());
         sessions.keep_only(Some(&kept.hash()));
         assert!(good(&mut sessions, &kept, 1) && !good(&mut sessions, &other, 1));
         sessions.keep_only(None);
@@ -254,7 +306,7 @@ mod tests {
     #[test]
     fn d3_a_stored_session_does_not_hold_the_cookie() {
         let mut sessions = Sessions::new(Vec::new());
-        let secret = sessions.open("Firefox on Linux", 0).unwrap();
+        let secret = sessions.open("Firefox on Linux", None, 0).unwrap();
         let stored = serde_json::to_string(&sessions.stored()).unwrap();
         assert!(!stored.contains(secret.text()));
     }
@@ -263,7 +315,7 @@ mod tests {
     fn sessions_are_listed_and_the_owner_is_told_of_each_once() {
         let mut sessions = Sessions::new(Vec::new());
         let (mine, other) =
-            (sessions.open("Firefox on Linux", 1).unwrap(), sessions.open("Safari on iPhone", 5).unwrap());
+            (sessions.open("Firefox on Linux", None, 1).unwrap(), sessions.open("Safari on iPhone", None, 5).unwrap());
         let listed: Vec<_> =
             sessions.list(&mine.hash(), 6).into_iter().map(|(one, mine)| (one.browser, mine)).collect();
         assert_eq!(listed, [("Safari on iPhone".to_owned(), false), ("Firefox on Linux".to_owned(), true)]);
@@ -274,10 +326,15 @@ mod tests {
     }
 
     #[test]
-    fn sessions_of_the_first_version_are_read() {
+    fn sessions_of_older_versions_are_read() {
         use crate::vault::Older;
         let old = first::StoredSessions(vec![first::StoredSession { hash: [3; 32], opened_at: 1, used_at: 2 }]);
         let read = StoredSessions::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
-        assert_eq!((read.0[0].hash, read.0[0].noted), ([3; 32], true));
+        assert_eq!((read.0[0].hash, read.0[0].noted, read.0[0].from.clone()), ([3; 32], true, None));
+        let browser = "Firefox on Linux".to_owned();
+        let old = second::StoredSession { hash: [4; 32], opened_at: 1, used_at: 2, browser, noted: false };
+        let old = postcard::to_allocvec(&second::StoredSessions(vec![old])).unwrap();
+        let read = StoredSessions::read(2, &old).unwrap().unwrap();
+        assert_eq!((read.0[0].hash, read.0[0].noted, read.0[0].from.clone()), ([4; 32], false, None));
     }
 }

@@ -13,9 +13,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::super::entrance::Caller;
 use super::super::problem::Problem;
 use super::files::nothing;
-use super::listener::Caller;
 use crate::clock::now_ms;
 use crate::guest::limits::{PIECES_AT_ONCE, SELFIES_AT_ONCE};
 use crate::guest::seal::{Purpose, open};
@@ -28,6 +28,8 @@ use crate::node::{Node, Visitor};
 pub(super) struct Desk {
     pub(super) node: Node,
     pub(super) closing: CancellationToken,
+    /// Whether the page comes by HTTPS.
+    pub(super) secure: bool,
     pub(super) selfies: Arc<Semaphore>,
     pub(super) pieces: Arc<Semaphore>,
     paces: Arc<Mutex<Paces>>,
@@ -39,10 +41,11 @@ pub(super) struct Desk {
 const FLOOD_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 impl Desk {
-    pub(super) fn new(node: Node, closing: CancellationToken) -> Self {
+    pub(super) fn new(node: Node, secure: bool, closing: CancellationToken) -> Self {
         Self {
             node,
             closing,
+            secure,
             selfies: Arc::new(Semaphore::new(SELFIES_AT_ONCE)),
             pieces: Arc::new(Semaphore::new(PIECES_AT_ONCE)),
             paces: Arc::default(),
@@ -132,7 +135,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let desk = Desk::from_ref(state);
         let caller = parts.extensions.get::<ConnectInfo<Caller>>().map(|ConnectInfo(caller)| *caller);
-        let asker = Asker::at(caller.ok_or_else(nothing)?.0);
+        let asker = Asker::at(caller.ok_or_else(nothing)?.address);
         desk.admit(Ask::Anything, asker).await.map_err(Problem::into_response)?;
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| nothing())?;
         let token = params.iter().find(|(name, _)| *name == "token").map(|(_, token)| token.to_owned());

@@ -6,7 +6,6 @@
 //! | file | job |
 //! |---|---|
 //! | `serve` | opens and closes the port as pages are switched on and off |
-//! | `listener` | connections: how many, from whom, how long idle |
 //! | `desk` | who asks: token, guest, pace |
 //! | `routes` | every address as a thin handler |
 //! | `archive` | photos as one file, as they are made |
@@ -15,7 +14,6 @@
 mod archive;
 mod desk;
 mod files;
-mod listener;
 mod routes;
 mod serve;
 

@@ -138,8 +138,9 @@ async fn come_back(here: Here, body: Bytes) -> Answer<Response> {
 }
 
 fn with_cookie(here: &Here, secret: &str, view: JoinedView) -> Answer<Response> {
+    let secure = if here.desk.secure { "; Secure" } else { "" };
     let cookie = format!(
-        "{}={secret}; Path=/g/{}; Max-Age={COOKIE_LIFE_S}; HttpOnly; SameSite=Strict",
+        "{}={secret}; Path=/g/{}; Max-Age={COOKIE_LIFE_S}; HttpOnly; SameSite=Strict{secure}",
         here.cookie_name(),
         here.token
     );

@@ -7,31 +7,43 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::super::elsewhere::Elsewhere;
+use super::super::entrance::{Bounds, Caller, Entrance, Secure};
 use super::desk::Desk;
-use super::listener::{Caller, Entrance};
 use super::routes;
 use crate::clock::now_ms;
 use crate::door::{Door, Opened};
 use crate::guest::Listening;
+use crate::guest::limits::{CONNECTIONS, CONNECTIONS_PER_ADDRESS, IDLE};
+use crate::tls::Tls;
 
 /// How often it is looked whether the vault was unlocked. A locked daemon does nothing else.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often it is looked whether the time of the last page is over; switching one on or off is heard of at once.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 
-/// Serves guest pages at `address` for as long as the process runs: of the node that runs, while one of its pages is switched on.
-pub async fn serve_guests(address: SocketAddr, door: Door, stop: CancellationToken) {
+const BOUNDS: Bounds = Bounds { all: CONNECTIONS, of_address: CONNECTIONS_PER_ADDRESS, idle: IDLE };
+
+/// Serves guest pages at `address` for as long as the process runs: of the node that runs, while one of its pages is switched on. By HTTPS with a certificate
+/// that the phones of guests trust, if there is one.
+pub async fn serve_guests(address: SocketAddr, tls: Option<Tls>, door: Door, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let leaving = door.leaving();
         match door.opened() {
-            Some(opened) if !leaving.is_cancelled() => of_node(address, opened, leaving, &stop).await,
+            Some(opened) if !leaving.is_cancelled() => of_node(address, tls.as_ref(), opened, leaving, &stop).await,
             _ => _ = stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await,
         }
     }
 }
 
 /// Until this node is to be stopped.
-async fn of_node(address: SocketAddr, opened: Opened, leaving: CancellationToken, stop: &CancellationToken) {
+async fn of_node(
+    address: SocketAddr,
+    tls: Option<&Tls>,
+    opened: Opened,
+    leaving: CancellationToken,
+    stop: &CancellationToken,
+) {
     let node = opened.node;
     let mut switched = node.guests().switched();
     let gone = || async {
@@ -47,10 +59,12 @@ async fn of_node(address: SocketAddr, opened: Opened, leaving: CancellationToken
                 Ok((bound, listener)) => {
                     // Links lead to this port, so it stays the same while the daemon runs.
                     at = bound;
-                    node.guest_port(Listening { at: Some(bound), problem: None });
+                    node.guest_port(open_at(bound, tls));
                     let closing = leaving.child_token();
-                    let entrance = Entrance::new(listener, closing.clone());
-                    let router = routes::router(Desk::new(node.clone(), closing.clone()));
+                    let secure = tls
+                        .map(|tls| Secure { tls: tls.clone(), elsewhere: Elsewhere::NameOfCertificate(bound.port()) });
+                    let entrance = Entrance::new(listener, BOUNDS, secure, closing.clone());
+                    let router = routes::router(Desk::new(node.clone(), tls.is_some(), closing.clone()));
                     let service = router.into_make_service_with_connect_info::<Caller>();
                     let serving =
                         axum::serve(entrance, service).with_graceful_shutdown(closing.clone().cancelled_owned());
@@ -66,6 +80,11 @@ async fn of_node(address: SocketAddr, opened: Opened, leaving: CancellationToken
                             _ = switched.changed() => {}
                             () = tokio::time::sleep(CHECK_EVERY) => {}
                         }
+                        // A certificate that was renewed may be for another name.
+                        let now = open_at(bound, tls);
+                        if node.guests().listening() != now {
+                            node.guest_port(now);
+                        }
                     }
                     closing.cancel();
                     let _ = serving.await;
@@ -76,7 +95,7 @@ async fn of_node(address: SocketAddr, opened: Opened, leaving: CancellationToken
                     let problem = problem(at, &error);
                     if node.guests().listening().problem.as_ref() != Some(&problem) {
                         tracing::warn!("{problem}");
-                        node.guest_port(Listening { at: None, problem: Some(problem) });
+                        node.guest_port(Listening { problem: Some(problem), ..Listening::default() });
                     }
                 }
             }
@@ -87,6 +106,11 @@ async fn of_node(address: SocketAddr, opened: Opened, leaving: CancellationToken
             () = tokio::time::sleep(CHECK_EVERY) => {}
         }
     }
+}
+
+fn open_at(bound: SocketAddr, tls: Option<&Tls>) -> Listening {
+    let host = tls.and_then(|tls| tls.shown().parsed.host().map(str::to_owned));
+    Listening { at: Some(bound), host, problem: None }
 }
 
 fn problem(at: SocketAddr, error: &io::Error) -> String {
