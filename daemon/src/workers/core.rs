@@ -205,8 +205,8 @@ pub enum Held {
     /// Somebody in the event asks something of photos of them, and who is in this one is not known just now.
     #[error("its faces are being looked for anew, and somebody in the event asked about photos of them")]
     FacesUnknown,
-    /// What was made to be sent was made before somebody's wish.
-    #[error("it is made anew, as somebody in it wishes")]
+    /// What was made to be sent was made before somebody's wish, or before the owner chose what it says.
+    #[error("it is made anew, as somebody in it wishes or as you chose")]
     Outdated,
 }
 

@@ -100,6 +100,8 @@ pub enum Kind {
     Recall = 64,
     /// A photo that its sender asks me to delete.
     AskedBack = 65,
+    /// What photos still say when they go to members of an event.
+    EventDetails = 68,
     /// The guest page of an event.
     GuestPage = 70,
     /// Somebody who uses a guest page.
@@ -118,7 +120,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 55] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -166,6 +168,7 @@ impl Kind {
         Self::EventProtecting,
         Self::Recall,
         Self::AskedBack,
+        Self::EventDetails,
         Self::GuestPage,
         Self::Guest,
         Self::GuestUpload,
