@@ -85,6 +85,10 @@ bench: build ## Measure what an idle daemon costs in memory and processor time (
 bench-faces: build $(PEERS_INSTALLED) ## Time finding faces against the npm package, onnxruntime and dlib on the same photos (10 minutes; ROUNDS=5)
 	@node models/benches/peers/bench.mjs
 
+.PHONY: bench-privacy
+bench-privacy: setup ## What announced templates hide and give away, as tables (2 minutes; INFRAME_EVAL_DIR=a folder whose `faces` are labelled photos)
+	@cargo bench --quiet --profile dev -p inframe --bench privacy
+
 .PHONY: bench-vault
 bench-vault: setup ## Time taking photos into the vault and serving them against plain loops that do the same work, and the ciphers alone (3 minutes)
 	@cargo bench --quiet --profile dev -p inframe --bench vault

@@ -24,6 +24,8 @@ pub use trash::*;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::sandbox::Details;
+
 /// One background worker, for the status page.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct WorkerView {
@@ -692,6 +694,36 @@ pub struct MemberView {
     pub joined_at: u64,
     /// Own policy towards this person: `ask`, `automatic`, `never`, or `event` for the event's.
     pub policy: String,
+    /// What my photos still say when they go to this person.
+    pub details: DetailsView,
+}
+
+/// What photos still say of their taking when they go to somebody; all else that cameras and programs write into them goes in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DetailsView {
+    /// When.
+    pub time: bool,
+    /// Where, to the metre.
+    pub place: bool,
+    /// With what camera.
+    pub camera: bool,
+}
+
+impl From<Details> for DetailsView {
+    fn from(Details { time, place, camera }: Details) -> Self {
+        Self { time, place, camera }
+    }
+}
+
+impl DetailsView {
+    /// Such as `when and where`, to be followed by "it was taken"; `None` for nothing.
+    #[must_use]
+    pub fn words(self) -> Option<String> {
+        let said = [(self.time, "when"), (self.place, "where"), (self.camera, "with what camera")];
+        let said: Vec<&str> = said.into_iter().filter_map(|(is_on, word)| is_on.then_some(word)).collect();
+        let (last, first) = said.split_last()?;
+        Some(if first.is_empty() { (*last).to_owned() } else { format!("{} and {last}", first.join(", ")) })
+    }
 }
 
 /// Somebody who asks to join.

@@ -55,6 +55,12 @@ impl Api {
         self.with(Method::POST, "/events/join", &json!({ "link": link })).await
     }
 
+    /// Chooses what photos for a member still say.
+    pub async fn set_details(&self, event: &str, member: &str, time: bool, place: bool, camera: bool) -> Result<Event> {
+        let details = json!({ "time": time, "place": place, "camera": camera });
+        self.with(Method::PUT, &format!("/events/{event}/members/{member}/details"), &details).await
+    }
+
     pub async fn admit(&self, event: &str, member: &str, admit: bool) -> Result<Event> {
         self.with(Method::POST, &format!("/events/{event}/admissions/{member}"), &json!({ "admit": admit })).await
     }

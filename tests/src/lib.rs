@@ -22,6 +22,7 @@
 //! | [`photos`] | the sample photos, the selfie, varied copies, planted metadata |
 //! | [`heads`] | one head turned each way, for the pose challenge |
 //! | [`films`] | videos made of the sample photos, with the real `ffmpeg` |
+//! | [`planted`] | files with every kind of hidden data, and what tools read in a file |
 //! | [`jpeg`] | the picture inside a JPEG, apart from its metadata |
 //! | [`scene`] | a host, a photographer and a finder who meet in an event |
 //! | [`files`] | a web server on loopback, from which model packs are downloaded |
@@ -48,6 +49,7 @@ pub mod nat;
 pub mod notices;
 pub mod peers;
 pub mod photos;
+pub mod planted;
 pub mod relay;
 pub mod scan;
 pub mod scene;

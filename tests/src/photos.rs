@@ -151,6 +151,8 @@ pub struct Exif {
     pub model: Option<String>,
     /// Serial number of the camera body.
     pub serial: Option<String>,
+    /// What the camera's maker keeps for itself.
+    pub maker_note: Option<String>,
     /// Whether to write a position (in degrees 48, 8, 0 north, 11, 34, 0 east).
     pub location: bool,
 }
@@ -159,6 +161,7 @@ const ASCII: u16 = 2;
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
 const RATIONAL: u16 = 5;
+const UNDEFINED: u16 = 7;
 
 /// One directory entry: tag, type, count, value bytes (big-endian).
 struct Entry(u16, u16, u32, Vec<u8>);
@@ -186,6 +189,7 @@ impl Entry {
 pub fn with_exif(jpeg: &[u8], exif: &Exif) -> Result<Vec<u8>> {
     let mut camera = Vec::new();
     camera.extend(exif.taken.as_deref().map(|text| Entry::ascii(0x9003, text)));
+    camera.extend(exif.maker_note.as_deref().map(|text| Entry(0x927C, UNDEFINED, text.len() as u32, text.into())));
     camera.extend(exif.serial.as_deref().map(|text| Entry::ascii(0xA431, text)));
     let mut place = Vec::new();
     if exif.location {

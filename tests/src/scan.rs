@@ -69,7 +69,9 @@ pub fn find(folder: &Path, canaries: &[Canary]) -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn contains(hay: &[u8], needle: &[u8]) -> bool {
+/// Whether `needle` is in `hay`; nothing is in nothing.
+#[must_use]
+pub fn contains(hay: &[u8], needle: &[u8]) -> bool {
     let Some(first) = needle.first() else { return false };
     let mut rest = hay;
     while let Some(at) = rest.iter().position(|byte| byte == first) {

@@ -286,6 +286,22 @@ pub(super) enum EventCommand {
         #[arg(long, value_name = "MEMBER")]
         member: Option<String>,
     },
+    /// Choose what photos still say of their taking when they go to a member; without any of the three, nothing
+    Details {
+        /// Name or id of the event
+        event: String,
+        /// Nickname or id of the member
+        member: String,
+        /// When they were taken
+        #[arg(long)]
+        time: bool,
+        /// Where they were taken, to the metre: also where you live, if you take some there
+        #[arg(long)]
+        place: bool,
+        /// With what camera
+        #[arg(long)]
+        camera: bool,
+    },
     /// Change which photos take part, and how people are admitted
     Change {
         /// Name or id of the event

@@ -12,7 +12,8 @@ use super::profile::{consent, named_profile};
 use super::text::{Screen, one_line, short, table};
 use super::when::shown;
 use crate::views::{
-    AdmitBody, EventPatch, EventView, JoinBody, MemberPolicyBody, MemberRoleBody, NewEventBody, ProtectionBody,
+    AdmitBody, DetailsView, EventPatch, EventView, JoinBody, MemberPolicyBody, MemberRoleBody, MemberView,
+    NewEventBody, ProtectionBody,
 };
 
 pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand) -> Result<(), CliError> {
@@ -55,6 +56,12 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand)
                 None => patch(client, &event, EventPatch { policy: Some(policy), ..EventPatch::default() }).await?,
             };
             show_event(client, screen, &answer)
+        }
+        EventCommand::Details { event, member, time, place, camera } => {
+            let event = named_event(client, &event).await?;
+            let path = format!("{}/details", member_path(&event, &member)?);
+            let chosen = DetailsView { time, place, camera };
+            show_event(client, screen, &client.json(Method::PUT, &path, Some(&chosen)).await?)
         }
         EventCommand::Protect { event, wish, profile, yes } => {
             let event = named_event(client, &event).await?;
@@ -218,7 +225,8 @@ fn event_lines(event: &EventView) -> Vec<String> {
         lines.push("Faces of bystanders are blurred in what is sent.".to_owned());
     }
     lines.push(format!("{} of your photos take part, {} received.", event.eligible_count, event.received_count));
-    let row = |member: &crate::views::MemberView| {
+    lines.extend(event.members.iter().filter_map(details_line));
+    let row = |member: &MemberView| {
         let presence = if member.me {
             "you"
         } else if member.online {
@@ -237,6 +245,12 @@ fn event_lines(event: &EventView) -> Vec<String> {
         lines.push(format!("  Their screen shows: {}", one_line(&person.verification.join(" "))));
     }
     lines
+}
+
+/// What photos for a member still say, if anything.
+fn details_line(member: &MemberView) -> Option<String> {
+    let said = member.details.words()?;
+    Some(format!("Photos that go to {} say {said} they were taken.", one_line(&member.nickname)))
 }
 
 #[cfg(test)]

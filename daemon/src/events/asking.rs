@@ -13,6 +13,7 @@ use super::entry::Entry;
 use super::leaving::Farewell;
 use super::{Events, LocalSettings, Search, Wanted};
 use crate::clock::now_ms;
+use crate::sandbox::Details;
 
 impl Events {
     /// What this node has of an event.
@@ -158,6 +159,12 @@ impl Events {
     #[must_use]
     pub fn settings(&self, event: &EventId) -> Option<LocalSettings> {
         self.read(event, |entry| entry.settings.clone())
+    }
+
+    /// What photos still say when they go to a member: what I chose for them, else nothing.
+    #[must_use]
+    pub fn details_for(&self, event: &EventId, member: &MemberId) -> Details {
+        self.read(event, |entry| entry.details.get(member).copied()).flatten().unwrap_or_default()
     }
 
     /// The event's name.

@@ -9,6 +9,7 @@ use super::codes::CodeDescription;
 use super::entry::{Entry, MyRole};
 use super::stored::LocalSettings;
 use super::words::words;
+use crate::sandbox::Details;
 
 /// A member as the owner of this node sees them.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct MemberDescription {
     pub looking: bool,
     /// When admitted, Unix milliseconds.
     pub joined_at: u64,
+    /// What my photos still say when they go to them.
+    pub details: Details,
 }
 
 /// Somebody who waits for admission.
@@ -91,6 +94,7 @@ impl Entry {
                 me: member.id() == me,
                 looking: looking.contains(&member.id()),
                 joined_at: member.joined_at.0,
+                details: self.details.get(&member.id()).copied().unwrap_or_default(),
             })
             .collect();
         members.sort_by_key(|member| (member.joined_at, member.id));

@@ -13,6 +13,7 @@ use super::protecting::StoredProtecting;
 use super::stored::{Announcing, IssuedInvite, Joining, LocalSettings, ShownCode, Takes, WaitingAdmission};
 use super::{Search, Wanted};
 use crate::faces::ProfileId;
+use crate::sandbox::Details;
 use crate::sharing::policy::Policy;
 
 /// What this node is in an event.
@@ -52,6 +53,8 @@ pub(super) struct Entry {
     pub(super) settings: LocalSettings,
     pub(super) announcing: BTreeMap<ProfileId, Announcing>,
     pub(super) protecting: StoredProtecting,
+    /// What photos still say when they go to these members; to others nothing.
+    pub(super) details: BTreeMap<MemberId, Details>,
     pub(super) joining: Option<Joining>,
     pub(super) invites: Vec<IssuedInvite>,
     pub(super) code: Option<ShownCode>,
@@ -83,6 +86,7 @@ impl Entry {
             },
             announcing: BTreeMap::new(),
             protecting: BTreeMap::new(),
+            details: BTreeMap::new(),
             joining: None,
             invites: Vec::new(),
             code: None,

@@ -53,6 +53,7 @@ impl Entry {
             self.state.apply_roster(signed)?;
         }
         self.settings.persons.retain(|member, _| !members.contains(member));
+        self.details.retain(|member, _| !members.contains(member));
         Ok(entries)
     }
 

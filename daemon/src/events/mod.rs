@@ -46,6 +46,7 @@ pub use taking::Taken;
 use crate::clock::now_ms;
 use crate::library::AssetId;
 use crate::live::{Live, What};
+use crate::sandbox::Details;
 use crate::sharing::ledgers::{ApprovalId, approval_id};
 use crate::vault::{CatalogError, Vault, VaultError};
 use entry::Entry;
@@ -307,6 +308,20 @@ impl Events {
     pub fn change_settings(&self, event: &EventId, change: impl FnOnce(&mut LocalSettings)) -> Result<(), EventsError> {
         self.change(event, |entry| {
             change(&mut entry.settings);
+            Ok(())
+        })
+    }
+
+    /// Chooses what photos still say when they go to a member.
+    ///
+    /// # Errors
+    /// When the vault fails.
+    pub fn set_details(&self, event: &EventId, member: MemberId, details: Details) -> Result<(), EventsError> {
+        self.change(event, |entry| {
+            match details == Details::default() {
+                true => entry.details.remove(&member),
+                false => entry.details.insert(member, details),
+            };
             Ok(())
         })
     }

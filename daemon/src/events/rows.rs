@@ -82,6 +82,7 @@ impl Entry {
             settings: row.settings,
             announcing: row.announcing,
             protecting: vault.catalog().get_as(Kind::EventProtecting, id.0)?.unwrap_or_default(),
+            details: vault.catalog().get_as(Kind::EventDetails, id.0)?.unwrap_or_default(),
             joining: row.joining,
             invites: row.invites,
             code: row.code,
@@ -144,6 +145,10 @@ impl Entry {
             true => batch.remove(Kind::EventProtecting, self.id.0),
             false => batch.put_as(Kind::EventProtecting, self.id.0, &self.protecting)?,
         };
+        match self.details.is_empty() {
+            true => batch.remove(Kind::EventDetails, self.id.0),
+            false => batch.put_as(Kind::EventDetails, self.id.0, &self.details)?,
+        };
         Ok(vault.catalog().commit(batch)?)
     }
 
@@ -158,6 +163,7 @@ impl Entry {
         batch
             .remove(Kind::EventAlarms, self.id.0)
             .remove(Kind::EventProtecting, self.id.0)
+            .remove(Kind::EventDetails, self.id.0)
             .remove(Kind::Event, self.id.0);
     }
 }

@@ -16,9 +16,10 @@ use crate::faces::consent::Scope;
 use crate::faces::{ProfileError, ProfileId};
 use crate::library::AssetId;
 use crate::live::What;
+use crate::sandbox::Details;
 use crate::settings::clean_name;
 use crate::sharing::policy::Policy;
-use crate::views::{AdmissionView, EventPatch, EventView, FindMeBody, MemberView, NewEventBody};
+use crate::views::{AdmissionView, DetailsView, EventPatch, EventView, FindMeBody, MemberView, NewEventBody};
 use crate::workers::{Job, deputies, events as events_worker, matching, shielding};
 
 /// Longest event name, characters.
@@ -109,6 +110,7 @@ impl Node {
             looking: member.looking,
             joined_at: member.joined_at,
             policy: settings.persons.get(&member.id).map_or("event", |policy| policy.word()).into(),
+            details: member.details.into(),
         });
         let waiting = match event.role {
             MyRole::CoHost => deputies::waiting(core, &event.id),
@@ -242,6 +244,32 @@ impl Node {
         })
         .await?;
         self.core.board.ring(Job::Matching);
+        self.show(id).await
+    }
+
+    /// Chooses what photos still say when they go to one member. What was made ready and has not gone is made anew; what they have they keep.
+    ///
+    /// # Errors
+    /// When there is no such member, or it is this node.
+    pub async fn set_member_details(&self, event: String, member: String, chosen: DetailsView) -> Answer<EventView> {
+        let (id, member) = (event_id(&event)?, member_id(&member)?);
+        let DetailsView { time, place, camera } = chosen;
+        self.blocking(move |core| {
+            core.events.member_node(&id, &member).ok_or(NodeError::NotFound("member"))?;
+            if core.events.me_in(&id) == Some(member) {
+                return Err(invalid("own-photos", "your own photos stay as they are; choose another member"));
+            }
+            core.events.set_details(&id, member, Details { time, place, camera })?;
+            let (whom, name) = (core.events.nickname(&id, &member), core.events.name(&id));
+            let text = match chosen.words() {
+                None => format!("You chose that photos for {whom} in {name} say nothing of their taking."),
+                Some(said) => format!("You chose that photos for {whom} in {name} say {said} they were taken."),
+            };
+            Ok(core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?)
+        })
+        .await?;
+        self.core.board.ring(Job::Matching);
+        self.core.board.ring(Job::Sending);
         self.show(id).await
     }
 

@@ -11,7 +11,7 @@ use crate::clock::now_ms;
 use crate::library::AssetId;
 use crate::notices::Receiver;
 use crate::sharing::ledgers::DeliveryState;
-use crate::views::{HeldFacesView, LeavesView, PrivacyView, RuleView, ShareView};
+use crate::views::{DetailsView, HeldFacesView, LeavesView, PrivacyView, RuleView, ShareView};
 use crate::workers::Core;
 
 /// Entries of the activity log read at a time.
@@ -139,6 +139,14 @@ fn leaves(core: &Core, looks_around: bool, events: &[crate::events::Description]
         let text = "Members of your events get your nickname, this device’s addresses, and the faces that you announce. \
                     Everything goes encrypted from device to device.";
         leaves.push(one("members", text.into()));
+    }
+    for event in events {
+        for member in &event.members {
+            if let Some(said) = DetailsView::from(member.details).words() {
+                let (whom, name) = (&member.nickname, &event.name);
+                leaves.push(one("details", format!("Photos that go to {whom} in {name} say {said} they were taken.")));
+            }
+        }
     }
     let is_open =
         |event: &&crate::events::Description| core.guests.page(&event.id).is_some_and(|page| page.is_open(now_ms()));

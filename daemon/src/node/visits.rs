@@ -14,7 +14,7 @@ use crate::faces::consent::Scope;
 use crate::guest::{StoredGuestSelfie, StoredPage, StoredRemoval, StoredUpload, UploadState, limits};
 use crate::library::{AssetId, AssetKind, GuestId, StoredAsset, shown_name};
 use crate::matching::Grade;
-use crate::sandbox::SandboxError;
+use crate::sandbox::{Details, SandboxError};
 use crate::settings::clean_name;
 use crate::sharing::egress;
 use crate::views::{FoundPhotoView, FoundView, VisitUploadView, VisitView, VisitorView};
@@ -299,10 +299,12 @@ impl Node {
             .await?;
         let shown = match leaving {
             Leaving::Clean(clean) => return Ok((clean, media_type)),
-            Leaving::ToBeMade(bytes, seen) if seen.destroyed.is_empty() => self.core.sandbox.rendition(bytes).await?,
+            Leaving::ToBeMade(bytes, seen) if seen.destroyed.is_empty() => {
+                self.core.sandbox.rendition(bytes, Details::default()).await?
+            }
             Leaving::ToBeMade(bytes, seen) => {
                 let (destroyed, kept) = seen.boxes();
-                self.core.sandbox.blurred(bytes, destroyed, kept).await?
+                self.core.sandbox.blurred(bytes, destroyed, kept, Details::default()).await?
             }
         };
         Ok((shown.into(), media_type))

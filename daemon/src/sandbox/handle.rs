@@ -8,7 +8,7 @@ use super::config::{SandboxConfig, SandboxStatus};
 use super::message::{Answer, Job};
 use super::model::Model;
 use super::pool::Pool;
-use super::{EnrolledFace, Film, Format, FoundFaces, FractionRect, Inspection, Refusal, SandboxError};
+use super::{Details, EnrolledFace, Film, Format, FoundFaces, FractionRect, Inspection, Refusal, SandboxError};
 use super::{answers, libheif};
 
 /// A cheap handle on the pool; when the last one is dropped, idle children exit.
@@ -83,8 +83,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// `Refused` if the file cannot be cleaned with certainty; otherwise as for [`Self::inspect`].
-    pub async fn rendition(&self, file: Bytes) -> Result<Vec<u8>, SandboxError> {
-        Ok(self.run(Job::Rendition, file, answers::rendition).await?.0)
+    pub async fn rendition(&self, file: Bytes, details: Details) -> Result<Vec<u8>, SandboxError> {
+        Ok(self.run(Job::Rendition { details }, file, answers::rendition).await?.0)
     }
 
     /// The bytes that may leave, without some faces: the boxes in `faces` are destroyed with the heads around them, those in `kept` stay. Always a JPEG.
@@ -96,8 +96,9 @@ impl Sandbox {
         file: Bytes,
         faces: Vec<FractionRect>,
         kept: Vec<FractionRect>,
+        details: Details,
     ) -> Result<Vec<u8>, SandboxError> {
-        Ok(self.run(Job::Blurred { faces, kept }, file, answers::blurred).await?.0)
+        Ok(self.run(Job::Blurred { faces, kept, details }, file, answers::blurred).await?.0)
     }
 
     /// What film it is, if it was taken with the photo of the same name (a Live Photo).

@@ -7,7 +7,7 @@ use super::container::Format;
 use super::refusal::Refusal;
 
 /// Changes with every change of these types: a daemon whose binary was replaced on disk must not misread its new children.
-pub(crate) const VERSION: u32 = 7;
+pub(crate) const VERSION: u32 = 8;
 
 /// A child's first words.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,13 +44,18 @@ pub(crate) enum Job {
         long_side_px: u32,
     },
     /// The bytes that may leave.
-    Rendition,
+    Rendition {
+        /// What they still say.
+        details: Details,
+    },
     /// The bytes that may leave, without some faces.
     Blurred {
         /// Boxes of the faces that are destroyed.
         faces: Vec<FractionRect>,
         /// Boxes of those that stay.
         kept: Vec<FractionRect>,
+        /// What the photo still says.
+        details: Details,
     },
     /// Load the face model and run it; there is no file.
     TryModel,
@@ -119,6 +124,52 @@ impl Film {
             Self::Mp4 => "video/mp4",
         }
     }
+}
+
+/// What a photo still says of its taking when it leaves: nothing, unless its owner chose so for the person whom it goes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Details {
+    /// When.
+    pub time: bool,
+    /// Where.
+    pub place: bool,
+    /// With what camera.
+    pub camera: bool,
+}
+
+/// A place on the globe. Nothing of it is printed: it may be somebody's home.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Place {
+    /// Degrees north of the equator, -90 to 90.
+    pub north: f64,
+    /// Degrees east of Greenwich, -180 to 180.
+    pub east: f64,
+}
+
+impl Place {
+    /// `None` for what is not on the globe.
+    #[must_use]
+    pub fn of(north: f64, east: f64) -> Option<Self> {
+        // Numbers that are none fail both comparisons.
+        (north.abs() <= 90.0 && east.abs() <= 180.0).then_some(Self { north, east })
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Place(..)")
+    }
+}
+
+/// The details themselves, as parsed: what is written anew into what leaves.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    /// When.
+    pub taken_at: Option<CaptureTime>,
+    /// Where.
+    pub place: Option<Place>,
+    /// Maker and model, printable and short.
+    pub camera: Option<String>,
 }
 
 /// A rectangle in fractions (0 to 1) of the upright image.

@@ -39,7 +39,7 @@ pub use config::{SandboxConfig, SandboxStatus, Timeouts, most_processes};
 pub use confinement::Report;
 pub use container::Format;
 pub use handle::Sandbox;
-pub use message::{CaptureTime, EnrolledFace, Film, FoundFaces, FractionRect, Inspection};
+pub use message::{CaptureTime, Details, EnrolledFace, Film, FoundFaces, FractionRect, Inspection, Place, Told};
 pub use model::Model;
 pub use process::CHILD_ARGUMENT;
 pub use refusal::Refusal;

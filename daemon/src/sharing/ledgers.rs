@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::library::AssetId;
 use crate::matching::Grade;
+use crate::sandbox::Details;
 use crate::sharing::shield::Blurred;
 use crate::vault::{BlobId, Versioned};
 
@@ -115,6 +116,8 @@ pub struct Rendition {
     pub size_bytes: u64,
     /// Which faces it was made without.
     pub blurred: Blurred,
+    /// What of the photo's details it still says.
+    pub details: Details,
 }
 
 /// A photo on its way to a member.
@@ -145,8 +148,8 @@ pub struct StoredDelivery {
 }
 
 impl Versioned for StoredDelivery {
-    const VERSION: u8 = 2;
-    type Before = first::StoredDelivery;
+    const VERSION: u8 = 3;
+    type Before = second::StoredDelivery;
 }
 
 /// How far an arrival got.
@@ -241,9 +244,9 @@ mod first {
 
     crate::first_version!(StoredDelivery);
 
-    impl From<StoredDelivery> for super::StoredDelivery {
+    impl From<StoredDelivery> for super::second::StoredDelivery {
         fn from(old: StoredDelivery) -> Self {
-            let whole = |Rendition { blob, content, size_bytes }| super::Rendition {
+            let whole = |Rendition { blob, content, size_bytes }| super::second::Rendition {
                 blob,
                 content,
                 size_bytes,
@@ -286,6 +289,70 @@ mod first {
                 child: false,
                 live: false,
             }
+        }
+    }
+}
+
+/// The second form of deliveries: nothing of a photo's details stayed.
+mod second {
+    use serde::{Deserialize, Serialize};
+
+    use super::{
+        AssetId, BlobId, Blurred, ContentId, DeliveryState, Details, EventId, FindMeId, Grade, MemberId, Versioned,
+    };
+
+    #[derive(Serialize, Deserialize)]
+    pub struct Rendition {
+        pub(super) blob: BlobId,
+        pub(super) content: ContentId,
+        pub(super) size_bytes: u64,
+        pub(super) blurred: Blurred,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    pub struct StoredDelivery {
+        pub(super) event: EventId,
+        pub(super) member: MemberId,
+        pub(super) find_me: FindMeId,
+        pub(super) asset: AssetId,
+        pub(super) score: f32,
+        pub(super) grade: Grade,
+        pub(super) state: DeliveryState,
+        pub(super) rendition: Option<Rendition>,
+        pub(super) reason: Option<String>,
+        pub(super) at: u64,
+        pub(super) changed_at: u64,
+    }
+
+    impl Versioned for StoredDelivery {
+        const VERSION: u8 = 2;
+        type Before = super::first::StoredDelivery;
+    }
+
+    impl From<StoredDelivery> for super::StoredDelivery {
+        fn from(old: StoredDelivery) -> Self {
+            let whole = |Rendition { blob, content, size_bytes, blurred }| super::Rendition {
+                blob,
+                content,
+                size_bytes,
+                blurred,
+                details: Details::default(),
+            };
+            let StoredDelivery {
+                event,
+                member,
+                find_me,
+                asset,
+                score,
+                grade,
+                state,
+                rendition,
+                reason,
+                at,
+                changed_at,
+            } = old;
+            let rendition = rendition.map(whole);
+            Self { event, member, find_me, asset, score, grade, state, rendition, reason, at, changed_at }
         }
     }
 }
@@ -333,6 +400,7 @@ mod tests {
         let now = StoredDelivery::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
         let made = now.rendition.unwrap();
         assert_eq!((now.state, made.size_bytes, made.blurred), (DeliveryState::Accepted, 7, Blurred::default()));
+        assert_eq!(made.details, Details::default());
     }
 
     #[test]

@@ -11,14 +11,29 @@ use super::fragments::Fragments;
 use super::frames::sized;
 use super::tool::{BOUNDED, Tool};
 use super::{Input, Playing, ReadAt, Tools, VideoError, VideoFacts, VideoFormat, limits};
+use crate::sandbox::{Details, Place};
 
 /// What a copy is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// To be played here: pictures made anew in 1080p at most unless they only need another container.
     Playable,
-    /// To be sent: the same pictures and sound and nothing else; pictures made anew only where an MP4 file cannot hold them.
-    Rendition,
+    /// To be sent: the same pictures and sound and nothing else but these details; pictures made anew only where an MP4 file cannot hold them.
+    Rendition(Details),
+}
+
+/// Arguments that write details anew, from what was understood of them.
+fn told(facts: &VideoFacts, details: Details) -> Vec<String> {
+    let taken_at = facts.taken_at.filter(|_| details.time).map(|taken| taken.unix_ms(0));
+    let taken_at = taken_at.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let place = facts.place.filter(|_| details.place);
+    let camera = facts.camera.as_deref().filter(|_| details.camera);
+    let said = [
+        taken_at.map(|at| format!("creation_time={}", at.strftime("%Y-%m-%dT%H:%M:%SZ"))),
+        place.map(|Place { north, east }| format!("location={north:+08.4}{east:+09.4}/")),
+        camera.map(|camera| format!("model={camera}")),
+    ];
+    said.into_iter().flatten().flat_map(|said| ["-metadata".to_owned(), said]).collect()
 }
 
 /// Codings of pictures that MP4 files hold.
@@ -67,7 +82,7 @@ impl Tools {
         let is_kept = match wanted {
             Wanted::Playable => facts.playing != Playing::Convert,
             // Frames in AVI files have no times of their own, without which they cannot be put elsewhere.
-            Wanted::Rendition => IN_MP4.contains(&facts.codec.as_str()) && input.format() != VideoFormat::Avi,
+            Wanted::Rendition(_) => IN_MP4.contains(&facts.codec.as_str()) && input.format() != VideoFormat::Avi,
         };
         if is_kept {
             arguments.extend(["-c:v", "copy", "-bsf:v", without_remarks(&facts.codec)]);
@@ -76,7 +91,7 @@ impl Tools {
             arguments.extend(["-pix_fmt", "yuv420p", "-force_key_frames", "expr:gte(t,n_forced*2)"]);
             match wanted {
                 Wanted::Playable => arguments.extend(["-crf", "23", "-fpsmax", "60", "-vf", &small]),
-                Wanted::Rendition => arguments.extend(["-crf", "18", "-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2"]),
+                Wanted::Rendition(_) => arguments.extend(["-crf", "18", "-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2"]),
             }
         }
         if facts.has_aac {
@@ -85,7 +100,13 @@ impl Tools {
         } else {
             arguments.extend(["-c:a", "aac", "-b:a", "160k", "-ac", "2"]);
         }
-        arguments.extend(["-movflags", "+frag_keyframe+empty_moov+default_base_moof", "-f", "mp4", "pipe:1"]);
+        let details = if let Wanted::Rendition(details) = wanted { details } else { Details::default() };
+        let told = told(facts, details);
+        arguments.extend(told.iter().map(String::as_str));
+        // The model of a camera has a place only among tags of free choice.
+        let free = if details.camera { "+use_metadata_tags" } else { "" };
+        let flags = format!("+frag_keyframe+empty_moov+default_base_moof{free}");
+        arguments.extend(["-movflags", &flags, "-f", "mp4", "pipe:1"]);
         let mut run = self.start(Tool::Ffmpeg, &arguments, input)?;
         let mut fragments = Fragments::new(out);
         let mut taken = Duration::ZERO;
@@ -179,6 +200,28 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::sandbox::CaptureTime;
+
+    #[test]
+    fn d4_details_are_written_anew_only_if_they_are_wanted() {
+        let facts = VideoFacts {
+            duration_ms: 1000,
+            width: 16,
+            height: 16,
+            taken_at: Some(CaptureTime { wall_ms: 1_623_053_350_000, offset_min: Some(120) }),
+            camera: Some("Fairphone FP4".into()),
+            has_location: true,
+            place: Place::of(48.137_154, -1.5),
+            codec: "h264".into(),
+            has_aac: true,
+            playing: Playing::Original,
+        };
+        let told = |time, place, camera| told(&facts, Details { time, place, camera }).join(" ");
+        assert_eq!(told(false, false, false), "");
+        assert_eq!(told(true, false, false), "-metadata creation_time=2021-06-07T06:09:10Z");
+        assert_eq!(told(false, true, false), "-metadata location=+48.1372-001.5000/");
+        assert_eq!(told(false, false, true), "-metadata model=Fairphone FP4");
+    }
 
     fn file(stored: Vec<u8>) -> io::Result<CopyFile> {
         let size = stored.len() as u64;

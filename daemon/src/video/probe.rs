@@ -6,11 +6,11 @@ use serde::Deserialize;
 
 use super::tool::Tool;
 use super::{Input, Tools, VideoError, VideoFormat, limits};
-use crate::sandbox::CaptureTime;
 use crate::sandbox::limits::{MAX_CAMERA_CHARS, OFFSET_MIN, WALL_MS};
+use crate::sandbox::{CaptureTime, Place};
 
 /// What a video is and says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VideoFacts {
     /// Length in milliseconds, as the file says; 0 if it does not.
     pub duration_ms: u64,
@@ -24,6 +24,8 @@ pub struct VideoFacts {
     pub camera: Option<String>,
     /// Whether it holds a geographic position.
     pub has_location: bool,
+    /// The position, if it can be understood.
+    pub place: Option<Place>,
     /// The tool's name of the pictures' coding.
     pub codec: String,
     /// Whether the sound, if any, is AAC.
@@ -168,6 +170,7 @@ fn facts(printed: &[u8], format: VideoFormat) -> Result<VideoFacts, VideoError> 
         taken_at: tags.taken_at(),
         camera: tags.camera(),
         has_location: tags.has_location(),
+        place: tags.place(),
         codec: crate::sandbox::tame(&video.codec_name),
         has_aac: audio.is_none_or(|audio| audio.codec_name == "aac"),
         playing: playing(format, video, audio),
@@ -235,6 +238,10 @@ impl Tags<'_> {
         (!name.is_empty()).then(|| name.to_owned())
     }
 
+    fn place(&self) -> Option<Place> {
+        ["com.apple.quicktime.location.iso6709", "location"].into_iter().find_map(|name| place(self.get(name)?))
+    }
+
     fn has_location(&self) -> bool {
         let is_place = |tag: &String| {
             let tag = tag.to_ascii_lowercase();
@@ -242,6 +249,14 @@ impl Tags<'_> {
         };
         self.0.iter().any(|tags| tags.keys().any(is_place))
     }
+}
+
+/// Degrees of ISO 6709, such as `+48.1371+011.5761+519.000/`.
+fn place(text: &str) -> Option<Place> {
+    let second = text.get(1..)?.find(['+', '-'])? + 1;
+    let (north, rest) = text.split_at_checked(second)?;
+    let end = rest.get(1..)?.find(['+', '-', '/']).map_or(rest.len(), |at| at + 1);
+    Place::of(north.parse().ok()?, rest.get(..end)?.parse().ok()?)
 }
 
 /// Such as `2024-07-01T14:34:56+0200`.
@@ -255,6 +270,15 @@ fn with_offset(text: &str) -> Option<CaptureTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_degrees_on_the_globe() {
+        assert_eq!(place("+48.1371+011.5761/"), Place::of(48.1371, 11.5761));
+        assert_eq!(place("-33.8572-070.5000+519.000/"), Place::of(-33.8572, -70.5));
+        for wrong in ["", "+", "+48.1371", "+91+000/", "+48.1+nan/", "48.1, 11.5", "+48+181"] {
+            assert_eq!(place(wrong), None, "{wrong}");
+        }
+    }
 
     fn said(streams: &str, tags: &str) -> Result<VideoFacts, VideoError> {
         let text = format!(r#"{{"streams":[{streams}],"format":{{"duration":"6.500000","tags":{{{tags}}}}}}}"#);

@@ -219,8 +219,8 @@ pub enum Held {
     /// The owner has allowed it a moment ago.
     #[error("it goes in a moment; until then you can take your answer back")]
     MayBeTakenBack,
-    /// What was made to be sent was made before somebody's wish.
-    #[error("it is made anew, as somebody in it wishes")]
+    /// What was made to be sent was made before somebody's wish, or before the owner chose what it says.
+    #[error("it is made anew, as somebody in it wishes or as you chose")]
     Outdated,
 }
 

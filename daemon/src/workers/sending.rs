@@ -21,7 +21,7 @@ use crate::clock::now_ms;
 use crate::library::AssetKind;
 use crate::limits::{BLOB_CHUNK_BYTES, OFFERED_AGAIN};
 use crate::network::{PeerStream, Protocol};
-use crate::sandbox::SandboxError;
+use crate::sandbox::{Details, SandboxError};
 use crate::sharing::ledgers::{DeliveryState, Rendition, StoredDelivery};
 use crate::sharing::shield::Blurred;
 use crate::transfer::{self, GroupSource, ServeError, TransferLimits};
@@ -190,13 +190,13 @@ pub(super) async fn rendition(
     // Whoever asked a moment ago is obeyed, also by what was made before.
     let Ok((_, seen)) = core.leaves(delivery) else { return Ok(None) };
     match &delivery.rendition {
-        Some(rendition) if rendition.blurred == seen.blurred() => return Ok(Some(rendition.clone())),
-        Some(_) => shielding::forget_rendition(core, offer, seen.blurred()).await?,
+        Some(rendition) if rendition.shows(&seen) => return Ok(Some(rendition.clone())),
+        Some(_) => shielding::forget_rendition(core, offer, &seen).await?,
         None => {}
     }
     let asset = core.library.get(delivery.asset).context("it was deleted meanwhile")?;
     let made = match asset.kind {
-        AssetKind::Video { .. } => videos::rendition(core, delivery.asset, offer).await?,
+        AssetKind::Video { .. } => videos::rendition(core, delivery.asset, offer, seen.details).await?,
         _ => rendition_of_photo(core, offer, delivery, &seen).await?,
     };
     let rendition = match made {
@@ -237,10 +237,10 @@ async fn rendition_of_photo(
     let (reader, id) = (core.clone(), delivery.asset);
     let original = blocking(move || reader.library.read_original(id)).await??;
     let made = match seen.destroyed.is_empty() {
-        true => core.sandbox.rendition(original).await,
+        true => core.sandbox.rendition(original, seen.details).await,
         false => {
             let (destroyed, kept) = seen.boxes();
-            core.sandbox.blurred(original, destroyed, kept).await
+            core.sandbox.blurred(original, destroyed, kept, seen.details).await
         }
     };
     let bytes = match made {
@@ -248,20 +248,26 @@ async fn rendition_of_photo(
         Err(SandboxError::Unavailable(reason)) => anyhow::bail!("the egress filter is not available: {reason}"),
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let (writer, blurred) = (core.clone(), seen.blurred());
+    let (writer, blurred, details) = (core.clone(), seen.blurred(), seen.details);
     let made = blocking(move || {
         let mut hasher = GroupHasher::new();
         hasher.update(&bytes);
         let list = hasher.finish()?;
         let blob = writer.vault.blobs().put(BlobKind::Rendition, &offer.0, &bytes)?;
-        anyhow::Ok(Rendition { blurred, ..kept(&writer, blob, list) })
+        anyhow::Ok(Rendition { blurred, details, ..kept(&writer, blob, list) })
     });
     Ok(Ok(made.await??))
 }
 
 /// A rendition whose hashes are at hand when it is fetched.
 pub(super) fn kept(core: &Core, blob: BlobId, list: GroupList) -> Rendition {
-    let made = Rendition { blob, content: list.content(), size_bytes: list.size_bytes(), blurred: Blurred::default() };
+    let made = Rendition {
+        blob,
+        content: list.content(),
+        size_bytes: list.size_bytes(),
+        blurred: Blurred::default(),
+        details: Details::default(),
+    };
     core.lists.keep(blob, Arc::new(list));
     made
 }

@@ -13,15 +13,16 @@ use crate::events::{Protected, Search, Wanted};
 use crate::faces::ProfileId;
 use crate::library::{AssetId, AssetKind};
 use crate::matching::{PhotoFace, Sought, match_photo};
-use crate::sandbox::FractionRect;
-use crate::sharing::ledgers::StoredDelivery;
+use crate::sandbox::{Details, FractionRect};
+use crate::sharing::ledgers::{Rendition, StoredDelivery};
 use crate::sharing::shield::{Asked, Blurred, FaceFacts, Near, Shield, Stays, shield};
 
-/// What leaves of a photo that may leave: which faces are destroyed in it and which stay, as fractions of the upright image.
+/// What leaves of a photo that may leave: which faces are destroyed in it and which stay, as fractions of the upright image, and what it still says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) destroyed: Vec<[f32; 4]>,
     pub(crate) kept: Vec<[f32; 4]>,
+    pub(crate) details: Details,
 }
 
 impl Seen {
@@ -35,6 +36,13 @@ impl Seen {
         let boxes =
             |all: &[[f32; 4]]| all.iter().map(|[x, y, w, h]| FractionRect { x: *x, y: *y, w: *w, h: *h }).collect();
         (boxes(&self.destroyed), boxes(&self.kept))
+    }
+}
+
+impl Rendition {
+    /// Whether it was made to show just this.
+    pub(crate) fn shows(&self, seen: &Seen) -> bool {
+        self.blurred == seen.blurred() && self.details == seen.details
     }
 }
 
@@ -178,13 +186,13 @@ fn sought(
     Some((place, hit.score))
 }
 
-/// Removes a rendition unless it was made without these faces.
-pub(super) async fn forget_rendition(core: &Arc<Core>, offer: OfferId, but: Blurred) -> anyhow::Result<()> {
-    let writer = core.clone();
+/// Removes a rendition unless it shows just this.
+pub(super) async fn forget_rendition(core: &Arc<Core>, offer: OfferId, but: &Seen) -> anyhow::Result<()> {
+    let (writer, but) = (core.clone(), but.clone());
     blocking(move || {
         let mut blob = None;
         writer.deliveries.change(&offer.0, |row| {
-            blob = row.rendition.take_if(|made| made.blurred != but).map(|made| made.blob);
+            blob = row.rendition.take_if(|made| !made.shows(&but)).map(|made| made.blob);
             blob.is_some()
         })?;
         if let Some(blob) = blob {
@@ -219,7 +227,7 @@ impl Core {
     /// Why it may not leave.
     pub(crate) fn seen_of(&self, search: &Search, wanted: &Wanted, asset: AssetId) -> Result<Seen, Held> {
         match seen(self, search, wanted, asset) {
-            Ok(Ok(seen)) => Ok(seen),
+            Ok(Ok(seen)) => Ok(Seen { details: self.events.details_for(&search.event, &wanted.member), ..seen }),
             Ok(Err(stays)) => Err(Held::Protected(stays)),
             Err(error) => {
                 tracing::debug!("who is in a photo is not known just now: {error:#}");
@@ -228,8 +236,8 @@ impl Core {
         }
     }
 
-    /// Whether the rendition of a delivery, if it has one, shows a face that it must not show, or hides one that it need not hide: it is made anew then.
+    /// Whether the rendition of a delivery, if it has one, shows or says what it must not, or hides what it need not: it is made anew then.
     pub(crate) fn is_outdated(&self, delivery: &StoredDelivery, seen: &Seen) -> bool {
-        delivery.rendition.as_ref().is_some_and(|made| made.blurred != seen.blurred())
+        delivery.rendition.as_ref().is_some_and(|made| !made.shows(seen))
     }
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use image::ImageFormat;
-use inframe::sandbox::{Format, FractionRect, Refusal, SandboxError};
+use inframe::sandbox::{Details, Format, FractionRect, Refusal, SandboxError};
 
 use crate::files::{encode, picture};
 use crate::sandbox;
@@ -50,7 +50,7 @@ async fn d4_what_leaves_of_every_format_says_nothing_but_pixels() {
         eprintln!("exiftool is not installed: what leaves is searched for planted words only");
     }
     for (format, file) in files() {
-        let out = sandbox.rendition(file.into()).await.unwrap();
+        let out = sandbox.rendition(file.into(), Details::default()).await.unwrap();
         let sent_as = if format == Format::Gif { Format::Gif } else { Format::Jpeg };
         assert_eq!(Format::sniff(&out), Some(sent_as), "{format:?}");
         assert_eq!(memchr::memmem::find(&out, b"CANARY"), None, "{format:?}");
@@ -79,7 +79,7 @@ async fn a_heic_that_needs_libheif_is_read_with_it_or_says_so() {
     if sandbox.has_libheif() {
         let inspection = inspected.unwrap();
         assert_eq!((inspection.format, inspection.width, inspection.height), (Format::Heif, 256, 256));
-        let left = sandbox.rendition(SLICED.into()).await.unwrap();
+        let left = sandbox.rendition(SLICED.into(), Details::default()).await.unwrap();
         assert_eq!(Format::sniff(&left), Some(Format::Jpeg));
         let cut = Bytes::from_static(&SLICED[..SLICED.len() - 200]);
         assert!(matches!(sandbox.inspect(cut).await, Err(SandboxError::Refused(_))), "a file cut short stays one");

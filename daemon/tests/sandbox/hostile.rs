@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use image::ImageFormat;
-use inframe::sandbox::{FractionRect, Refusal, Sandbox, SandboxError, limits};
+use inframe::sandbox::{Details, FractionRect, Refusal, Sandbox, SandboxError, limits};
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::files::{clear, encode, jpeg_that_claims, picture, png_that_claims, progressive};
@@ -75,7 +75,7 @@ async fn the_most_expensive_images_within_the_limits_fit_beside_the_face_model()
         assert_eq!((inspection.width, inspection.height), (15_000, 10_000));
         assert!(sandbox.faces(file.clone()).await.unwrap_or_else(|error| wrong(error)).faces.is_empty());
         sandbox.crop(file.clone(), whole, 0.0, 1024).await.unwrap_or_else(|error| wrong(error));
-        sandbox.rendition(file).await.unwrap_or_else(|error| wrong(error));
+        sandbox.rendition(file, Details::default()).await.unwrap_or_else(|error| wrong(error));
         // The same images in files of the largest size, with a margin for what differs between machines.
         let peak = crate::memory(child, "VmPeak").unwrap() + limits::MAX_FILE_BYTES as u64;
         assert!(peak < limits::CHILD_ADDRESS_BYTES / 4 * 3, "{what}: {peak}");
@@ -106,7 +106,7 @@ async fn refusals_are_no_strikes_and_all_jobs_give_them() {
         sandbox.faces(words()).await.unwrap_err(),
         sandbox.enrol(words()).await.unwrap_err(),
         sandbox.crop(words(), rect, 0.0, 100).await.unwrap_err(),
-        sandbox.rendition(words()).await.unwrap_err(),
+        sandbox.rendition(words(), Details::default()).await.unwrap_err(),
     ];
     for error in &errors[..4] {
         assert_eq!(*error, SandboxError::Refused(Refusal::NotAnImage));

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use exif::{Tag, Value};
 use image::{DynamicImage, ImageFormat};
-use inframe::sandbox::{CaptureTime, Format, FractionRect, Inspection};
+use inframe::sandbox::{CaptureTime, Details, Format, FractionRect, Inspection};
 
 use crate::files::{SIZE, ascii, degrees, encode, exif, held, picture, with_exif};
 use crate::sandbox;
@@ -152,7 +152,7 @@ async fn d4_a_rendition_has_the_pixels_and_the_orientation_and_nothing_else() {
             (Tag::GPSLatitude, degrees(48)),
         ]);
         let file = with_exif(&encode(&held(6), format), &block);
-        let rendition = sandbox.rendition(file).await.unwrap();
+        let rendition = sandbox.rendition(file, Details::default()).await.unwrap();
         assert_eq!(memchr::memmem::find(&rendition, b"Fairphone"), None);
         let inspection = sandbox.inspect(rendition.into()).await.unwrap();
         assert_eq!((inspection.width, inspection.height, inspection.orientation), (SIZE.0, SIZE.1, 6));

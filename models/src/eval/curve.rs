@@ -42,8 +42,9 @@ pub struct AtThreshold {
 }
 
 impl Curve {
-    /// `None` without pairs of both kinds.
-    pub(super) fn of(mut same: Vec<f32>, mut different: Vec<f32>) -> Option<Self> {
+    /// Of the distances of these pairs; `None` without pairs of both kinds.
+    #[must_use]
+    pub fn of(mut same: Vec<f32>, mut different: Vec<f32>) -> Option<Self> {
         same.sort_by(f32::total_cmp);
         different.sort_by(f32::total_cmp);
         let (furthest_same, nearest_strangers) = (*same.last()?, *different.first()?);

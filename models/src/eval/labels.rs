@@ -156,7 +156,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, EvalError> {
     Ok(paths)
 }
 
-fn photos(folder: &Path, person: Option<usize>) -> Result<Vec<LabelledPhoto>, EvalError> {
+pub(super) fn photos(folder: &Path, person: Option<usize>) -> Result<Vec<LabelledPhoto>, EvalError> {
     let is_photo = |path: &PathBuf| {
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         path.is_file() && ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))

@@ -12,6 +12,7 @@
 
 mod curve;
 mod detection;
+mod faces;
 mod labels;
 mod people;
 mod report;
@@ -25,6 +26,7 @@ use thiserror::Error;
 
 pub use curve::{AtThreshold, Curve};
 pub use detection::Detections;
+pub use faces::{LabelledFace, labelled_faces, unlabelled_faces};
 pub use people::{KeyedCurve, Recognition, Selfies, Strangers};
 pub use variant::Variant;
 

@@ -12,6 +12,7 @@ mod export;
 mod golden;
 mod guardians;
 mod guests;
+mod hidden_data;
 mod import;
 mod invites;
 mod keeping;

@@ -18,6 +18,7 @@ fn photo_with_secrets() -> Result<Vec<u8>> {
         model: Some("Camera CANARY".to_owned()),
         serial: Some(SERIAL.to_owned()),
         location: true,
+        ..Exif::default()
     };
     let photo = photos::with_exif(&photos::hers()?, &exif)?;
     inframe_tests::jpeg::with_segment(&photo, 0xFE, b"a comment, CANARY")

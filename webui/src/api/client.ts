@@ -239,6 +239,8 @@ export const api = {
   renewKeys: (event: string) => json<T.EventView>('POST', `/events/${id(event)}/keys`),
   setMemberPolicy: (event: string, member: string, policy: string) =>
     json<T.EventView>('PUT', `/events/${id(event)}/members/${id(member)}/policy`, { policy }),
+  setMemberDetails: (event: string, member: string, details: T.DetailsView) =>
+    json<T.EventView>('PUT', `/events/${id(event)}/members/${id(member)}/details`, details),
   announce: (event: string, body: T.FindMeBody) => json<T.EventView>('PUT', `/events/${id(event)}/find-me`, body),
   withdraw: (event: string, profile: string) =>
     json<T.EventView>('DELETE', `/events/${id(event)}/find-me?profile=${id(profile)}`),

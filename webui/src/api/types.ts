@@ -356,6 +356,16 @@ export interface DecisionBody {
   decision: string
 }
 
+/** What photos still say of their taking when they go to somebody; all else that cameras and programs write into them goes in any case. */
+export interface DetailsView {
+  /** With what camera. */
+  camera: boolean
+  /** Where, to the metre. */
+  place: boolean
+  /** When. */
+  time: boolean
+}
+
 /** The disk of the data folder. */
 export interface DiskView {
   /** Free, in bytes. */
@@ -920,7 +930,7 @@ export interface LeakView {
 
 /** Something that leaves this machine. */
 export interface LeavesView {
-  /** `local-network`, `members`, `guests`, `relay`, `notices` or `keeper`. */
+  /** `local-network`, `members`, `details`, `guests`, `relay`, `notices` or `keeper`. */
   kind: string
   /** What leaves and to whom, in a sentence. */
   text: string
@@ -950,6 +960,8 @@ export interface MemberRoleBody {
 
 /** A member of an event. */
 export interface MemberView {
+  /** What my photos still say when they go to this person. */
+  details: DetailsView
   /** Member id. */
   id: string
   /** When admitted. */

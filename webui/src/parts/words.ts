@@ -21,6 +21,17 @@ export const MEMBER_POLICIES: ReadonlyArray<{ value: string; label: string }> = 
   { value: 'never', label: 'Send nothing' },
 ]
 
+/** What photos for somebody may still say. */
+export const DETAILS: ReadonlyArray<{ key: 'time' | 'place' | 'camera'; title: string; text: string }> = [
+  { key: 'time', title: 'Date and time', text: 'When it was taken, to the second.' },
+  {
+    key: 'place',
+    title: 'Place',
+    text: 'Where it was taken, to a few metres. Photos taken at home say where you live. Whoever gets them can pass them on.',
+  },
+  { key: 'camera', title: 'Camera', text: 'The model of the camera or phone; never its serial number.' },
+]
+
 export function roleWord(role: string): string {
   if (role === 'host') return 'Host'
   if (role === 'co-host') return 'Co-host'

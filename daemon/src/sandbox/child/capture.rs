@@ -4,9 +4,10 @@ use exif::{Exif, In, Reader, Tag, Value};
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
+use crate::sandbox::container::Format;
 use crate::sandbox::container::metadata::Metadata;
 use crate::sandbox::limits;
-use crate::sandbox::message::CaptureTime;
+use crate::sandbox::message::{CaptureTime, Details, Place, Told};
 
 /// What EXIF and XMP say; empty where they say nothing valid.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,35 @@ pub(super) fn read(metadata: &Metadata<'_>) -> Said {
         camera: camera(&exif),
         has_location: in_xmp || located(Tag::GPSLatitude) || located(Tag::GPSLongitude),
     }
+}
+
+/// Those details of a file that are wanted, as far as its EXIF block says them.
+pub(super) fn told(file: &[u8], wanted: Details) -> Told {
+    if wanted == Details::default() {
+        return Told::default();
+    }
+    let metadata = Format::sniff(file).and_then(|format| Metadata::find(file, format).ok());
+    let Some(exif) = metadata.as_ref().and_then(|found| found.exif.as_deref()).and_then(parse) else {
+        return Told::default();
+    };
+    Told {
+        taken_at: taken_at(&exif).filter(|_| wanted.time),
+        place: place(&exif).filter(|_| wanted.place),
+        camera: camera(&exif).filter(|_| wanted.camera),
+    }
+}
+
+/// Where the GPS block says, if that is on the globe.
+fn place(exif: &Exif) -> Option<Place> {
+    let degrees = |tag, reference, negative: u8| {
+        let Value::Rational(parts) = &exif.get_field(tag, In::PRIMARY)?.value else { return None };
+        let [degrees, minutes, seconds] = parts.as_slice() else { return None };
+        let size = degrees.to_f64() + minutes.to_f64() / 60.0 + seconds.to_f64() / 3600.0;
+        let is_negative = ascii(exif, reference)?.first()?.eq_ignore_ascii_case(&negative);
+        Some(if is_negative { -size } else { size })
+    };
+    let north = degrees(Tag::GPSLatitude, Tag::GPSLatitudeRef, b'S')?;
+    Place::of(north, degrees(Tag::GPSLongitude, Tag::GPSLongitudeRef, b'W')?)
 }
 
 /// Parses as much as can be understood: a broken entry is no reason to lose the date.

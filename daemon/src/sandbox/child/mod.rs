@@ -18,13 +18,13 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
-use super::message::{Answer, Hello, Job, Taken, VERSION};
+use super::message::{Answer, Hello, Job, Taken, Told, VERSION};
 use super::model::PACK_ARGUMENT;
 use super::refusal::Refusal;
 use super::{confinement, frame};
 
-/// Makes the bytes that may leave. It is handed in, because the egress filter belongs to a module that stands above this one.
-pub type RenditionFilter = fn(&[u8]) -> Result<Vec<u8>, Refusal>;
+/// Makes the bytes that may leave, which say what they are told and nothing else. It is handed in, because the egress filter belongs to a module that stands above this one.
+pub type RenditionFilter = fn(&[u8], &Told) -> Result<Vec<u8>, Refusal>;
 
 /// The whole life of a child. `arguments` are those after the one that makes it a child.
 #[must_use]
@@ -96,11 +96,15 @@ fn perform(job: &Job, file: &[u8], filter: RenditionFilter, engine: &mut faces::
             let (photo, film) = file.split_at(at);
             Ok((Answer::Pair(super::container::motion::belongs(photo, film)), Vec::new()))
         }
-        Job::Blurred { faces, kept } => {
-            decode::blurred(file, faces, kept).and_then(|jpeg| filter(&jpeg)).map(|clean| (Answer::Image, vec![clean]))
+        Job::Blurred { faces, kept, details } => {
+            let told = capture::told(file, *details);
+            let made = decode::blurred(file, faces, kept).and_then(|jpeg| filter(&jpeg, &told));
+            made.map(|clean| (Answer::Image, vec![clean]))
         }
-        Job::Rendition => {
-            decode::filterable(file).and_then(|file| filter(&file)).map(|clean| (Answer::Image, vec![clean]))
+        Job::Rendition { details } => {
+            let told = capture::told(file, *details);
+            let made = decode::filterable(file).and_then(|file| filter(&file, &told));
+            made.map(|clean| (Answer::Image, vec![clean]))
         }
     };
     outcome.unwrap_or_else(|refusal| (Answer::Refused(refusal), Vec::new()))

@@ -1,14 +1,12 @@
 //! JPEG: tables, frame and scans are kept; of the application segments only JFIF's density, Adobe's colour transform and the colour profile.
 
-use image::metadata::Orientation;
-
-use super::EgressError;
+use super::{EgressError, icc};
 use crate::sandbox::container::Format;
 use crate::sandbox::container::jpeg::{
     APP0, APP1, APP2, APP14, EXIF_PREFIX, ICC_PREFIX, SOS, Segment, segments, write_segment,
 };
-use crate::sandbox::container::metadata::{Metadata, minimal_exif};
-use crate::sandbox::limits;
+use crate::sandbox::container::metadata::{Metadata, fresh_exif};
+use crate::sandbox::{Told, limits};
 
 /// JFIF's header: name, version, density, size of a thumbnail; shorter ones are no JFIF to a reader.
 const JFIF_LEN: usize = 14;
@@ -16,13 +14,15 @@ const JFIF_LEN: usize = 14;
 const JFIF_KEPT: usize = 12;
 /// Adobe's segment: name, version, flags, colour transform.
 const ADOBE_LEN: usize = 12;
+/// Bytes of a colour profile that fit into one segment behind the prefix and two numbers.
+const PROFILE_PART: usize = 65_519;
 
-pub(super) fn filter(file: &[u8]) -> Result<Vec<u8>, EgressError> {
+pub(super) fn filter(file: &[u8], told: &Told) -> Result<Vec<u8>, EgressError> {
     let all = segments(file)?;
     let orientation = Metadata::find(file, Format::Jpeg)?.orientation();
     let mut out = Vec::with_capacity(file.len());
     out.extend_from_slice(&[0xff, 0xd8]);
-    write_application_segments(&mut out, &all, orientation)?;
+    write_application_segments(&mut out, &all, fresh_exif(orientation, told))?;
     let (mut frames, mut scans) = (0, 0);
     for Segment { marker, body, coded } in all {
         match marker {
@@ -92,11 +92,27 @@ fn adobe<'a>(all: &[Segment<'a>]) -> Result<Option<&'a [u8]>, EgressError> {
     }
 }
 
+/// The colour profile of all its numbered parts together; `None` when there is none or a part is missing.
+fn profile(parts: &[&[u8]]) -> Result<Option<Vec<u8>>, EgressError> {
+    if parts.iter().map(|part| part.len()).sum::<usize>() > limits::MAX_ICC_BYTES {
+        return Err(EgressError::ProfileTooLarge);
+    }
+    let mut numbered: Vec<(u8, &[u8])> = parts
+        .iter()
+        .filter_map(|part| part.strip_prefix(ICC_PREFIX)?.split_at_checked(2))
+        .filter_map(|(head, part)| Some((*head.first()?, part)))
+        .collect();
+    numbered.sort_by_key(|(number, _)| *number);
+    let is_whole =
+        !numbered.is_empty() && numbered.iter().zip(1_u16..).all(|((number, _), place)| u16::from(*number) == place);
+    Ok(is_whole.then(|| numbered.into_iter().flat_map(|(_, part)| part).copied().collect()))
+}
+
 /// Writes those that are kept, in the order that readers expect: JFIF, EXIF, colour profile, Adobe.
 fn write_application_segments(
     out: &mut Vec<u8>,
     all: &[Segment<'_>],
-    orientation: Orientation,
+    exif: Option<Vec<u8>>,
 ) -> Result<(), EgressError> {
     let starting = |marker: u8, prefix: &'static [u8]| {
         all.iter().filter(move |segment| segment.marker == marker && segment.body.starts_with(prefix))
@@ -106,16 +122,16 @@ fn write_application_segments(
         let density = jfif.get(..JFIF_KEPT).unwrap_or(jfif);
         write_segment(out, APP0, &[density, &[0, 0]].concat(), &[]);
     }
-    if orientation != Orientation::NoTransforms {
-        write_segment(out, APP1, &[EXIF_PREFIX, &minimal_exif(orientation)].concat(), &[]);
+    if let Some(exif) = exif {
+        write_segment(out, APP1, &[EXIF_PREFIX, &exif].concat(), &[]);
     }
-    let mut icc_bytes = 0;
-    for part in starting(APP2, ICC_PREFIX) {
-        icc_bytes += part.body.len();
-        if icc_bytes > limits::MAX_ICC_BYTES {
-            return Err(EgressError::ProfileTooLarge);
+    let parts: Vec<&[u8]> = starting(APP2, ICC_PREFIX).map(|segment| segment.body).collect();
+    if let Some(profile) = profile(&parts)?.as_deref().and_then(icc::clean) {
+        let parts = profile.chunks(PROFILE_PART);
+        let count = u8::try_from(parts.len()).map_err(|_| EgressError::ProfileTooLarge)?;
+        for (number, part) in (1..=count).zip(parts) {
+            write_segment(out, APP2, &[ICC_PREFIX, &[number, count], part].concat(), &[]);
         }
-        write_segment(out, APP2, part.body, &[]);
     }
     if let Some(adobe) = adobe(all)? {
         write_segment(out, APP14, adobe, &[]);

@@ -6,14 +6,52 @@ use crate::sandbox::container::{jpeg, png, webp};
 
 /// Part of every planted text: where it turns up, something has leaked.
 pub(super) const CANARY: &str = "CANARY";
-/// The profile that must stay.
-pub(super) const PROFILE: &[u8] = b"\0\0\0\x24profile of a display, its description: sRGB IEC61966-2.1";
 /// EXIF's number for the orientation of all planted files: turn by 90 degrees.
 pub(super) const ORIENTATION: u8 = 6;
 
 /// A text that names its place.
 pub(super) fn canary(place: &str) -> Vec<u8> {
     format!("{CANARY} in {place}").into_bytes()
+}
+
+/// A colour profile whose colours must stay, with texts in its header, its tags and behind its tables.
+pub(super) fn profile(version: u8) -> Vec<u8> {
+    let xyz = |x: u32, y: u32, z: u32| [b"XYZ \0\0\0\0", &[x, y, z].map(u32::to_be_bytes).concat()[..]].concat();
+    let curve = [b"curvCANA\0\0\0\x01\x02\x33", &canary("bytes behind a curve")[..]].concat();
+    let text = |place: &str| [b"text\0\0\0\0", &canary(place)[..]].concat();
+    let tags: Vec<(&[u8; 4], Vec<u8>)> = vec![
+        (b"desc", text("the description of a profile")),
+        (b"cprt", text("the copyright of a profile")),
+        (b"wtpt", xyz(0xf351, 0x1_0000, 0x1_16cc)),
+        (b"dmnd", text("the maker of a display")),
+        (b"rXYZ", xyz(0x6fa2, 0x38f5, 0x390)),
+        (b"gXYZ", xyz(0x6299, 0xb785, 0x18da)),
+        (b"bXYZ", xyz(0x24a0, 0xf84, 0xb6cf)),
+        (b"rTRC", curve.clone()),
+        (b"gTRC", curve.clone()),
+        (b"bTRC", curve),
+        (b"meta", canary("a private tag")),
+    ];
+    let mut out = vec![0; 128];
+    out[4..8].copy_from_slice(b"CANA");
+    out[8] = version;
+    out[12..24].copy_from_slice(b"mntrRGB XYZ ");
+    out[24..36].copy_from_slice(b"CANARY dates");
+    out[36..40].copy_from_slice(b"acsp");
+    out[40..64].copy_from_slice(b"CANARY device and flags.");
+    out[80..128].fill(b'C');
+    out.extend((tags.len() as u32).to_be_bytes());
+    let mut at = out.len() + 12 * tags.len();
+    for (tag, body) in &tags {
+        out.extend(*tag);
+        out.extend([at as u32, body.len() as u32].map(u32::to_be_bytes).concat());
+        at += body.len();
+    }
+    out.extend(tags.into_iter().flat_map(|(_, body)| body));
+    out.extend(canary("bytes behind a profile"));
+    let len = (out.len() as u32).to_be_bytes();
+    out[..4].copy_from_slice(&len);
+    out
 }
 
 /// A picture with enough in it that a wrong table shows.
@@ -175,8 +213,8 @@ fn jpeg_segments() -> Vec<u8> {
         (jpeg::APP1, joined(&[jpeg::EXIF_PREFIX, &exif()])),
         (jpeg::APP1, joined(&[jpeg::XMP_PREFIX, &xmp()])),
         (jpeg::APP1, joined(&[jpeg::XMP_EXTENSION_PREFIX, &[b'0'; 32], &[0; 8], &xmp()])),
-        (jpeg::APP2, joined(&[jpeg::ICC_PREFIX, &[1, 2], &PROFILE[..20]])),
-        (jpeg::APP2, joined(&[jpeg::ICC_PREFIX, &[2, 2], &PROFILE[20..]])),
+        (jpeg::APP2, joined(&[jpeg::ICC_PREFIX, &[1, 2], &profile(2)[..20]])),
+        (jpeg::APP2, joined(&[jpeg::ICC_PREFIX, &[2, 2], &profile(2)[20..]])),
         (jpeg::APP2, joined(&[b"MPF\0II\x2a\0\x08\0\0\0", &canary("MPF")])),
         (jpeg::APP2, joined(&[b"FPXR\0", &canary("FlashPix")])),
         (0xe3, canary("APP3")),
@@ -236,7 +274,7 @@ pub(super) fn planted_png() -> Vec<u8> {
         match &chunk.kind {
             b"IHDR" => {
                 png::write_chunk(&mut out, chunk.kind, chunk.body);
-                png::write_chunk(&mut out, *b"iCCP", &joined(&[b"CANARY as its name\0\0", &stored(PROFILE)]));
+                png::write_chunk(&mut out, *b"iCCP", &joined(&[b"CANARY as its name\0\0", &stored(&profile(2))]));
                 png::write_chunk(&mut out, *b"pHYs", &[0, 0, 0x0b, 0x13, 0, 0, 0x0b, 0x13, 1]);
                 png::write_chunk(&mut out, *b"eXIf", &exif());
                 texts(&mut out);
@@ -274,7 +312,7 @@ pub(super) fn planted_webp(animated: bool) -> Vec<u8> {
     let flags = webp::FLAG_ICC | webp::FLAG_EXIF | webp::FLAG_XMP | if animated { 0x02 } else { 0 };
     let mut inner = Vec::new();
     webp::write_chunk(&mut inner, *b"VP8X", &extended_header(flags));
-    webp::write_chunk(&mut inner, *b"ICCP", PROFILE);
+    webp::write_chunk(&mut inner, *b"ICCP", &profile(2));
     if animated {
         webp::write_chunk(&mut inner, *b"ANIM", &[0; 6]);
         for _ in 0..2 {

@@ -1,19 +1,22 @@
 //! PNG: only chunks that make pixels or say how to show them are kept; all text, times, EXIF and private chunks go.
 
-use image::metadata::Orientation;
+use std::io::Read as _;
 
-use super::EgressError;
+use flate2::Compression;
+use flate2::read::{ZlibDecoder, ZlibEncoder};
+
+use super::{EgressError, icc};
 use crate::sandbox::container::Format;
-use crate::sandbox::container::metadata::{Metadata, minimal_exif};
+use crate::sandbox::container::metadata::{Metadata, fresh_exif};
 use crate::sandbox::container::png::{SIGNATURE, chunks, write_chunk};
-use crate::sandbox::limits;
+use crate::sandbox::{Told, limits};
 
 /// The name that a kept colour profile gets: a profile's own name is text that somebody chose.
 const PROFILE_NAME: &[u8] = b"ICC\0";
 /// Longest name of a profile with its end mark, in bytes, as the format allows.
 const MAX_PROFILE_NAME: usize = 80;
 
-pub(super) fn filter(file: &[u8]) -> Result<Vec<u8>, EgressError> {
+pub(super) fn filter(file: &[u8], told: &Told) -> Result<Vec<u8>, EgressError> {
     let all = chunks(file)?;
     let orientation = Metadata::find(file, Format::Png)?.orientation();
     let mut out = Vec::with_capacity(file.len());
@@ -34,8 +37,8 @@ pub(super) fn filter(file: &[u8]) -> Result<Vec<u8>, EgressError> {
                     return Err(EgressError::Unknown("a header of a wrong size"));
                 }
                 write_chunk(&mut out, chunk.kind, chunk.body);
-                if orientation != Orientation::NoTransforms {
-                    write_chunk(&mut out, *b"eXIf", &minimal_exif(orientation));
+                if let Some(exif) = fresh_exif(orientation, told) {
+                    write_chunk(&mut out, *b"eXIf", &exif);
                 }
             }
             b"IDAT" => {
@@ -44,7 +47,11 @@ pub(super) fn filter(file: &[u8]) -> Result<Vec<u8>, EgressError> {
             }
             b"fdAT" => write_chunk(&mut out, chunk.kind, chunk.body),
             b"IEND" => write_chunk(&mut out, chunk.kind, &[]),
-            b"iCCP" => write_chunk(&mut out, chunk.kind, &profile(chunk.body)?),
+            b"iCCP" => {
+                if let Some(profile) = profile(chunk.body)? {
+                    write_chunk(&mut out, chunk.kind, &profile);
+                }
+            }
             kind => match pixel_len(kind) {
                 Some(most) if chunk.body.len() <= most => write_chunk(&mut out, chunk.kind, chunk.body),
                 Some(_) => return Err(EgressError::Unknown("a chunk of a wrong size")),
@@ -78,13 +85,26 @@ fn pixel_len(kind: &[u8; 4]) -> Option<usize> {
     }
 }
 
-/// The profile under a name that says nothing.
-fn profile(body: &[u8]) -> Result<Vec<u8>, EgressError> {
+/// The cleaned profile under a name that says nothing; `None` for what is none.
+fn profile(body: &[u8]) -> Result<Option<Vec<u8>>, EgressError> {
     if body.len() > limits::MAX_ICC_BYTES {
         return Err(EgressError::ProfileTooLarge);
     }
     let name = body.iter().take(MAX_PROFILE_NAME).position(|byte| *byte == 0);
     let rest =
         name.and_then(|end| body.get(end + 1..)).ok_or(EgressError::Unknown("a colour profile without a name"))?;
-    Ok([PROFILE_NAME, rest].concat())
+    // The one method of compression that there is, then a zlib stream.
+    let Some((0, packed)) = rest.split_first().map(|(method, packed)| (*method, packed)) else { return Ok(None) };
+    let mut plain = Vec::new();
+    let most = limits::MAX_ICC_BYTES as u64 + 1;
+    if ZlibDecoder::new(packed).take(most).read_to_end(&mut plain).is_err() {
+        return Ok(None);
+    }
+    if plain.len() > limits::MAX_ICC_BYTES {
+        return Err(EgressError::ProfileTooLarge);
+    }
+    let Some(clean) = icc::clean(&plain) else { return Ok(None) };
+    let mut out = [PROFILE_NAME, &[0]].concat();
+    let packed = ZlibEncoder::new(clean.as_slice(), Compression::default()).read_to_end(&mut out);
+    packed.map(|_| Some(out)).map_err(|_| EgressError::Unknown("a colour profile that cannot be packed"))
 }

@@ -2,20 +2,20 @@
 
 use image::metadata::Orientation;
 
-use super::EgressError;
+use super::{EgressError, icc};
 use crate::sandbox::container::Format;
-use crate::sandbox::container::metadata::{Metadata, minimal_exif};
+use crate::sandbox::container::metadata::{Metadata, fresh_exif};
 use crate::sandbox::container::webp::{
     Chunk, FLAG_EXIF, FLAG_ICC, FLAGS_PIXELS, chunks, frame, sub_chunks, write_chunk,
 };
-use crate::sandbox::limits;
+use crate::sandbox::{Told, limits};
 
 /// Bytes of a VP8X chunk: flags, three reserved bytes, width and height.
 const EXTENDED_LEN: usize = 10;
 /// Bytes of an ANMF chunk before its own chunks: place, size, duration, flags.
 const FRAME_LEN: usize = 16;
 
-pub(super) fn filter(file: &[u8]) -> Result<Vec<u8>, EgressError> {
+pub(super) fn filter(file: &[u8], told: &Told) -> Result<Vec<u8>, EgressError> {
     let all = chunks(file)?;
     let is_extended = all.first().is_some_and(|chunk| &chunk.kind == b"VP8X");
     // Without the extended header a reader looks for nothing but the bitstream.
@@ -23,14 +23,20 @@ pub(super) fn filter(file: &[u8]) -> Result<Vec<u8>, EgressError> {
         true => Metadata::find(file, Format::WebP)?.orientation(),
         false => Orientation::NoTransforms,
     };
-    let has_profile = all.iter().any(|chunk| &chunk.kind == b"ICCP");
+    // Nor for details in one.
+    let exif = fresh_exif(orientation, told).filter(|_| is_extended);
+    let profile = all.iter().find(|chunk| &chunk.kind == b"ICCP" && is_extended).map(|chunk| chunk.body);
+    if profile.is_some_and(|profile| profile.len() > limits::MAX_ICC_BYTES) {
+        return Err(EgressError::ProfileTooLarge);
+    }
+    let profile = profile.and_then(icc::clean);
     let mut out = Vec::with_capacity(file.len());
     let mut has_pixels = false;
     check_once(&all)?;
     for (at, Chunk { kind, body }) in all.into_iter().enumerate() {
         match &kind {
             b"VP8X" if at == 0 => {
-                write_chunk(&mut out, kind, &extended_header(body, has_profile, orientation)?);
+                write_chunk(&mut out, kind, &extended_header(body, profile.is_some(), exif.is_some())?);
             }
             b"VP8X" => return Err(EgressError::Unknown("two headers")),
             b"VP8 " | b"VP8L" => {
@@ -45,11 +51,10 @@ pub(super) fn filter(file: &[u8]) -> Result<Vec<u8>, EgressError> {
                 has_pixels = true;
                 write_chunk(&mut out, kind, &animation_frame(body)?);
             }
-            b"ICCP" if is_extended => {
-                if body.len() > limits::MAX_ICC_BYTES {
-                    return Err(EgressError::ProfileTooLarge);
+            b"ICCP" => {
+                if let Some(profile) = &profile {
+                    write_chunk(&mut out, kind, profile);
                 }
-                write_chunk(&mut out, kind, body);
             }
             _ => {}
         }
@@ -57,8 +62,8 @@ pub(super) fn filter(file: &[u8]) -> Result<Vec<u8>, EgressError> {
     if !has_pixels {
         return Err(EgressError::NoPixels);
     }
-    if orientation != Orientation::NoTransforms {
-        write_chunk(&mut out, *b"EXIF", &minimal_exif(orientation));
+    if let Some(exif) = exif {
+        write_chunk(&mut out, *b"EXIF", &exif);
     }
     Ok(frame(&out))
 }
@@ -77,18 +82,14 @@ fn check_once(all: &[Chunk<'_>]) -> Result<(), EgressError> {
 }
 
 /// The extended header with flags for what is left.
-fn extended_header(
-    body: &[u8],
-    has_profile: bool,
-    orientation: Orientation,
-) -> Result<[u8; EXTENDED_LEN], EgressError> {
+fn extended_header(body: &[u8], has_profile: bool, has_exif: bool) -> Result<[u8; EXTENDED_LEN], EgressError> {
     let mut header = *body.first_chunk::<EXTENDED_LEN>().ok_or(EgressError::Unknown("a cut header"))?;
     let [flags, reserved @ ..] = &mut header;
     *flags &= FLAGS_PIXELS;
     if has_profile {
         *flags |= FLAG_ICC;
     }
-    if orientation != Orientation::NoTransforms {
+    if has_exif {
         *flags |= FLAG_EXIF;
     }
     reserved.iter_mut().take(3).for_each(|byte| *byte = 0);

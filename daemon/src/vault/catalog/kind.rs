@@ -102,6 +102,8 @@ pub enum Kind {
     AskedBack = 65,
     /// Something that waits for the owner, of which they were told.
     Told = 66,
+    /// What photos still say when they go to members of an event.
+    EventDetails = 68,
     /// The guest page of an event.
     GuestPage = 70,
     /// Somebody who uses a guest page.
@@ -120,7 +122,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 56] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -169,6 +171,7 @@ impl Kind {
         Self::Recall,
         Self::AskedBack,
         Self::Told,
+        Self::EventDetails,
         Self::GuestPage,
         Self::Guest,
         Self::GuestUpload,

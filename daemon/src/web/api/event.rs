@@ -9,8 +9,9 @@ use utoipa_axum::routes;
 use super::super::limits::{ASSETS_JSON_BYTES, ASSETS_PER_WISH};
 use super::{Answer, JsonAnswer, Node, Problem};
 use crate::views::{
-    AdmitBody, AssetsBody, CodeBody, EventPatch, EventView, FindMeBody, InviteView, InvitesQuery, JoinBody, LeakBody,
-    LeakView, MemberPolicyBody, MemberRoleBody, NewEventBody, NewInviteBody, ProtectionBody, WithdrawQuery,
+    AdmitBody, AssetsBody, CodeBody, DetailsView, EventPatch, EventView, FindMeBody, InviteView, InvitesQuery,
+    JoinBody, LeakBody, LeakView, MemberPolicyBody, MemberRoleBody, NewEventBody, NewInviteBody, ProtectionBody,
+    WithdrawQuery,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Node> {
@@ -27,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Node> {
         .routes(routes!(remove_member))
         .routes(routes!(set_member_role))
         .routes(routes!(set_member_policy))
+        .routes(routes!(set_member_details))
         .routes(routes!(renew_keys))
         .routes(routes!(announce, withdraw))
         .routes(routes!(protect, unprotect))
@@ -201,6 +203,19 @@ async fn set_member_policy(
     Json(body): Json<MemberPolicyBody>,
 ) -> JsonAnswer<EventView> {
     Ok(Json(node.set_member_policy(id, member, body.policy).await?))
+}
+
+/// Choose what photos still say of their taking when they go to one member
+#[utoipa::path(
+    put, path = "/events/{id}/members/{member}/details", tag = "events", params(("id" = String, Path), ("member" = String, Path)),
+    request_body = DetailsView, responses((status = 200, body = EventView))
+)]
+async fn set_member_details(
+    State(node): State<Node>,
+    Path((id, member)): Path<(String, String)>,
+    Json(body): Json<DetailsView>,
+) -> JsonAnswer<EventView> {
+    Ok(Json(node.set_member_details(id, member, body).await?))
 }
 
 /// Give all members new keys now (host only); it happens by itself every week

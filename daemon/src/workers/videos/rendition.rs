@@ -10,6 +10,7 @@ use inframe_protocol::limits::MAX_RENDITION_BYTES;
 
 use super::input;
 use crate::library::AssetId;
+use crate::sandbox::Details;
 use crate::sharing::ledgers::Rendition;
 use crate::vault::{BlobId, BlobKind};
 use crate::video::{CopyFile, Input, VideoError, VideoFormat, Wanted};
@@ -26,10 +27,11 @@ pub(crate) async fn rendition(
     core: &Arc<Core>,
     id: AssetId,
     offer: OfferId,
+    details: Details,
 ) -> anyhow::Result<Result<Rendition, String>> {
     let Some(input) = input(core, id).await? else { return Ok(Err("the video was deleted".into())) };
     let made = match input {
-        Ok(input) => make(core, &input, offer).await?,
+        Ok(input) => make(core, &input, offer, details).await?,
         Err(error) => Err(error),
     };
     match made {
@@ -44,14 +46,19 @@ pub(crate) async fn rendition(
     }
 }
 
-async fn make(core: &Arc<Core>, input: &Input, offer: OfferId) -> anyhow::Result<Result<Rendition, VideoError>> {
+async fn make(
+    core: &Arc<Core>,
+    input: &Input,
+    offer: OfferId,
+    details: Details,
+) -> anyhow::Result<Result<Rendition, VideoError>> {
     let facts = match core.videos.probe(input).await {
         Ok(facts) => facts,
         Err(error) => return Ok(Err(error)),
     };
-    let opener = core.clone();
+    let (opener, wanted) = (core.clone(), Wanted::Rendition(details));
     let writer = blocking(move || opener.vault.blobs().writer(BlobKind::Playable, &offer.0)).await??;
-    let writer = match core.videos.copy(input, Wanted::Rendition, &facts, writer, |_| std::future::ready(())).await {
+    let writer = match core.videos.copy(input, wanted, &facts, writer, |_| std::future::ready(())).await {
         Ok(writer) => writer,
         Err(error) => return Ok(Err(error)),
     };
@@ -63,7 +70,7 @@ async fn make(core: &Arc<Core>, input: &Input, offer: OfferId) -> anyhow::Result
         packed
     })
     .await??;
-    // The tool was told to leave everything behind; it is asked whether it did.
+    // The tool was told to leave behind what does not stay; it is asked whether it did.
     let reader = core.clone();
     let blob = rendition.blob;
     let (read, size_bytes) = blocking(move || reader.library.blob_reader(blob)).await??;
@@ -73,8 +80,12 @@ async fn make(core: &Arc<Core>, input: &Input, offer: OfferId) -> anyhow::Result
         Err(error) => Err(error.into()),
     };
     let refusal = match said {
-        Ok(facts) if !facts.has_location && facts.camera.is_none() && facts.taken_at.is_none() => {
-            return Ok(Ok(rendition));
+        Ok(facts)
+            if (details.place || !facts.has_location)
+                && (details.camera || facts.camera.is_none())
+                && (details.time || facts.taken_at.is_none()) =>
+        {
+            return Ok(Ok(Rendition { details, ..rendition }));
         }
         Ok(_) => VideoError::Refused("where, when or with what it was taken could not be removed".into()),
         Err(error) => error,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use image::ImageFormat;
-use inframe::sandbox::{Sandbox, SandboxError, limits};
+use inframe::sandbox::{Details, Sandbox, SandboxError, limits};
 use tokio::time::Instant;
 
 use crate::files::{encode, picture};
@@ -58,7 +58,7 @@ async fn explode(bombs: &[(End, Bomb)]) {
 /// Every job that reads a file.
 async fn one(sandbox: &Sandbox, what: &str, file: Bytes) -> End {
     let fine = |error: &SandboxError| matches!(error, SandboxError::Refused(_));
-    if let Err(error) = sandbox.rendition(file.clone()).await {
+    if let Err(error) = sandbox.rendition(file.clone(), Details::default()).await {
         assert!(fine(&error), "{what}, filtered: {error}");
     }
     match sandbox.inspect(file).await {
