@@ -203,3 +203,32 @@ async fn a_receiver_that_fails_loses_nothing_and_hears_nothing_while_the_vault_i
     ensure!(shown.contains("Sent to: nowhere"), "{shown}");
     Ok(())
 }
+
+#[tokio::test]
+async fn who_asks_to_join_is_told_once_and_the_notice_leads_to_the_event() -> Result<()> {
+    let (mut host, joiner) = tokio::try_join!(Daemon::start("Host"), Daemon::start("Joiner"))?;
+    let receiver = Receiver::start().await?;
+    answer(&host, &["notices", "set", "--webhook", &receiver.address(), "--off", "sign-ins"])?;
+    let event = host.api().create_event("Picnic").await?.id;
+    let link = host.api().invite(&event, None, None).await?.link;
+    joiner.api().join(&link).await?;
+    let here = told_here(host.api(), "requests", 1).await?;
+    ensure!(here[0]["named"] == "1 person asks to join an event (Joiner in Picnic)", "{here:?}");
+    ensure!(here[0]["page"] == format!("/events/{event}"), "{here:?}");
+    let posts = sent(&receiver, "the request", |posts| !posts.is_empty()).await?;
+    ensure!(of_kind(&posts, "requests")[0]["text"] == "1 person asks to join an event", "{posts:?}");
+
+    // It still waits after a restart, and is not told again.
+    host.kill().await?;
+    host.restart().await?;
+    // Two notices of a kind are ten seconds apart here, as long as a request is gathered at most.
+    for count in 1..=2 {
+        sign_in(&host).await?;
+        told_here(host.api(), "sign-ins", count).await?;
+    }
+    inframe_tests::scene::wait_for_rest(&host).await?;
+    let view = host.api().notices().await?;
+    ensure!(view["recent"].as_array().is_some_and(|recent| recent.len() == 2), "told again: {view}");
+    ensure!(receiver.posts().len() == 1, "sign-ins are off, and the rest was told: {:?}", receiver.posts());
+    Ok(())
+}

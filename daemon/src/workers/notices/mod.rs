@@ -27,7 +27,7 @@ use crate::tasks::Stage;
 /// What may change what there is to tell.
 const HEARD: [What; 5] = [What::Activity, What::Approvals, What::Events, What::Profile, What::Settings];
 /// Messages of the live hub come in bursts; this long after the first of one it is looked.
-const GATHER: Duration = Duration::from_millis(300);
+const GATHER: Duration = Duration::from_secs(1);
 
 /// Rings the worker when something may have changed. Runs until the node stops.
 pub(super) async fn listen(core: Arc<Core>) {
