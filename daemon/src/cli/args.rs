@@ -36,7 +36,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Start the daemon
-    Run(RunFlags),
+    Run(Box<RunFlags>),
     /// Import photos from files and folders
     Import {
         /// Files or folders

@@ -108,7 +108,7 @@ struct Inner {
 }
 
 enum Source {
-    Own(Own),
+    Own(Box<Own>),
     Files(Files),
 }
 
@@ -131,7 +131,7 @@ impl Tls {
     pub fn own(dir: &DataDir, names: &Names) -> Result<Self, TlsError> {
         let own = Own::of(dir);
         let loaded = own.load(names, now_ms())?;
-        Self::with(Source::Own(own), loaded)
+        Self::with(Source::Own(Box::new(own)), loaded)
     }
 
     /// The owner's certificate in two PEM files, of which the first may hold the rest of the chain as well. Blocking.

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -129,14 +128,10 @@ fn lasting(mut interfaces: Vec<Interface>) -> Vec<IpAddr> {
 
 /// Looks every half minute whether certificates have to be exchanged, until `stop`.
 pub async fn keep_certificates(certificates: Vec<(Tls, IpAddr)>, stop: CancellationToken) {
-    keep(certificates, CERTIFICATE_LOOK_EVERY, stop).await;
-}
-
-async fn keep(certificates: Vec<(Tls, IpAddr)>, every: Duration, stop: CancellationToken) {
     if certificates.is_empty() {
         return;
     }
-    while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+    while stop.run_until_cancelled(tokio::time::sleep(CERTIFICATE_LOOK_EVERY)).await.is_some() {
         let looked = certificates.clone();
         let look = move || looked.iter().for_each(|(tls, bound)| tls.refresh(&own_names(*bound)));
         if let Err(error) = tokio::task::spawn_blocking(look).await {

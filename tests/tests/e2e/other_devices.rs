@@ -157,6 +157,21 @@ async fn a_password_signs_in_while_the_vault_is_locked_too_and_wrong_ones_wait_a
 }
 
 #[tokio::test]
+async fn erasing_everything_takes_the_password_with_it() -> Result<()> {
+    let (node, mut browser) = node().await?;
+    node.api().set_lan_password(Some(PASSWORD)).await?;
+    assert_eq!(browser.sign_in(BY_PASSWORD, &json!({ "password": PASSWORD })).await?.status, 204);
+    let erased = browser.ask("POST", "/api/v1/vault/erase", Some(&json!({ "words": "erase everything" })), &[]).await?;
+    assert_eq!(erased.status, 204, "{erased:?}");
+    assert_eq!(browser.get("/api/v1/status").await?.status, 200, "whoever asked for it stays signed in");
+    assert_eq!(browser.get("/api/v1/lan").await?.json()?["has_password"], false);
+    let other = Https::on(&node.ready().lan.as_ref().context("gone")?.dashboard)?;
+    assert_eq!(other.get("/api/v1/session/ways").await?.json()?["password"], false);
+    ensure!(!node.data_dir().join("lan/password").exists(), "the hash is still there");
+    Ok(())
+}
+
+#[tokio::test]
 async fn other_names_other_pages_and_what_is_not_encrypted_are_refused() -> Result<()> {
     let (node, mut browser) = node().await?;
     browser.sign_in("/api/v1/session", &token(&node.api().lan_launch_link().await?)?).await?;
