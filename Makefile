@@ -86,7 +86,7 @@ bench-faces: build $(PEERS_INSTALLED) ## Time finding faces against the npm pack
 	@node models/benches/peers/bench.mjs
 
 .PHONY: bench-privacy
-bench-privacy: setup ## What announced templates hide and give away, as tables (2 minutes; INFRAME_EVAL_DIR=a folder whose `faces` are labelled photos)
+bench-privacy: setup ## What announced templates hide and give away, as tables (a minute; INFRAME_EVAL_DIR=a folder whose `faces` are labelled photos)
 	@cargo bench --quiet --profile dev -p inframe --bench privacy
 
 .PHONY: bench-vault

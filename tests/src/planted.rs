@@ -5,20 +5,21 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use image::{ImageFormat, RgbImage};
 use serde_json::{Map, Value};
 
 use crate::films::{self, Film};
 use crate::jpeg::with_segment;
 use crate::photos::{self, Exif, Variation};
+use crate::scan::contains;
 
 /// Degrees north and east that all files name.
 pub const PLACE: (f64, f64) = (48.137_154, 11.576_124);
 /// When all files say that they were taken, in the words of EXIF.
 pub const TAKEN: &str = "2021:06:07 08:09:10";
-/// Width and height of the videos in pixels.
-const FILM: (u32, u32) = (960, 540);
+/// The videos' containers with width and height in pixels. With the same pictures they would all leave as one file.
+const FILMS: [(&str, (u32, u32)); 3] = [("mp4", (960, 540)), ("mov", (992, 558)), ("mkv", (1024, 576))];
 
 /// A file with hidden data.
 pub struct Planted {
@@ -32,16 +33,10 @@ pub struct Planted {
     pub marks: Vec<String>,
     /// Bytes of the embedded small picture, which shows somebody else; empty where there is none.
     pub thumbnail: Vec<u8>,
+    /// Width and height in pixels, upright. No two files of a corpus have the same.
+    pub size: (u32, u32),
     /// What its pixels show, upright; of videos nothing.
     pub picture: Option<RgbImage>,
-}
-
-impl Planted {
-    /// Width and height in pixels, upright. No two photos of a corpus have the same.
-    #[must_use]
-    pub fn size(&self) -> (u32, u32) {
-        self.picture.as_ref().map_or(FILM, RgbImage::dimensions)
-    }
 }
 
 /// Whether the tools are there; as [`films::tools`].
@@ -207,10 +202,25 @@ struct Workshop<'a> {
 /// # Errors
 /// When a tool fails.
 pub fn photos(folder: &Path) -> Result<Vec<Planted>> {
+    photos_of(folder, &["jpg", "png", "webp", "gif", "tif", "avif", "heic", "motion"])
+}
+
+/// As [`photos`], of these kinds only.
+///
+/// # Errors
+/// When a tool fails.
+pub fn photos_of(folder: &Path, kinds: &[&'static str]) -> Result<Vec<Planted>> {
     let workshop = Workshop::open(folder)?;
-    // A width of its own for each, so that what arrives can be told apart.
-    let kinds = ["jpg", "png", "webp", "gif", "tif", "avif", "heic", "motion"];
-    kinds.into_iter().zip(80..).map(|(kind, twelfth)| workshop.photo(kind, 12 * twelfth)).collect()
+    std::thread::scope(|scope| {
+        // A width of its own for each, so that what arrives can be told apart.
+        let one = |(kind, twelfth): (&&'static str, u32)| {
+            let (workshop, kind) = (&workshop, *kind);
+            scope.spawn(move || workshop.photo(kind, 12 * twelfth))
+        };
+        let making: Vec<_> = kinds.iter().zip(80..).map(one).collect();
+        let made = making.into_iter().map(|one| one.join().map_err(|_| anyhow!("making a photo broke off"))?);
+        made.collect()
+    })
 }
 
 impl<'a> Workshop<'a> {
@@ -272,6 +282,7 @@ impl<'a> Workshop<'a> {
             bytes,
             marks: marks.given,
             thumbnail,
+            size: (upright.width(), upright.height()),
             picture: Some(upright.to_rgb8()),
         })
     }
@@ -339,13 +350,13 @@ fn scan(jpeg: &[u8]) -> Vec<u8> {
 /// # Errors
 /// When a tool fails.
 pub fn videos(folder: &Path) -> Result<Vec<Planted>> {
-    let plain = folder.join("plain.mp4");
-    Film { photos: &[1], seconds: 2, size: FILM, encoding: films::PHONE }.make(&plain)?;
-    ["mp4", "mov", "mkv"].into_iter().map(|kind| video(folder, &plain, kind)).collect()
+    FILMS.into_iter().map(|(kind, size)| video(folder, kind, size)).collect()
 }
 
-fn video(folder: &Path, plain: &Path, kind: &'static str) -> Result<Planted> {
+fn video(folder: &Path, kind: &'static str, size: (u32, u32)) -> Result<Planted> {
     let mut marks = Marks::of(kind);
+    let plain = folder.join(format!("plain-{kind}.mp4"));
+    Film { photos: &[1], seconds: 1, size, encoding: films::PHONE }.make(&plain)?;
     let path = folder.join(format!("camera.{kind}"));
     let chapters = folder.join(format!("{kind}.txt"));
     let chapter = format!("[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=900\ntitle={}\n", marks.next());
@@ -358,7 +369,7 @@ fn video(folder: &Path, plain: &Path, kind: &'static str) -> Result<Planted> {
     }
     let (north, east) = PLACE;
     let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-nostdin", "-y", "-i"]).arg(plain).arg("-i").arg(&chapters).arg("-i").arg(&words);
+    command.args(["-v", "error", "-nostdin", "-y", "-i"]).arg(&plain).arg("-i").arg(&chapters).arg("-i").arg(&words);
     command.args(["-map", "0", "-map", "2", "-map_metadata", "1", "-c", "copy"]);
     command.args(["-c:s", if kind == "mkv" { "srt" } else { "mov_text" }]);
     for tag in ["title", "artist", "comment", "make", "model", "copyright", "description"] {
@@ -398,7 +409,7 @@ fn video(folder: &Path, plain: &Path, kind: &'static str) -> Result<Planted> {
         bytes.extend([b"free", mark.as_bytes()].concat());
     }
     let file_name = format!("{} Kitchen, 48.137 N.{kind}", marks.next());
-    Ok(Planted { kind, file_name, bytes, marks: marks.given, thumbnail: Vec::new(), picture: None })
+    Ok(Planted { kind, file_name, bytes, marks: marks.given, thumbnail: Vec::new(), size, picture: None })
 }
 
 /// What the tools read in a file: every tag by group and name, and all of it as one text, packed parts unpacked.
@@ -456,12 +467,6 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
         [18, 12, 6, 0].map(|shift| LETTERS[bits >> shift & 63])
     };
     bytes.chunks_exact(3).flat_map(letters).collect()
-}
-
-/// Whether bytes stand in others.
-#[must_use]
-pub fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    !needle.is_empty() && crate::scan::contains(hay, needle)
 }
 
 #[cfg(test)]

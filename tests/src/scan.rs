@@ -72,16 +72,7 @@ pub fn find(folder: &Path, canaries: &[Canary]) -> Result<Vec<String>> {
 /// Whether `needle` is in `hay`; nothing is in nothing.
 #[must_use]
 pub fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    let Some(first) = needle.first() else { return false };
-    let mut rest = hay;
-    while let Some(at) = rest.iter().position(|byte| byte == first) {
-        rest = &rest[at..];
-        if rest.starts_with(needle) {
-            return true;
-        }
-        rest = &rest[1..];
-    }
-    false
+    !needle.is_empty() && memchr::memmem::find(hay, needle).is_some()
 }
 
 #[cfg(test)]

@@ -130,7 +130,6 @@ fn rebuilding(people: &People, thresholds: &Thresholds) {
     row("a template and its key", &|n| vec![n], &|n| vec![n]);
     row("templates of two events and both keys", &|n| vec![n, n + 1000], &|n| vec![n, n + 1000]);
     row("a template and another key", &|n| vec![n], &|n| vec![n + 1000]);
-    row("templates of two events and the key of one", &|n| vec![n, n + 1000], &|n| vec![n, n + 2000]);
 }
 
 fn renewal(people: &People, thresholds: &Thresholds) {

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 use inframe_tests::daemon::Daemon;
 use inframe_tests::guest::Guest;
-use inframe_tests::planted::{self, Planted, Reading, contains};
+use inframe_tests::planted::{self, Planted, Reading};
+use inframe_tests::scan::contains;
 use inframe_tests::scene::{SOON, Scene, WORKED, announce, received, share_all, upload};
 use inframe_tests::views::Asset;
 use inframe_tests::wait::{Seen, wait_until};
@@ -56,6 +57,8 @@ const HARMLESS: &[(&str, &[&str])] = &[
         "GIF",
         &[
             "GIFVersion",
+            "ImageWidth",
+            "ImageHeight",
             "HasColorMap",
             "ColorResolutionDepth",
             "BitsPerPixel",
@@ -143,7 +146,7 @@ fn check_arrived(folder: &Path, planted: &Planted, bytes: &[u8]) -> Result<()> {
     let came = upright(bytes)?;
     ensure!(came.dimensions() == picture.dimensions(), "{kind}: {:?}", came.dimensions());
     // A GIF has 256 colours; the others lose what their coding loses.
-    let (off, most) = (apart(&came, picture), if *kind == "gif" { 12.0 } else { 4.0 });
+    let (off, most) = (apart(&came, picture), if *kind == "gif" { 20.0 } else { 4.0 });
     ensure!(off < most, "{kind}: pixels are {off} apart on average");
     Ok(())
 }
@@ -157,8 +160,8 @@ fn planted_files_do_carry_what_is_looked_for() -> Result<()> {
     let all = everything(folder.path())?;
     let kinds: Vec<&str> = all.iter().map(|one| one.kind).collect();
     assert_eq!(kinds, ["jpg", "png", "webp", "gif", "tif", "avif", "heic", "motion", "mp4", "mov", "mkv"]);
-    let sizes: BTreeSet<(u32, u32)> = all.iter().filter(|one| one.picture.is_some()).map(Planted::size).collect();
-    assert_eq!(sizes.len(), 8, "photos are told apart by their size");
+    let sizes: BTreeSet<(u32, u32)> = all.iter().map(|one| one.size).collect();
+    assert_eq!(sizes.len(), all.len(), "what arrives is told apart by its size");
     for one in &all {
         let reading = read(folder.path(), &format!("before-{}", one.kind), &one.bytes)?;
         let seen: BTreeSet<&String> = reading.marks(&one.marks).into_iter().collect();
@@ -173,7 +176,7 @@ fn planted_files_do_carry_what_is_looked_for() -> Result<()> {
         }
         if let (Some(picture), true) = (&one.picture, ["jpg", "png", "webp", "gif", "tif"].contains(&one.kind)) {
             let off = apart(&upright(&one.bytes)?, picture);
-            ensure!(off < 12.0, "{}: {off}", one.kind);
+            ensure!(off < 20.0, "{}: {off}", one.kind);
         }
     }
     Ok(())
@@ -212,7 +215,7 @@ async fn d4_nothing_hidden_in_a_file_reaches_the_person_who_gets_it() -> Result<
         let is_video = one.picture.is_none();
         let place = got
             .iter()
-            .position(|asset| (asset.width, asset.height) == one.size() && asset.video.is_some() == is_video)
+            .position(|asset| (asset.width, asset.height) == one.size && asset.video.is_some() == is_video)
             .with_context(|| format!("the {} did not come: {got:#?}", one.kind))?;
         let asset = got.swap_remove(place);
         ensure!(!asset.has_location && asset.motion.is_none(), "d4: {}: {asset:?}", one.kind);
@@ -311,7 +314,7 @@ async fn d4_details_that_the_owner_leaves_in_go_to_that_person_and_nothing_else_
         return Ok(());
     }
     let folder = tempfile::tempdir()?;
-    let all = planted::photos(folder.path())?;
+    let all = planted::photos_of(folder.path(), &["png", "jpg", "heic", "avif", "webp"])?;
     let of = |kind: &str| all.iter().find(|one| one.kind == kind).context("no such photo");
     let scene = Scene::gather("automatic").await?;
     announce(scene.finder.api(), &scene.event).await?;
@@ -321,18 +324,18 @@ async fn d4_details_that_the_owner_leaves_in_go_to_that_person_and_nothing_else_
     assert_eq!(tags(&time), ["ExifIFD:DateTimeOriginal", "ExifIFD:OffsetTimeOriginal"]);
     assert_eq!((time[0].1.as_str(), time[1].1.as_str()), (planted::TAKEN, "+02:00"));
 
-    // Turned by EXIF, converted on its way, and in its own format.
-    for kind in ["jpg", "heic", "webp"] {
+    // Turned by EXIF, and converted on its way.
+    for kind in ["jpg", "heic"] {
         let place = told(&scene, folder.path(), of(kind)?, [false, true, false]).await?;
-        let gps = ["GPS:GPSLatitudeRef", "GPS:GPSLatitude", "GPS:GPSLongitudeRef", "GPS:GPSLongitude"];
+        let gps = ["GPS:GPSLatitude", "GPS:GPSLatitudeRef", "GPS:GPSLongitude", "GPS:GPSLongitudeRef"];
         assert_eq!(tags(&place), gps, "{kind}");
-        let degrees = [&place[1].1, &place[3].1].map(|text| text.replace("deg ", ""));
+        let degrees = [&place[0].1, &place[2].1].map(|text| text.replace("deg ", ""));
         assert_eq!(degrees, ["48 8' 13.75\"", "11 34' 34.05\""], "{kind}");
     }
 
     let camera = told(&scene, folder.path(), of("avif")?, [false, false, true]).await?;
     assert_eq!(tags(&camera), ["IFD0:Model"]);
-    let nothing = told(&scene, folder.path(), of("tif")?, [false; 3]).await?;
+    let nothing = told(&scene, folder.path(), of("webp")?, [false; 3]).await?;
     ensure!(nothing.is_empty(), "d4: taken back means nothing is left in: {nothing:?}");
 
     // A video says it in atoms of its own.

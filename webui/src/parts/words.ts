@@ -23,7 +23,7 @@ export const MEMBER_POLICIES: ReadonlyArray<{ value: string; label: string }> = 
 
 /** What photos for somebody may still say. */
 export const DETAILS: ReadonlyArray<{ key: 'time' | 'place' | 'camera'; title: string; text: string }> = [
-  { key: 'time', title: 'Date and time', text: 'When it was taken, to the second.' },
+  { key: 'time', title: 'Date and time', text: 'In the file, so that it stays when the file is copied. Their Inframe is told the time in any case, to sort by.' },
   {
     key: 'place',
     title: 'Place',
