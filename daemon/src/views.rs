@@ -24,8 +24,6 @@ pub use trash::*;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::sandbox::Details;
-
 /// One background worker, for the status page.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct WorkerView {
@@ -707,12 +705,6 @@ pub struct DetailsView {
     pub place: bool,
     /// With what camera.
     pub camera: bool,
-}
-
-impl From<Details> for DetailsView {
-    fn from(Details { time, place, camera }: Details) -> Self {
-        Self { time, place, camera }
-    }
 }
 
 impl DetailsView {

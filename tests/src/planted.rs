@@ -205,7 +205,7 @@ pub fn photos(folder: &Path) -> Result<Vec<Planted>> {
     photos_of(folder, &["jpg", "png", "webp", "gif", "tif", "avif", "heic", "motion"])
 }
 
-/// As [`photos`], of these kinds only.
+/// As [`photos()`], of these kinds only.
 ///
 /// # Errors
 /// When a tool fails.
@@ -237,7 +237,7 @@ impl<'a> Workshop<'a> {
         let mut marks = Marks::of(kind);
         let jpeg = photos::varied(1, Variation::Smaller(width))?;
         let upright = image::load_from_memory(&jpeg)?;
-        let path = self.folder.join(format!("photo.{}", if kind == "motion" { "jpg" } else { kind }));
+        let path = self.folder.join(format!("{kind}.{}", if kind == "motion" { "jpg" } else { kind }));
         let plain = self.folder.join(format!("plain-{kind}.png"));
         let as_file =
             |format: ImageFormat| Ok::<_, anyhow::Error>(std::fs::write(&path, photos::to_format(&upright, format)?)?);

@@ -42,6 +42,10 @@ pub(super) fn whose_face(profile: ProfileId) -> &'static str {
     if profile == ProfileId::ME { "your face" } else { "the face of a child of yours" }
 }
 
+pub(super) fn details_view(Details { time, place, camera }: Details) -> DetailsView {
+    DetailsView { time, place, camera }
+}
+
 fn owned(words: Vec<&str>) -> Vec<String> {
     words.into_iter().map(str::to_owned).collect()
 }
@@ -110,7 +114,7 @@ impl Node {
             looking: member.looking,
             joined_at: member.joined_at,
             policy: settings.persons.get(&member.id).map_or("event", |policy| policy.word()).into(),
-            details: member.details.into(),
+            details: details_view(member.details),
         });
         let waiting = match event.role {
             MyRole::CoHost => deputies::waiting(core, &event.id),

@@ -6,12 +6,13 @@ use data_encoding::BASE64;
 use inframe_protocol::{EventId, MemberId};
 use serde_json::{Value, json};
 
+use super::events::details_view;
 use super::{Answer, Node, NodeError};
 use crate::clock::now_ms;
 use crate::library::AssetId;
 use crate::notices::Receiver;
 use crate::sharing::ledgers::DeliveryState;
-use crate::views::{DetailsView, HeldFacesView, LeavesView, PrivacyView, RuleView, ShareView};
+use crate::views::{HeldFacesView, LeavesView, PrivacyView, RuleView, ShareView};
 use crate::workers::Core;
 
 /// Entries of the activity log read at a time.
@@ -142,7 +143,7 @@ fn leaves(core: &Core, looks_around: bool, events: &[crate::events::Description]
     }
     for event in events {
         for member in &event.members {
-            if let Some(said) = DetailsView::from(member.details).words() {
+            if let Some(said) = details_view(member.details).words() {
                 let (whom, name) = (&member.nickname, &event.name);
                 leaves.push(one("details", format!("Photos that go to {whom} in {name} say {said} they were taken.")));
             }

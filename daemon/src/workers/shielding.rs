@@ -241,3 +241,30 @@ impl Core {
         delivery.rendition.as_ref().is_some_and(|made| !made.shows(seen))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use inframe_protocol::ContentId;
+
+    use super::*;
+    use crate::vault::BlobId;
+
+    #[test]
+    fn d4_a_rendition_goes_only_while_it_shows_and_says_what_it_may() {
+        let face = [0.1, 0.2, 0.3, 0.4];
+        let seen = |destroyed: &[[f32; 4]], place| Seen {
+            destroyed: destroyed.to_vec(),
+            kept: Vec::new(),
+            details: Details { place, ..Details::default() },
+        };
+        let (blob, content) = (BlobId([1; 16]), ContentId([2; 32]));
+        for (destroyed, place) in [(&[][..], false), (&[face][..], false), (&[][..], true), (&[face][..], true)] {
+            let now = seen(destroyed, place);
+            let made = Rendition { blob, content, size_bytes: 3, blurred: now.blurred(), details: now.details };
+            assert!(made.shows(&now));
+            assert!(!made.shows(&seen(destroyed, !place)), "it says more or less than was chosen since");
+            let other = if destroyed.is_empty() { &[face][..] } else { &[] };
+            assert!(!made.shows(&seen(other, place)), "it shows another face");
+        }
+    }
+}

@@ -2,14 +2,14 @@
 # A child that is not what it should be. Its part is the name under which it is started (a link to this file), and only words of the shell itself
 # are used, since children have no environment. Frames: length of the header, length of the payload, header (see `sandbox::frame`).
 
-hello() { printf '\003\000\000\000\000\000\000\000\007\000\000'; } # version 7, nothing active, no gaps
+hello() { printf '\003\000\000\000\000\000\000\000\010\000\000'; } # version 8, nothing active, no gaps
 taken() { printf '\000\000\000\000\000\000\000\000'; }
 read_file() { while read -r line && [ "$line" != 'end of file' ]; do :; done; }
 linger() { while read -r _; do :; done; }
 
 case "${0##*/}" in
 mute) linger ;;
-older) printf '\003\000\000\000\000\000\000\000\006\000\000'; linger ;;
+older) printf '\003\000\000\000\000\000\000\000\007\000\000'; linger ;;
 babbling) printf 'what is your name'; linger ;;
 gone) exit 3 ;;
 unwilling) hello ;;
