@@ -35,8 +35,8 @@ use crate::packs::Packs;
 use crate::people::{Embeddings, FacePictures, GroupingRules, People};
 use crate::sandbox::Sandbox;
 use crate::settings::{
-    Background, BackgroundRow, BackupRow, ExportRow, KeepingRow, NoticesRow, RelayRow, SettingsRow, TrafficRow, UndoRow,
-    VerifiedRow,
+    Background, BackgroundRow, BackupRow, ExportRow, KeepingRow, NoticesRow, RelayRow, SettingsRow, TrafficRow,
+    UndoRow, VerifiedRow,
 };
 use crate::sharing::kept::{StoredDeposit, StoredHeld, StoredSealed};
 use crate::sharing::ledgers::{StoredApproval, StoredArrival, StoredDelivery};
