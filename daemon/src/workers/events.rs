@@ -363,13 +363,13 @@ pub(super) async fn sound(core: &Arc<Core>, event: EventId, alarm: &Alarm) {
             who(member)
         ),
         Alarm::LooksLikeMine(member) => format!(
-            "{} speaks in {name} for a face very like yours or your child's: they look for photos of it, or ask what becomes of them. If that is no twin \
-             of yours and no parent of the same child, somebody may be using a picture of you: ask them, or tell the host, who can remove them.",
+            "{} looks in {name} for photos of a face very like yours or your child's, or asks what becomes of them. If that is no twin of yours and no \
+             parent of the same child, somebody may be using a picture of you: ask them, or tell the host, who can remove them.",
             who(member)
         ),
         Alarm::LookAlike(one, other) => format!(
-            "{} and {} speak in {name} for faces that are very alike: they look for photos, or ask what becomes of them. They may be twins, or parents of one child; or one of them uses a picture of the \
-             other. Ask them; you can remove a member on the page of the event.",
+            "{} and {} look in {name} for photos of faces that are very alike, or ask what becomes of them. They may \
+             be twins, or parents of one child; or one of them uses a picture of the other. Ask them; you can remove a member on the page of the event.",
             who(one),
             who(other)
         ),

@@ -40,8 +40,8 @@ async fn who_enrols_a_picture_of_a_member_is_noticed_by_the_member_and_the_host(
     ben.api().add_selfie(photos::to_jpeg(&copied.brighten(-15))?).await?;
     announce(ben.api(), &event).await?;
 
-    hears(&ann, "Ben looks in Picnic for a face very like the one that you look for.").await?;
-    hears(&ben, "Ann looks in Picnic for a face very like the one that you look for.").await?;
+    hears(&ann, "Ben looks in Picnic for photos of a face very like yours").await?;
+    hears(&ben, "Ann looks in Picnic for photos of a face very like yours").await?;
     wait_until("the host's alarm", SOON, async || {
         let heard = suspicions(host.api()).await?;
         let both = |text: &String| text.contains("Ann") && text.contains("Ben") && text.contains("very alike");
