@@ -13,6 +13,7 @@ use super::models::ModelsCommand;
 use super::notices::NoticesCommand;
 use super::password::PasswordCommand;
 use super::relay::RelayFlags;
+use super::sharing::ApprovalCommand;
 use super::traffic::TrafficArgs;
 use super::trash::TrashCommand;
 use super::verify::VerifyArgs;
@@ -458,37 +459,6 @@ pub(super) enum FindMeCommand {
     },
     /// Where faces are announced
     List,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum ApprovalCommand {
-    /// List what waits
-    List {
-        /// Answered ones as well
-        #[arg(long)]
-        all: bool,
-    },
-    /// Let the photo go (or: yes, it is me)
-    Allow {
-        /// Id, or its first letters
-        id: String,
-        /// And later sure matches with this person in this event
-        #[arg(long)]
-        always: bool,
-    },
-    /// Keep the photo back (or: no, it is not me)
-    Refuse {
-        /// Id, or its first letters
-        id: String,
-        /// And do not ask again for this person
-        #[arg(long)]
-        never: bool,
-    },
-    /// Take an answer back, in the first moments after it
-    Undo {
-        /// Id, or its first letters
-        id: String,
-    },
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What goes between nodes, on the terminal: approvals, transfers, peers, the log, and the node at a glance.
 
+use clap::Subcommand;
 use reqwest::Method;
 
-use super::args::{ApprovalCommand, MyRelayCommand};
+use super::args::MyRelayCommand;
 use super::client::{CliError, Client, segment};
 use super::event::choose;
 use super::text::{Screen, bytes, one_line, short, table};
@@ -13,6 +14,37 @@ use crate::views::{
     TransferView,
 };
 use crate::web::LanView;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ApprovalCommand {
+    /// List what waits
+    List {
+        /// Answered ones as well
+        #[arg(long)]
+        all: bool,
+    },
+    /// Let the photo go (or: yes, it is me)
+    Allow {
+        /// Id, or its first letters
+        id: String,
+        /// And later sure matches with this person in this event
+        #[arg(long)]
+        always: bool,
+    },
+    /// Keep the photo back (or: no, it is not me)
+    Refuse {
+        /// Id, or its first letters
+        id: String,
+        /// And do not ask again for this person
+        #[arg(long)]
+        never: bool,
+    },
+    /// Take an answer back, in the first moments after it
+    Undo {
+        /// Id, or its first letters
+        id: String,
+    },
+}
 
 pub(super) async fn approvals(client: &Client, screen: &Screen, command: ApprovalCommand) -> Result<(), CliError> {
     let (id, decision) = match command {
