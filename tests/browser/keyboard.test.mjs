@@ -175,7 +175,8 @@ step('a photo opens, shows its details, closes, and the focus is on its tile aga
   await keyboard.press('Escape')
   if ((await screen.id('photo-view').count()) > 0) await keyboard.press('Escape')
   await screen.id('photo-view').waitFor({ state: 'detached' })
-  assert.equal((await focused())?.testid, 'tile')
+  // It comes back in a frame of its own, after the view has gone.
+  await waitUntil('the focus on the tile', async () => (await focused())?.testid === 'tile', 5_000)
 })
 
 step('settings are changed, and the dialog that erases everything is left again', async () => {
