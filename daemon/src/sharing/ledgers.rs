@@ -120,9 +120,9 @@ pub struct Rendition {
     pub details: Details,
 }
 
-/// A photo on its way to a member.
+/// A photo on its way to a member; only what is known of its bytes, `R`, has had other forms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StoredDelivery {
+pub struct DeliveryOf<R> {
     /// Event.
     pub event: EventId,
     /// Receiver.
@@ -138,13 +138,24 @@ pub struct StoredDelivery {
     /// State.
     pub state: DeliveryState,
     /// The bytes, once made.
-    pub rendition: Option<Rendition>,
+    pub rendition: Option<R>,
     /// Why it waits or failed, in words.
     pub reason: Option<String>,
     /// When created.
     pub at: u64,
     /// When last changed.
     pub changed_at: u64,
+}
+
+/// A photo on its way to a member.
+pub type StoredDelivery = DeliveryOf<Rendition>;
+
+impl<R> DeliveryOf<R> {
+    fn with<S: From<R>>(self) -> DeliveryOf<S> {
+        let Self { event, member, find_me, asset, score, grade, state, rendition, reason, at, changed_at } = self;
+        let rendition = rendition.map(S::from);
+        DeliveryOf { event, member, find_me, asset, score, grade, state, rendition, reason, at, changed_at }
+    }
 }
 
 impl Versioned for StoredDelivery {
@@ -199,8 +210,8 @@ mod first {
     use serde::{Deserialize, Serialize};
 
     use super::{
-        ApprovalKind, ApprovalState, AssetId, BlobId, Blurred, ContentId, DeliveryState, EventId, FindMeId, Grade,
-        MemberId,
+        ApprovalKind, ApprovalState, AssetId, BlobId, Blurred, ContentId, DeliveryOf, EventId, FindMeId, Grade,
+        MemberId, second,
     };
 
     #[derive(Serialize, Deserialize)]
@@ -227,46 +238,19 @@ mod first {
         pub(super) size_bytes: u64,
     }
 
-    #[derive(Serialize, Deserialize)]
-    pub struct StoredDelivery {
-        pub(super) event: EventId,
-        pub(super) member: MemberId,
-        pub(super) find_me: FindMeId,
-        pub(super) asset: AssetId,
-        pub(super) score: f32,
-        pub(super) grade: Grade,
-        pub(super) state: DeliveryState,
-        pub(super) rendition: Option<Rendition>,
-        pub(super) reason: Option<String>,
-        pub(super) at: u64,
-        pub(super) changed_at: u64,
-    }
+    pub type StoredDelivery = DeliveryOf<Rendition>;
 
     crate::first_version!(StoredDelivery);
 
-    impl From<StoredDelivery> for super::second::StoredDelivery {
+    impl From<StoredDelivery> for second::StoredDelivery {
         fn from(old: StoredDelivery) -> Self {
-            let whole = |Rendition { blob, content, size_bytes }| super::second::Rendition {
-                blob,
-                content,
-                size_bytes,
-                blurred: Blurred::default(),
-            };
-            let StoredDelivery {
-                event,
-                member,
-                find_me,
-                asset,
-                score,
-                grade,
-                state,
-                rendition,
-                reason,
-                at,
-                changed_at,
-            } = old;
-            let rendition = rendition.map(whole);
-            Self { event, member, find_me, asset, score, grade, state, rendition, reason, at, changed_at }
+            old.with()
+        }
+    }
+
+    impl From<Rendition> for second::Rendition {
+        fn from(Rendition { blob, content, size_bytes }: Rendition) -> Self {
+            Self { blob, content, size_bytes, blurred: Blurred::default() }
         }
     }
 
@@ -297,9 +281,7 @@ mod first {
 mod second {
     use serde::{Deserialize, Serialize};
 
-    use super::{
-        AssetId, BlobId, Blurred, ContentId, DeliveryState, Details, EventId, FindMeId, Grade, MemberId, Versioned,
-    };
+    use super::{BlobId, Blurred, ContentId, DeliveryOf, Details, Versioned, first};
 
     #[derive(Serialize, Deserialize)]
     pub struct Rendition {
@@ -309,50 +291,22 @@ mod second {
         pub(super) blurred: Blurred,
     }
 
-    #[derive(Serialize, Deserialize)]
-    pub struct StoredDelivery {
-        pub(super) event: EventId,
-        pub(super) member: MemberId,
-        pub(super) find_me: FindMeId,
-        pub(super) asset: AssetId,
-        pub(super) score: f32,
-        pub(super) grade: Grade,
-        pub(super) state: DeliveryState,
-        pub(super) rendition: Option<Rendition>,
-        pub(super) reason: Option<String>,
-        pub(super) at: u64,
-        pub(super) changed_at: u64,
-    }
+    pub type StoredDelivery = DeliveryOf<Rendition>;
 
     impl Versioned for StoredDelivery {
         const VERSION: u8 = 2;
-        type Before = super::first::StoredDelivery;
+        type Before = first::StoredDelivery;
     }
 
     impl From<StoredDelivery> for super::StoredDelivery {
         fn from(old: StoredDelivery) -> Self {
-            let whole = |Rendition { blob, content, size_bytes, blurred }| super::Rendition {
-                blob,
-                content,
-                size_bytes,
-                blurred,
-                details: Details::default(),
-            };
-            let StoredDelivery {
-                event,
-                member,
-                find_me,
-                asset,
-                score,
-                grade,
-                state,
-                rendition,
-                reason,
-                at,
-                changed_at,
-            } = old;
-            let rendition = rendition.map(whole);
-            Self { event, member, find_me, asset, score, grade, state, rendition, reason, at, changed_at }
+            old.with()
+        }
+    }
+
+    impl From<Rendition> for super::Rendition {
+        fn from(Rendition { blob, content, size_bytes, blurred }: Rendition) -> Self {
+            Self { blob, content, size_bytes, blurred, details: Details::default() }
         }
     }
 }

@@ -213,7 +213,7 @@ pub(super) fn is_protected_since(core: &Core, peer: &NodeId, offer: OfferId) -> 
             matching::offer_anew(core, &offer.0)?;
             Ok(true)
         }
-        Err(Held::Protected(_) | Held::FacesUnknown) => Ok(theirs),
+        Err(Held::Protected(_) | Held::FacesUnknown | Held::MayBeTakenBack) => Ok(theirs),
         // It is being made anew, or has been and was not offered yet.
         Ok(_) => Ok(theirs && delivery.reason == Some(Held::Outdated.to_string())),
         _ => Ok(false),

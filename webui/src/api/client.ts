@@ -8,13 +8,16 @@ export class ApiError extends Error {
   readonly kind: string
   readonly title: string
   readonly status: number
+  /** Seconds to wait before it is tried again; 0 when the daemon asks for none. */
+  readonly waitS: number
 
-  constructor(problem: T.ProblemView) {
+  constructor(problem: T.ProblemView, waitS = 0) {
     super(problem.detail || problem.title)
     this.name = 'ApiError'
     this.kind = problem.type
     this.title = problem.title
     this.status = problem.status
+    this.waitS = waitS
   }
 }
 
@@ -35,7 +38,7 @@ export function watchRequests(next: Watcher): void {
 }
 
 /** Makes an error out of an answer that is not a success; a proxy's HTML page must not end up on the screen. */
-export function problemOf(status: number, body: string): ApiError {
+export function problemOf(status: number, body: string, waitS = 0): ApiError {
   try {
     const parsed = JSON.parse(body) as Partial<T.ProblemView>
     if (typeof parsed.title === 'string' || typeof parsed.detail === 'string') {
@@ -44,7 +47,7 @@ export function problemOf(status: number, body: string): ApiError {
         title: parsed.title ?? 'That did not work',
         status,
         detail: parsed.detail ?? '',
-      })
+      }, waitS)
     }
   } catch {
     // Not JSON: fall through to words of our own.
@@ -75,7 +78,7 @@ async function send(method: string, path: string, init: RequestInit = {}): Promi
   watcher.reached()
   if (response.status === 401 && !path.startsWith('/session')) watcher.signedOut()
   if (response.status === 423) watcher.locked()
-  if (!response.ok && response.status !== 304) throw problemOf(response.status, await response.text().catch(() => ''))
+  if (!response.ok && response.status !== 304) throw problemOf(response.status, await response.text().catch(() => ''), Number(response.headers.get('retry-after')) || 0)
   return response
 }
 
