@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { chromium } from 'playwright-core'
+import { Daemon } from './daemons.mjs'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
@@ -28,7 +29,17 @@ export async function openBrowser(more = []) {
 
 /** A page of one dashboard with everything that went wrong on it. */
 export class Screen {
+  static #open = new Set()
   wrong = []
+
+  /** What is on every page that is open now, in words, for whoever reads of a failure and cannot look. */
+  static async told() {
+    const pages = [...Screen.#open].map(async ({ page, wrong }) => {
+      const text = await page.locator('body').innerText({ timeout: 2_000 }).catch((error) => `(${error.message})`)
+      return [`page ${page.url().split('#')[0]}:`, text.replace(/\s+/g, ' ').slice(0, 1_500), ...wrong].join('\n  ')
+    })
+    return (await Promise.all(pages)).join('\n')
+  }
 
   static async open(browser, daemon, options = {}) {
     const screen = new Screen()
@@ -38,6 +49,8 @@ export class Screen {
     screen.page.setDefaultTimeout(20_000)
     if (process.env.INFRAME_WEBUI_DIST) await screen.#pagesFrom(process.env.INFRAME_WEBUI_DIST)
     await screen.#watch()
+    Screen.#open.add(screen)
+    screen.context.on('close', () => Screen.#open.delete(screen))
     return screen
   }
 
@@ -131,7 +144,7 @@ export class Screen {
   }
 }
 
-/** For tests that build on those before them: after one that fails, nothing else makes sense. `failed` takes pictures of it. */
+/** For tests that build on those before them: after one that fails, nothing else makes sense. `failed` takes pictures of it; what the pages and the daemons said goes to the log. */
 export function steps(failed) {
   let broken
   return (name, run) =>
@@ -142,6 +155,7 @@ export function steps(failed) {
       } catch (error) {
         broken = name
         await failed().catch(() => {})
+        console.error([`failed: ${name}`, error.stack ?? error, await Screen.told(), Daemon.told()].join('\n'))
         throw error
       }
     })

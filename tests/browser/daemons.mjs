@@ -41,6 +41,7 @@ export function heads() {
 
 /** One running daemon. */
 export class Daemon {
+  static #running = new Set()
   #child
   #folder
   #log = []
@@ -72,6 +73,7 @@ export class Daemon {
     this.socket = join(this.#folder, 'data/inframe.sock')
     const files = ['--data-dir', join(this.#folder, 'data'), '--key-file', join(this.#folder, 'master.key')]
     const network = ['--dashboard', '127.0.0.1:0', '--guests', '0.0.0.0:0', '--p2p', '/ip4/127.0.0.1/tcp/0', '--no-mdns']
+    Daemon.#running.add(this)
     this.#child = spawn(binary(), ['run', ...files, ...network, '--nickname', nickname, '--ready-json', ...more], { stdio: ['ignore', 'pipe', 'pipe'] })
     createInterface({ input: this.#child.stderr }).on('line', (line) => this.#log.push(line))
     const lines = createInterface({ input: this.#child.stdout })
@@ -80,6 +82,11 @@ export class Daemon {
       lines.once('line', (line) => (clearTimeout(timer), done(JSON.parse(line))))
       this.#child.once('exit', (code) => (clearTimeout(timer), failed(new Error(`${nickname} ended with ${code}\n${this.log()}`))))
     })
+  }
+
+  /** The last lines of the logs of all that run now. */
+  static told() {
+    return [...Daemon.#running].map((daemon) => `${daemon.nickname} said:\n${daemon.log()}`).join('\n')
   }
 
   /** The last lines of its log. */
@@ -125,6 +132,7 @@ export class Daemon {
   /** Ends the process and removes its folder. */
   async stop() {
     await this.#kill()
+    Daemon.#running.delete(this)
     rmSync(this.#folder, { recursive: true, force: true })
   }
 }

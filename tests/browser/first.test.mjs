@@ -161,6 +161,12 @@ step('a restore that was cut short says so, and is gone on with or given up', as
       await screen.id('restore-secret').fill(words.join(' '))
       await screen.id('restore-begin').click()
       await screen.id('tile').first().waitFor()
+      // Two key files open it now, that of this computer and that of the one whose backup it was: it is one way to unlock.
+      assert.deepEqual((await daemon.api('GET', '/vault')).ways.sort(), ['key-file', 'passphrase', 'recovery'])
+      await daemon.api('POST', '/vault/lock', {})
+      await screen.id('unlock-key-file').click()
+      await screen.id('unlock-submit').click()
+      await screen.id('tile').first().waitFor()
     }
     flaws.push(...screen.wrong)
     await screen.close()

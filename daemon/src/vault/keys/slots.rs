@@ -224,11 +224,18 @@ fn unwrap_master(body: &Body, way: &Unlock) -> Result<Unwrapped, KeyError> {
     Ok(outcome)
 }
 
+/// Each kind once: whoever is asked to unlock need not know of how many key files there are.
 fn kinds(body: &Body) -> Vec<SlotKind> {
-    body.slots.iter().filter_map(|slot| SlotKind::of(slot.kind)).collect()
+    let mut kinds = Vec::new();
+    for kind in body.slots.iter().filter_map(|slot| SlotKind::of(slot.kind)) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
 }
 
-/// The kinds of the slots, in their order; none before the first start.
+/// The kinds of the slots, each once, in their order; none before the first start.
 pub(super) fn list(dir: &DataDir) -> Result<Vec<SlotKind>, KeyError> {
     for path in [&dir.key_slots, &dir.key_slots_copy] {
         match parse(path)? {

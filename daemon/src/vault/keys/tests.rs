@@ -383,7 +383,8 @@ fn nobody_shuts_themselves_out() {
     let mut way = file.clone();
     for number in 1..crate::limits::MAX_KEY_SLOTS {
         let next = Unlock::Recovery(RecoveryPhrase::random().unwrap());
-        Keys::add_slot(&dir, &way, &next).unwrap_or_else(|error| panic!("{number}: {error}"));
+        let there = Keys::add_slot(&dir, &way, &next).unwrap_or_else(|error| panic!("{number}: {error}"));
+        assert_eq!(there, [SlotKind::KeyFile, SlotKind::Recovery], "a way to unlock is named once");
         way = next;
     }
     let refused = Keys::add_slot(&dir, &file, &Unlock::Recovery(RecoveryPhrase::random().unwrap())).unwrap_err();
