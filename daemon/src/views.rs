@@ -68,6 +68,8 @@ pub struct StatusView {
     pub peers_connected: u32,
     /// Approvals waiting for an answer.
     pub approvals_waiting: u32,
+    /// Hosted events in which guests wait for the owner's word.
+    pub guests_waiting: Vec<GuestsWaitingView>,
     /// Id of the model pack in use.
     pub pack: String,
     /// How far the photos are with it.

@@ -214,7 +214,10 @@ step('the private link brings her back on another phone, where she deletes what 
 })
 
 step('the host sees the wish for removal, and the wall shows what takes part', async () => {
-  await desk.go(`/events/${event.id}/guests`)
+  await desk.go('/approvals')
+  await desk.id('approvals-guests').waitFor()
+  flaws.push(...(await desk.flawsOnDeskAndPhone('approvals', 'guests-in-approvals')))
+  await desk.id('approvals-guests').click()
   await desk.id('removal').getByText('I blink').waitFor()
   flaws.push(...(await desk.flawsOnDeskAndPhone('a wish', 'guests-removal')))
   await desk.go(`/events/${event.id}/wall`)

@@ -27,6 +27,7 @@ pub struct Status {
     pub disk: Option<Disk>,
     pub peers_connected: u32,
     pub approvals_waiting: u32,
+    pub guests_waiting: Vec<GuestsWaiting>,
     pub pack: String,
     pub sandbox_processes: u32,
     pub enrolled: bool,
@@ -36,6 +37,12 @@ pub struct Status {
     pub background_paused: bool,
     pub sandbox_active: Vec<String>,
     pub sandbox_gaps: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct GuestsWaiting {
+    pub event: String,
+    pub count: u64,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -10,8 +10,8 @@ use super::text::{Screen, bytes, one_line, short, table};
 use super::when::shown;
 use crate::clock::now_ms;
 use crate::views::{
-    ActivityView, ApprovalView, DecisionBody, DiskView, NewPeerBody, PeerView, RelayBody, RelayView, StatusView,
-    TransferView,
+    ActivityView, ApprovalView, DecisionBody, DiskView, GuestsWaitingView, NewPeerBody, PeerView, RelayBody, RelayView,
+    StatusView, TransferView,
 };
 use crate::web::LanView;
 
@@ -162,6 +162,10 @@ fn status_lines(status: &StatusView) -> Vec<String> {
         format!("Background: {}", if status.background_paused { "paused (inframe resume)" } else { "at work" }),
         format!("Decode processes: {}", status.sandbox_processes),
     ];
+    let guests = |one: &GuestsWaitingView| {
+        format!("Guests of {} wait for you: {} (dashboard, Guests)", one_line(&one.name), one.count)
+    };
+    lines.extend(status.guests_waiting.iter().map(guests));
     let failed = |why: &String| format!("NOTICES ARE NOT TAKEN: {}; tried again (inframe notices)", one_line(why));
     lines.extend(status.notices_failure.as_ref().map(failed));
     lines.extend(status.sandbox_active.iter().map(|holds| format!("Sandbox: {}", one_line(holds))));

@@ -64,6 +64,7 @@ impl Node {
             }),
             peers_connected: count(core.network.peers().borrow().len()),
             approvals_waiting: count(waiting),
+            guests_waiting: super::guests::waiting(core),
             pack: core.pack().id.clone(),
             faces: super::models::progress(core),
             sandbox_processes: count(sandbox.processes),

@@ -280,6 +280,17 @@ pub struct FoundView {
     pub waiting: u64,
 }
 
+/// Guests of an event wait for its host's word.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GuestsWaitingView {
+    /// Which event.
+    pub event: String,
+    /// Its name.
+    pub name: String,
+    /// Photos to be let in, photos they were found in and wishes that one be removed.
+    pub count: u64,
+}
+
 /// One of them.
 #[derive(Clone, Debug, Serialize)]
 pub struct FoundPhotoView {

@@ -251,6 +251,8 @@ async fn d4_a_guest_sees_photos_of_themselves_as_the_hosts_rule_says_and_nothing
     let found = guest.found().await?;
     ensure!(found["sure"].as_array().is_some_and(Vec::is_empty) && found["waiting"].as_u64() > Some(0), "{found}");
     ensure!(guest.photo(&original, "small").await?.0 == 404);
+    let waiting = api.status().await?.guests_waiting;
+    ensure!(waiting.len() == 1 && waiting[0].event == event && waiting[0].count >= asks.len() as u64, "{waiting:?}");
     let ask = json!({ "guest": asks[0]["guest"], "asset": asks[0]["asset"] });
     api.guest_wish(&event, "asks", &json!({ "asks": [ask], "allow": true })).await?;
     ensure!(surely(&guest).await? == std::slice::from_ref(&original));

@@ -783,6 +783,16 @@ export interface GuestWifiView {
   qr_svg: string
 }
 
+/** Guests of an event wait for its host's word. */
+export interface GuestsWaitingView {
+  /** Photos to be let in, photos they were found in and wishes that one be removed. */
+  count: number
+  /** Which event. */
+  event: string
+  /** Its name. */
+  name: string
+}
+
 /** Faces of others that this node compares the owner's photos with. */
 export interface HeldFacesView {
   /** Event id. */
@@ -1670,6 +1680,8 @@ export interface StatusView {
   enrolled: boolean
   /** How far the photos are with it. */
   faces: FacesProgressView
+  /** Hosted events in which guests wait for the owner's word. */
+  guests_waiting: Array<GuestsWaitingView>
   /** How the master key is kept, in words. */
   key_protection: string
   /** The name that other members see. */

@@ -19,7 +19,7 @@ use crate::library::{AssetId, AssetKind, GuestId};
 use crate::sandbox::FractionRect;
 use crate::views::{
     GuestAskView, GuestAsksBody, GuestPagePatch, GuestPageView, GuestRemovalView, GuestUploadView, GuestUploadsBody,
-    GuestView, GuestWifiBody, GuestWifiView,
+    GuestView, GuestWifiBody, GuestWifiView, GuestsWaitingView,
 };
 use crate::workers::{Core, Job, guests as guests_worker};
 
@@ -367,6 +367,24 @@ fn page_view(core: &Core, event: &EventId, page: &StoredPage) -> Answer<GuestPag
         removals: removals(core, event),
         wifi: page.wifi.as_ref().map(wifi_view).transpose()?,
     })
+}
+
+/// What guests wait for, event by event: photos of theirs to be let in, photos they were found in, wishes that one be removed.
+pub(super) fn waiting(core: &Core) -> Vec<GuestsWaitingView> {
+    let pages = core.guests.pages();
+    if pages.is_empty() {
+        return Vec::new();
+    }
+    let (uploads, known) = (core.guests.uploads(), core.events.ids());
+    let of = |(event, _): (EventId, Arc<StoredPage>)| {
+        let uploads = uploads.iter().filter(|(_, upload)| upload.event == event);
+        let uploads = uploads.filter(|(_, upload)| matches!(upload.state, UploadState::Waiting(_))).count();
+        let removals = core.guests.removals_of(&event).iter().filter(|(_, wish)| !wish.done).count();
+        let count = (uploads + removals + asks(core, &event).len()) as u64;
+        let view = || GuestsWaitingView { event: event.to_string(), name: core.events.name(&event), count };
+        (count > 0 && known.contains(&event)).then(view)
+    };
+    pages.into_iter().filter_map(of).collect()
 }
 
 fn asks(core: &Core, event: &EventId) -> Vec<GuestAskView> {
