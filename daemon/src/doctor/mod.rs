@@ -6,6 +6,7 @@
 //! | `multicast` | a packet to the mDNS group comes back |
 //! | `ports` | where this node listens, or would |
 //! | `outside` | the router and the relay |
+//! | `notices` | whether the last notice was taken |
 //! | `certificate` | the certificate for the network |
 //! | `clock` | the clock against what is known of the time |
 //! | `storage` | free space, and whether the data folder can be written |
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod decoding;
 pub mod interfaces;
 pub mod multicast;
+pub mod notices;
 pub mod outside;
 pub mod ports;
 mod rounds;
@@ -72,6 +74,8 @@ pub enum Topic {
     Relay,
     /// The certificate for the network.
     Certificate,
+    /// The notices that go to where the owner wants them.
+    Notices,
     /// The clock.
     Clock,
     /// The disk of the data folder.
@@ -86,13 +90,14 @@ pub enum Topic {
 
 impl Topic {
     /// Those that a running node looks at.
-    pub const OF_A_NODE: [Self; 11] = [
+    pub const OF_A_NODE: [Self; 12] = [
         Self::Interfaces,
         Self::Multicast,
         Self::Ports,
         Self::Router,
         Self::Relay,
         Self::Certificate,
+        Self::Notices,
         Self::Clock,
         Self::Disk,
         Self::Models,
@@ -111,6 +116,7 @@ impl Topic {
             Self::Router => "nat",
             Self::Relay => "relay",
             Self::Certificate => "certificate",
+            Self::Notices => "notices",
             Self::Clock => "clock",
             Self::Disk => "disk",
             Self::Models => "models",
@@ -130,6 +136,7 @@ impl Topic {
             Self::Router => "Router (NAT)",
             Self::Relay => "Relay",
             Self::Certificate => "Certificate",
+            Self::Notices => "Notices",
             Self::Clock => "Clock",
             Self::Disk => "Disk",
             Self::Models => "Model pack",

@@ -12,7 +12,7 @@ use crate::doctor::interfaces::{Interface, all};
 use crate::doctor::multicast::try_all;
 use crate::doctor::ports::{Listening, sockets};
 use crate::doctor::{
-    self, Check, Rounds, certificate, clock, decoding, interfaces, multicast, outside, ports, storage,
+    self, Check, Rounds, certificate, clock, decoding, interfaces, multicast, notices, outside, ports, storage,
 };
 use crate::live::What;
 use crate::network::{Outside, RelayState};
@@ -80,6 +80,11 @@ impl Node {
 
         let shown = place.certificate.as_ref().map(Tls::shown);
         note(certificate::check(shown.as_ref(), now_ms()));
+
+        let (_, sent_at, failure) = core.notice_desk.news();
+        let named = core.notices.get().receiver.is_some();
+        let failure = failure.map(|failure| failure.text);
+        note(notices::check(&notices::Sending { named, taken: sent_at.is_some(), failure }));
 
         note(clock::check(&self.known_times(&seen).await));
 

@@ -21,7 +21,7 @@ pub struct DoctorView {
 /// What a check has shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckView {
-    /// `interfaces`, `multicast`, `ports`, `nat`, `relay`, `certificate`, `clock`, `disk`, `models`, `sandbox`, `videos`; on the command line also `daemon`.
+    /// `interfaces`, `multicast`, `ports`, `nat`, `relay`, `certificate`, `notices`, `clock`, `disk`, `models`, `sandbox`, `videos`; on the command line also `daemon`.
     pub key: String,
     /// Its name for people.
     pub title: String,

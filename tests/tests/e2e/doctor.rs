@@ -35,6 +35,7 @@ async fn the_terminal_shows_each_check_with_what_to_do_and_the_exit_code_says_wh
     ensure!(line("Local discovery")?.starts_with("not checked"), "{said}");
     ensure!(line("Disk")?.contains(&node.data_dir().display().to_string()), "{said}");
     ensure!(line("Model pack")?.starts_with("good"), "{said}");
+    ensure!(line("Notices")?.starts_with("good") && line("Notices")?.contains("sent nowhere"), "{said}");
     ensure!(line(" failed, ")?.contains(" good, "), "{said}");
 
     node.keep_free(Some("1000TB"));

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use inframe_tests::api::{Api, refusal};
 use inframe_tests::cli::{answer, said, typed};
 use inframe_tests::daemon::Daemon;
+use inframe_tests::doctor::Doctor;
 use inframe_tests::notices::{Post, Receiver};
 use inframe_tests::photos::{self, Variation};
 use inframe_tests::scene::{SOON, Scene, announce, upload};
@@ -155,6 +156,7 @@ async fn a_receiver_that_fails_loses_nothing_and_hears_nothing_while_the_vault_i
     ensure!(view["failure"]["text"].as_str().is_some_and(|text| text.contains("503")), "{view}");
     ensure!(answer(&node, &["notices"])?.contains("LAST TRY FAILED"), "the command says so as well");
     ensure!(answer(&node, &["status"])?.contains("NOTICES ARE NOT TAKEN: it answered 503"), "and the status");
+    Doctor::of(&node)?.expect("notices", "failed", "it answered 503", "Put the address right")?;
 
     // Locked: nothing leaves. Unlocked: what was not taken, and the wrong tries.
     let added = typed(&node, &["keys", "add", "passphrase"], &[PASSPHRASE, PASSPHRASE])?;
