@@ -772,6 +772,9 @@ pub struct EventView {
     pub protections: Vec<ProtectionView>,
     /// Whether the faces of bystanders are blurred in what leaves; the host says so.
     pub blur_bystanders: bool,
+    /// Whether children are present; the host says so. Then every photo is asked about, bystanders are blurred, and nothing goes with what it says of
+    /// its taking, whatever else is set.
+    pub children_present: bool,
     /// Epoch number.
     pub epoch: u32,
     /// When the members got their keys; none while waiting.
@@ -802,6 +805,8 @@ pub struct EventPatch {
     pub admit_automatically: Option<bool>,
     /// Host only: whether everybody's device blurs the faces of bystanders.
     pub blur_bystanders: Option<bool>,
+    /// Host only: whether children are present.
+    pub children_present: Option<bool>,
 }
 
 /// Policy towards one member.
@@ -1015,6 +1020,8 @@ pub struct ApprovalView {
     pub rival: Option<f32>,
     /// Whether a child is sought: then it is always asked.
     pub child: bool,
+    /// Whether children are present in the event: then every photo is asked about.
+    pub children_present: bool,
     /// By their word: whether the selfies were taken live. If not, they could be anybody's photos.
     pub live: bool,
     /// For a received photo of a child of the owner's: what the profile is called here.

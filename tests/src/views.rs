@@ -281,6 +281,7 @@ pub struct Approval {
     pub id: String,
     pub blurred_faces: u32,
     pub child: bool,
+    pub children_present: bool,
     pub live: bool,
     pub next_best: Option<f32>,
     pub rival: Option<f32>,

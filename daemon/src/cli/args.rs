@@ -316,6 +316,9 @@ pub(super) enum EventCommand {
         /// Whether everybody's device blurs the faces of bystanders in what it sends (host only)
         #[arg(long, value_name = "true|false")]
         blur_bystanders: Option<bool>,
+        /// Whether children are present: every photo is asked about, bystanders are blurred (host only)
+        #[arg(long, value_name = "true|false")]
+        children_present: Option<bool>,
     },
     /// Say what is to become of photos of you before they go to anybody else
     Protect {

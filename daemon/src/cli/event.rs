@@ -67,9 +67,11 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand)
             let event = named_event(client, &event).await?;
             show_event(client, screen, &protect(client, screen, &event, wish, &profile, yes).await?)
         }
-        EventCommand::Change { event, scope, admit_automatically, blur_bystanders } => {
+        EventCommand::Change { event, scope, admit_automatically, blur_bystanders, children_present } => {
             let event = named_event(client, &event).await?;
-            let changes = EventPatch { scope: scope.map(word), admit_automatically, blur_bystanders, policy: None };
+            let scope = scope.map(word);
+            let changes =
+                EventPatch { scope, admit_automatically, blur_bystanders, children_present, policy: None };
             show_event(client, screen, &patch(client, &event, changes).await?)
         }
         EventCommand::CoHost { event, member, no_longer } => {
@@ -221,7 +223,13 @@ fn event_lines(event: &EventView) -> Vec<String> {
             _ => format!("The face of {whom} is not to be blurred."),
         });
     }
-    if event.blur_bystanders {
+    if event.children_present {
+        lines.push(
+            "Children are present: every photo is asked about, bystanders are blurred, and photos say nothing of when and where they were taken, \
+             whatever else is set."
+                .to_owned(),
+        );
+    } else if event.blur_bystanders {
         lines.push("Faces of bystanders are blurred in what is sent.".to_owned());
     }
     lines.push(format!("{} of your photos take part, {} received.", event.eligible_count, event.received_count));

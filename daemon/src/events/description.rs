@@ -66,8 +66,10 @@ pub struct Description {
     pub waiting: Vec<WaitingDescription>,
     /// The code that I show as host, or showed last.
     pub code: Option<CodeDescription>,
-    /// Whether the faces of bystanders are blurred in what leaves.
+    /// Whether the host says that the faces of bystanders are blurred in what leaves.
     pub blur_bystanders: bool,
+    /// Whether the host says that children are present (R81).
+    pub children_present: bool,
     /// My settings.
     pub settings: LocalSettings,
     /// Epoch.
@@ -119,6 +121,7 @@ impl Entry {
             waiting,
             code: self.code_now(now),
             blur_bystanders: roster.blur_bystanders(),
+            children_present: roster.children_present(),
             settings: self.settings.clone(),
             epoch: roster.epoch(),
             epoch_at: roster.is_created().then(|| roster.epoch_at().0),

@@ -187,7 +187,8 @@ impl Entry {
             projection: grant.projection_key(),
             wanted: self.wanted(now),
             protected: self.protected(now),
-            blur_bystanders: self.state.roster().blur_bystanders(),
+            blur_bystanders: self.state.roster().hides_bystanders(),
+            children_present: self.state.roster().children_present(),
         })
     }
 }

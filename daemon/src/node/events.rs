@@ -149,6 +149,7 @@ impl Node {
             find_mes,
             protections: self.protections(&event.id),
             blur_bystanders: event.blur_bystanders,
+            children_present: event.children_present,
             epoch: event.epoch,
             epoch_at: event.epoch_at,
             verification: owned(event.verification),
@@ -164,8 +165,11 @@ impl Node {
         self.blocking(move |core| {
             core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
             let Some(search) = core.events.search(&id, now_ms()) else { return Ok(Vec::new()) };
+            // R81: where children are present, only what its owner has put there by hand, or let in after a look.
+            let unseen = core.guests.shown_unseen(&id);
+            let approved = |id: &AssetId| search.settings.chosen.contains(id) && !unseen.contains(id);
             let mut shown: Vec<(i64, AssetId)> = Vec::new();
-            for id in core.library.ids() {
+            for id in core.library.ids().into_iter().filter(|id| !search.children_present || approved(id)) {
                 let Some(asset) = core.library.get(id) else { continue };
                 if matching::takes_part(&search, id, &asset) && shielding::is_for_all(core, &search, id) {
                     shown.push((asset.moment(), id));
@@ -211,12 +215,24 @@ impl Node {
         };
         self.blocking(move |core| {
             let event = core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
-            let of_host = patch.admit_automatically.is_some() || patch.blur_bystanders.is_some();
+            let rules = patch.blur_bystanders.or(patch.children_present);
+            let of_host = patch.admit_automatically.is_some() || rules.is_some();
             if of_host && event.role != crate::events::MyRole::Host {
                 return Err(NodeError::NotHost);
             }
-            if let Some(blur) = patch.blur_bystanders {
-                core.events.set_blur_bystanders(&id, blur)?;
+            let note = |said: &str| {
+                let text = format!("You said of {} that {said}.", event.name);
+                core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))
+            };
+            if let Some(blur) = patch.blur_bystanders
+                && core.events.set_blur_bystanders(&id, blur)?
+            {
+                note(events_worker::blur_words(blur))?;
+            }
+            if let Some(present) = patch.children_present
+                && core.events.set_children_present(&id, present)?
+            {
+                note(events_worker::children_words(present))?;
             }
             Ok(core.events.change_settings(&id, |settings| {
                 settings.policy = policy.unwrap_or(settings.policy);

@@ -56,8 +56,12 @@ pub enum Change {
     Unprotected(ProtectionId),
     /// A member is called or reached differently.
     ProfileChanged(MemberId),
-    /// The event got another name, time, rule, or roles.
+    /// The event got another name, time, or roles, or a rule was said anew.
     EventChanged,
+    /// R79: the host says that the faces of bystanders are blurred, or no longer.
+    BystandersBlurred(bool),
+    /// R81: the host says that children are present, or no longer.
+    ChildrenPresent(bool),
     /// R35: a member signed two different records with one sequence number; one of them took the other's place.
     Equivocated(MemberId),
     /// R38, R39, R76: a member announced more than they may; what is too much does not count.
@@ -186,6 +190,7 @@ impl EventState {
             Err(RosterError::Known) => return Ok(Vec::new()),
             judged => judged?,
         };
+        let before = (self.roster.blur_bystanders(), self.roster.children_present());
         Arc::make_mut(&mut self.roster).take(signed, &entry);
         self.digest = Arc::default();
         let mut changes = match &entry.body {
@@ -193,9 +198,14 @@ impl EventState {
             RosterBody::Joined { member, .. } => vec![Change::MemberJoined(member.member_id())],
             RosterBody::Removed { member } => self.forget(member),
             RosterBody::Epoch { number, .. } => vec![Change::EpochChanged(*number)],
-            RosterBody::Role { .. } | RosterBody::Changed { .. } | RosterBody::Rules { .. } => {
-                vec![Change::EventChanged]
+            RosterBody::Rules { blur_bystanders } if *blur_bystanders != before.0 => {
+                vec![Change::BystandersBlurred(*blur_bystanders)]
             }
+            RosterBody::Children { present } if *present != before.1 => vec![Change::ChildrenPresent(*present)],
+            RosterBody::Role { .. }
+            | RosterBody::Changed { .. }
+            | RosterBody::Rules { .. }
+            | RosterBody::Children { .. } => vec![Change::EventChanged],
         };
         changes.extend(self.open_grant(&entry.body, self.roster.epoch()));
         Ok(changes)
@@ -339,7 +349,8 @@ fn sealed_to<'a>(body: &'a RosterBody, member: &MemberId) -> Option<&'a SealedBo
         RosterBody::Removed { .. }
         | RosterBody::Role { .. }
         | RosterBody::Changed { .. }
-        | RosterBody::Rules { .. } => None,
+        | RosterBody::Rules { .. }
+        | RosterBody::Children { .. } => None,
     }
 }
 

@@ -293,12 +293,14 @@ fn entries() -> Vec<(&'static str, Input)> {
     let epoch = party.writer().rotate(&grant, START).unwrap();
     let changed = party.writer().change("Feast", Some(START), Some(START.plus(HOUR)), START).unwrap();
     let rules = party.writer().set_rules(true, START).unwrap();
+    let children = party.writer().set_children(true, START).unwrap();
     let [removed, _] = party.writer().remove_and_rotate(&leaving, START).unwrap();
     let created = party.guests[0].state.roster().entries()[0].clone();
     let mut cases = vec![
         ("roster_joined", entry(&party, &joined)),
         ("roster_role", entry(&party, &role)),
         ("roster_rules", entry(&party, &rules)),
+        ("roster_children", entry(&party, &children)),
         ("roster_epoch", entry(&party, &epoch)),
         ("roster_changed", entry(&party, &changed)),
         ("roster_removed", entry(&party, &removed)),

@@ -48,6 +48,7 @@ pub struct Event {
     pub find_mes: Vec<Announcement>,
     pub protections: Vec<Protection>,
     pub blur_bystanders: bool,
+    pub children_present: bool,
     pub epoch: u32,
     pub epoch_at: Option<u64>,
     pub verification: Vec<String>,
@@ -64,6 +65,8 @@ pub struct EventPatch {
     pub admit_automatically: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blur_bystanders: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub children_present: Option<bool>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

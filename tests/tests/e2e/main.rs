@@ -2,6 +2,7 @@
 
 mod backup;
 mod children;
+mod children_present;
 mod co_hosts;
 mod codes;
 mod disk;
