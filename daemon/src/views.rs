@@ -1,6 +1,7 @@
 //! What the API shows: plain values, made for the dashboard and the CLI, from which the OpenAPI document and the UI's types are generated.
 //! Ids are lowercase hex strings, times are Unix milliseconds, boxes are fractions (0..1) of the upright image.
 
+mod contact;
 mod doctor;
 mod erasure;
 mod export;
@@ -11,6 +12,7 @@ mod privacy;
 mod recall;
 mod trash;
 
+pub use contact::*;
 pub use doctor::*;
 pub use erasure::*;
 pub use export::*;
@@ -207,6 +209,8 @@ pub struct SettingsView {
     pub keeping: KeepingView,
     /// For how many seconds an answer to an approval can be taken back before anything leaves; 0 for not at all.
     pub undo_seconds: u32,
+    /// The owner's name and e-mail address, for the members of those events in which they are shown; nobody else gets them.
+    pub contact: ContactView,
 }
 
 /// What this device keeps for members who are away: sealed, so that it cannot look at it.
@@ -285,6 +289,8 @@ pub struct SettingsPatch {
     pub keeping: Option<KeepingBody>,
     /// For how many seconds an answer to an approval can be taken back, 0 to 600.
     pub undo_seconds: Option<u32>,
+    /// The owner's name and e-mail address, both anew; empty for none.
+    pub contact: Option<ContactView>,
 }
 
 /// A path on the daemon's machine.
@@ -694,6 +700,8 @@ pub struct MemberView {
     pub policy: String,
     /// What my photos still say when they go to this person.
     pub details: DetailsView,
+    /// The name and the e-mail address that this person shows here, by their own word; of mine, what the others see.
+    pub contact: Option<ContactView>,
 }
 
 /// What photos still say of their taking when they go to somebody; all else that cameras and programs write into them goes in any case.
@@ -775,6 +783,8 @@ pub struct EventView {
     /// Whether children are present; the host says so. Then every photo is asked about, bystanders are blurred, and nothing goes with what it says of
     /// its taking, whatever else is set.
     pub children_present: bool,
+    /// Whether the members see the owner's name and e-mail address, as far as they are given in the settings.
+    pub shows_contact: bool,
     /// Epoch number.
     pub epoch: u32,
     /// When the members got their keys; none while waiting.
@@ -807,6 +817,8 @@ pub struct EventPatch {
     pub blur_bystanders: Option<bool>,
     /// Host only: whether children are present.
     pub children_present: Option<bool>,
+    /// Whether the members see the owner's name and e-mail address.
+    pub show_contact: Option<bool>,
 }
 
 /// Policy towards one member.

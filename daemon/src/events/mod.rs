@@ -17,6 +17,7 @@ mod keeping;
 mod leaving;
 mod protecting;
 mod rows;
+mod showing;
 mod stored;
 mod taking;
 #[cfg(test)]

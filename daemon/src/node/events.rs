@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use inframe_protocol::limits::MAX_EVENT_NAME_BYTES;
+use inframe_protocol::record::Contact;
 use inframe_protocol::roster::Role;
 use inframe_protocol::{EventId, MemberId};
 
@@ -19,7 +20,9 @@ use crate::live::What;
 use crate::sandbox::Details;
 use crate::settings::clean_name;
 use crate::sharing::policy::Policy;
-use crate::views::{AdmissionView, DetailsView, EventPatch, EventView, FindMeBody, MemberView, NewEventBody};
+use crate::views::{
+    AdmissionView, ContactView, DetailsView, EventPatch, EventView, FindMeBody, MemberView, NewEventBody,
+};
 use crate::workers::{Job, deputies, events as events_worker, matching, shielding};
 
 /// Longest event name, characters.
@@ -40,6 +43,10 @@ pub(super) fn member_id(text: &str) -> Answer<MemberId> {
 pub(super) fn whose_face(profile: ProfileId) -> &'static str {
     // The log may be shown around; a child's name stays out of it.
     if profile == ProfileId::ME { "your face" } else { "the face of a child of yours" }
+}
+
+pub(super) fn contact_view(Contact { name, email }: Contact) -> ContactView {
+    ContactView { name, email }
 }
 
 pub(super) fn details_view(Details { time, place, camera }: Details) -> DetailsView {
@@ -115,6 +122,7 @@ impl Node {
             joined_at: member.joined_at,
             policy: settings.persons.get(&member.id).map_or("event", |policy| policy.word()).into(),
             details: details_view(member.details),
+            contact: member.contact.map(contact_view),
         });
         let waiting = match event.role {
             MyRole::CoHost => deputies::waiting(core, &event.id),
@@ -150,6 +158,7 @@ impl Node {
             protections: self.protections(&event.id),
             blur_bystanders: event.blur_bystanders,
             children_present: event.children_present,
+            shows_contact: event.shows_contact,
             epoch: event.epoch,
             epoch_at: event.epoch_at,
             verification: owned(event.verification),
@@ -233,6 +242,15 @@ impl Node {
                 && core.events.set_children_present(&id, present)?
             {
                 note(events_worker::children_words(present))?;
+            }
+            if let Some(shows) = patch.show_contact
+                && core.events.show_contact(&id, shows)?
+            {
+                let text = match shows {
+                    true => format!("You chose that the members of {} see your name and e-mail address.", event.name),
+                    false => format!("You took your name and e-mail address back from {}.", event.name),
+                };
+                core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?;
             }
             Ok(core.events.change_settings(&id, |settings| {
                 settings.policy = policy.unwrap_or(settings.policy);

@@ -411,7 +411,9 @@ fn upload_view(core: &Core, id: [u8; 16], upload: &StoredUpload) -> VisitUploadV
         UploadState::Coming => ("coming", None),
         UploadState::Here => ("here", None),
         // The host has deleted it in another way.
-        UploadState::Waiting(_) | UploadState::Shown(_) | UploadState::ShownUnseen(_) if photo.is_none() => ("refused", None),
+        UploadState::Waiting(_) | UploadState::Shown(_) | UploadState::ShownUnseen(_) if photo.is_none() => {
+            ("refused", None)
+        }
         UploadState::Waiting(_) => ("waiting", None),
         UploadState::Shown(_) | UploadState::ShownUnseen(_) => ("shown", None),
         UploadState::Known => ("known", None),

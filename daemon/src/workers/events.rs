@@ -129,6 +129,9 @@ fn keep_up(core: &Core) {
             }
         }
     }
+    if let Err(error) = core.events.keep_contacts(&core.settings.contact(), now_ms()) {
+        tracing::warn!("who the owner is could not be told to an event, or not taken back: {error}");
+    }
     if let Err(error) = core.activity.sum_up(now_ms()) {
         tracing::warn!("what was passed over in the activity log could not be told: {error}");
     }

@@ -29,7 +29,7 @@ pub use unsaved::Unsaved;
 use crate::ids::{EventId, FindMeId, MemberId, ProtectionId, UnixMillis};
 use crate::keys::{EpochGrant, MemberKeys, SealedBox};
 use crate::limits::MAX_CLOCK_SKEW_MS;
-use crate::record::{FindMe, Header, Received, RecordBody, RecordError, RecordTag, SealedRecord};
+use crate::record::{Contact, FindMe, Header, Received, RecordBody, RecordError, RecordTag, SealedRecord};
 use crate::roster::{Roster, RosterBody, RosterError, SignedRosterEntry, open_grant};
 use crate::sync::StateDigest;
 use author_log::AuthorLog;
@@ -56,6 +56,8 @@ pub enum Change {
     Unprotected(ProtectionId),
     /// A member is called or reached differently.
     ProfileChanged(MemberId),
+    /// R82: a member shows another name or e-mail address, or none any more.
+    ContactChanged(MemberId),
     /// The event got another name, time, or roles, or a rule was said anew.
     EventChanged,
     /// R79: the host says that the faces of bystanders are blurred, or no longer.
@@ -163,6 +165,12 @@ impl EventState {
     /// What a member calls themself and where their node is reached, if they have said so.
     pub fn profile(&self, member: &MemberId) -> Option<Profile> {
         self.logs.get(member)?.profile()
+    }
+
+    /// R82: the name and the e-mail address that a member shows by their newest word, which may be empty, and the epoch of that word. Those who join in
+    /// a later epoch cannot read it: its author writes it anew when the epoch changes.
+    pub fn contact(&self, member: &MemberId) -> Option<(&Contact, u32)> {
+        self.logs.get(member)?.contact()
     }
 
     /// The find-mes that count at `now`: not withdrawn, not expired, within their author's budget, and made under the projection that holds
@@ -360,6 +368,7 @@ struct Standing {
     protections: BTreeMap<ProtectionId, RecordTag>,
     over_budget: bool,
     profile: Option<Profile>,
+    contact: Option<(Contact, u32)>,
     left: bool,
 }
 
@@ -371,6 +380,7 @@ impl Standing {
             protections: protecting.standing(),
             over_budget: effect.over_budget || protecting.over_budget,
             profile: log.profile(),
+            contact: log.contact().map(|(contact, epoch)| (contact.clone(), epoch)),
             left: log.has_left(),
         }
     }
@@ -392,6 +402,9 @@ impl Standing {
         changes.extend(fresh.map(|(id, _)| Change::Protected(*id)));
         if now.profile != self.profile {
             changes.push(Change::ProfileChanged(author));
+        }
+        if now.contact != self.contact {
+            changes.push(Change::ContactChanged(author));
         }
         if now.over_budget && !self.over_budget {
             changes.push(Change::OverBudget(author));

@@ -97,7 +97,10 @@ async fn d4_where_children_are_present_nothing_goes_unasked_and_else_all_is_as_b
 
     let (host, member) = (told(&scene.host).await?, told(&scene.photographer).await?);
     for said in ["that children are present:", "that children are not present any more:"] {
-        ensure!(host.iter().any(|text| text.starts_with("You said of Summer party") && text.contains(said)), "{host:?}");
+        ensure!(
+            host.iter().any(|text| text.starts_with("You said of Summer party") && text.contains(said)),
+            "{host:?}"
+        );
         let theirs = |text: &String| text.starts_with("The host of Summer party says") && text.contains(said);
         ensure!(member.iter().any(theirs), "{member:?}");
     }

@@ -329,7 +329,10 @@ async fn d4_where_children_are_present_the_host_looks_first_at_all_that_guests_a
     ensure!(guest.photo(&original, "small").await?.0 == 404, "d4: not before the host's word");
     let page = api.guest_page(&event).await?;
     ensure!(page["children_present"] == true && page["approve_first"] == false, "the setting is kept: {page}");
-    ensure!(page["asks"].as_array().is_some_and(|asks| asks.iter().any(|ask| ask["asset"] == original.as_str())), "{page}");
+    ensure!(
+        page["asks"].as_array().is_some_and(|asks| asks.iter().any(|ask| ask["asset"] == original.as_str())),
+        "{page}"
+    );
     ensure!(page["waiting_count"] == 1, "what nobody has looked at is shown to the host: {page}");
     ensure!(guest.visit().await?["approve_first"] == true, "and guests are told so");
     let late = guest.adds("late.jpg", &plain(5)?).await?;
@@ -351,7 +354,11 @@ async fn d4_where_children_are_present_the_host_looks_first_at_all_that_guests_a
     let ask = json!({ "guest": page["asks"][0]["guest"], "asset": original });
     api.guest_wish(&event, "asks", &json!({ "asks": [ask], "allow": true })).await?;
     ensure!(guest.photo(&original, "small").await?.0 == 200, "by the host's word");
-    let other = api.upload("hers too.jpg", photos::varied(1, photos::Variation::Darker(0.95))?).await?.asset.context("an asset")?;
+    let other = api
+        .upload("hers too.jpg", photos::varied(1, photos::Variation::Darker(0.95))?)
+        .await?
+        .asset
+        .context("an asset")?;
     wait_until("another question", WORKED, async || {
         let page = api.guest_page(&event).await?;
         let asks = page["asks"].as_array().is_some_and(|asks| asks.iter().any(|ask| ask["asset"] == other.as_str()));

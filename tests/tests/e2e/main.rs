@@ -5,6 +5,7 @@ mod children;
 mod children_present;
 mod co_hosts;
 mod codes;
+mod contact;
 mod disk;
 mod doctor;
 mod enrol;
