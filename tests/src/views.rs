@@ -5,7 +5,7 @@ mod event;
 
 use serde::{Deserialize, Serialize};
 
-pub use event::{Admission, Code, Event, EventPatch, Invite, Invited, Leak, Member, Protection};
+pub use event::{Admission, Code, Contact, Event, EventPatch, Invite, Invited, Leak, Member, Protection};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Worker {
