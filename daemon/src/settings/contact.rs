@@ -27,7 +27,7 @@ mod tests {
 
     #[test]
     fn d8_a_name_is_tidied_and_an_address_is_one_or_refused() {
-        let tidy = |name, email| tidy_contact(name, email).map(|contact| (contact.name, contact.email));
+        let tidy = |name: &str, email: &str| tidy_contact(name, email).map(|contact| (contact.name, contact.email));
         let is = |name: &str, email: &str| Some((name.to_owned(), email.to_owned()));
         assert_eq!(tidy("  Ann\u{202e}\n Lee ", " ann@example.org "), is("Ann Lee", "ann@example.org"));
         assert_eq!(tidy("", " "), is("", ""));
