@@ -67,6 +67,7 @@ pub struct Settings {
     pub most_processes: u32,
     pub traffic: serde_json::Value,
     pub keeping: Keeping,
+    pub contact: Contact,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -17,7 +17,7 @@ pub struct Member {
 }
 
 /// The full name and the e-mail address that somebody shows.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Contact {
     pub name: String,
     pub email: String,

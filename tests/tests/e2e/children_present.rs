@@ -95,6 +95,13 @@ async fn d4_where_children_are_present_nothing_goes_unasked_and_else_all_is_as_b
     ensure!(came.has_location && came.taken_at.is_some(), "as it was chosen before: {came:?}");
     ensure!(api.approvals("waiting").await?.is_empty(), "and nobody is asked");
 
+    // What they have is past asking when the word comes back; what is new is not.
+    say(&scene, true).await?;
+    let third = upload(api, "third.jpg", photo(0.7)?).await?;
+    question(api, &third).await?;
+    scene.wait_for_rest().await?;
+    ensure!(api.approvals("waiting").await?.iter().all(|one| one.asset == third), "only what has not gone");
+
     let (host, member) = (told(&scene.host).await?, told(&scene.photographer).await?);
     for said in ["that children are present:", "that children are not present any more:"] {
         ensure!(
