@@ -7,7 +7,7 @@ use inframe_models::{Embedding, Face, Pose, Quality, Rect};
 use inframe_protocol::code::{CodeKey, CodeRun, JoinCode, OpenCode};
 use inframe_protocol::invite::Invite;
 use inframe_protocol::keys::{EpochGrant, EventKey, MemberKeys, Signature};
-use inframe_protocol::record::{FindMe, RecordBody, Subject};
+use inframe_protocol::record::{Contact, FindMe, RecordBody, Subject};
 use inframe_protocol::relay::RelayProof;
 use inframe_protocol::template::{Projection, ProjectionKey, Template};
 use inframe_protocol::{EventId, FindMeId, InviteId, MemberId, NodeId, UnixMillis};
@@ -27,7 +27,8 @@ use crate::sandbox::EnrolledFace;
 use crate::settings::{NoticeForm, NoticeReceiver};
 use crate::vault::{Batch, KeyFile, Keys, Kind, Passphrase, RecoveryPhrase, Secret32, Unlock};
 use crate::views::{
-    CodeView, GuestLinkView, GuestWifiBody, GuestWifiView, InviteView, JoinBody, NoticeReceiverBody, RelayBody,
+    CodeView, ContactView, GuestLinkView, GuestWifiBody, GuestWifiView, InviteView, JoinBody, NoticeReceiverBody,
+    RelayBody,
 };
 use crate::web::guard::secret::WebSecret;
 use crate::web::{LaunchLinkView, RecoveryWordsView, StoredSession};
@@ -93,6 +94,7 @@ fn protocol() -> Vec<Box<dyn Debug>> {
         Box::new(key.clone()),
         Box::new(find_me.clone()),
         Box::new(RecordBody::FindMe(find_me)),
+        Box::new(RecordBody::Contact(Contact { name: CANARY.into(), email: CANARY.into() })),
     ]
 }
 
@@ -213,6 +215,7 @@ fn doors() -> Vec<Box<dyn Debug>> {
             ends_at: 7,
             guesses_left: 5,
         }),
+        Box::new(ContactView { name: CANARY.into(), email: CANARY.into() }),
         Box::new(JoinBody { link: link.clone() }),
         Box::new(RelayProof([BYTE; 32])),
         Box::new(RelayWish { node: NodeId::new([2; 38]).unwrap(), address: "/a".into(), token: CANARY.into() }),

@@ -2,6 +2,7 @@
 
 mod background;
 mod backup;
+mod contact;
 mod export;
 mod keeping;
 mod kept;
@@ -14,10 +15,12 @@ mod verify;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use inframe_protocol::record::Contact;
 use serde::{Deserialize, Serialize};
 
 pub use background::{Background, BackgroundRow};
 pub use backup::{BackupPlan, BackupRow};
+pub use contact::tidy_contact;
 pub use export::{ExportPlan, ExportResult, ExportRow};
 pub use keeping::{Keeping, KeepingRow, LEAST_ROOM_BYTES};
 pub use kept::{Kept, KeptRow};
@@ -54,6 +57,7 @@ pub struct Settings {
 pub struct SettingsRow {
     vault: Vault,
     current: Arc<Mutex<Settings>>,
+    contact: Kept<Contact>,
     first_run: Arc<AtomicBool>,
 }
 
@@ -75,7 +79,8 @@ impl SettingsRow {
             }
         };
         let first_run = Arc::new(AtomicBool::new(vault.catalog().contains(Kind::Settings, FIRST_RUN)?));
-        Ok(Self { vault, current: Arc::new(Mutex::new(current)), first_run })
+        let contact = Kept::open(vault.clone())?;
+        Ok(Self { vault, current: Arc::new(Mutex::new(current)), contact, first_run })
     }
 
     /// Whether the owner has not been through the first steps yet.
@@ -102,6 +107,20 @@ impl SettingsRow {
     #[must_use]
     pub fn get(&self) -> Settings {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The owner's name and e-mail address, which may be empty.
+    #[must_use]
+    pub fn contact(&self) -> Contact {
+        self.contact.get()
+    }
+
+    /// Changes those durably; blocking.
+    ///
+    /// # Errors
+    /// When the vault fails; nothing is changed then.
+    pub fn set_contact(&self, contact: Contact) -> Result<(), VaultError> {
+        self.contact.change(|now| *now = contact).map(drop)
     }
 
     /// Changes them durably; blocking.

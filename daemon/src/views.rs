@@ -1,6 +1,7 @@
 //! What the API shows: plain values, made for the dashboard and the CLI, from which the OpenAPI document and the UI's types are generated.
 //! Ids are lowercase hex strings, times are Unix milliseconds, boxes are fractions (0..1) of the upright image.
 
+mod contact;
 mod doctor;
 mod erasure;
 mod export;
@@ -11,6 +12,7 @@ mod privacy;
 mod recall;
 mod trash;
 
+pub use contact::*;
 pub use doctor::*;
 pub use erasure::*;
 pub use export::*;
@@ -209,6 +211,8 @@ pub struct SettingsView {
     pub keeping: KeepingView,
     /// For how many seconds an answer to an approval can be taken back before anything leaves; 0 for not at all.
     pub undo_seconds: u32,
+    /// The owner's name and e-mail address, for the members of those events in which they are shown; nobody else gets them.
+    pub contact: ContactView,
 }
 
 /// What this device keeps for members who are away: sealed, so that it cannot look at it.
@@ -287,6 +291,8 @@ pub struct SettingsPatch {
     pub keeping: Option<KeepingBody>,
     /// For how many seconds an answer to an approval can be taken back, 0 to 600.
     pub undo_seconds: Option<u32>,
+    /// The owner's name and e-mail address, both anew; empty for none.
+    pub contact: Option<ContactView>,
 }
 
 /// A path on the daemon's machine.
@@ -696,6 +702,8 @@ pub struct MemberView {
     pub policy: String,
     /// What my photos still say when they go to this person.
     pub details: DetailsView,
+    /// The name and the e-mail address that this person shows here, by their own word; of mine, what the others see.
+    pub contact: Option<ContactView>,
 }
 
 /// What photos still say of their taking when they go to somebody; all else that cameras and programs write into them goes in any case.
@@ -774,6 +782,11 @@ pub struct EventView {
     pub protections: Vec<ProtectionView>,
     /// Whether the faces of bystanders are blurred in what leaves; the host says so.
     pub blur_bystanders: bool,
+    /// Whether children are present; the host says so. Then every photo is asked about, bystanders are blurred, and nothing goes with what it says of
+    /// its taking, whatever else is set.
+    pub children_present: bool,
+    /// Whether the members see the owner's name and e-mail address, as far as they are given in the settings.
+    pub shows_contact: bool,
     /// Epoch number.
     pub epoch: u32,
     /// When the members got their keys; none while waiting.
@@ -804,6 +817,10 @@ pub struct EventPatch {
     pub admit_automatically: Option<bool>,
     /// Host only: whether everybody's device blurs the faces of bystanders.
     pub blur_bystanders: Option<bool>,
+    /// Host only: whether children are present.
+    pub children_present: Option<bool>,
+    /// Whether the members see the owner's name and e-mail address.
+    pub show_contact: Option<bool>,
 }
 
 /// Policy towards one member.
@@ -1017,6 +1034,8 @@ pub struct ApprovalView {
     pub rival: Option<f32>,
     /// Whether a child is sought: then it is always asked.
     pub child: bool,
+    /// Whether children are present in the event: then every photo is asked about.
+    pub children_present: bool,
     /// By their word: whether the selfies were taken live. If not, they could be anybody's photos.
     pub live: bool,
     /// For a received photo of a child of the owner's: what the profile is called here.

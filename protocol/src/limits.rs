@@ -8,6 +8,10 @@ pub const MAX_NODE_ID_BYTES: usize = 64;
 pub const MAX_EVENT_NAME_BYTES: usize = 120;
 /// Bytes of a nickname: shown in lists and beside selfies.
 pub const MAX_NICKNAME_BYTES: usize = 64;
+/// Bytes of the name in a contact: a full name of any script.
+pub const MAX_CONTACT_NAME_BYTES: usize = 128;
+/// Bytes of an e-mail address: what mail servers take.
+pub const MAX_EMAIL_BYTES: usize = 254;
 /// Bytes of a find-me's label, such as a child's name: as a nickname.
 pub const MAX_LABEL_BYTES: usize = 64;
 /// Addresses of one node: IPv4 and IPv6 of a few interfaces; a QR code with more is hard to scan.

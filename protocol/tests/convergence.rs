@@ -4,7 +4,7 @@
 
 mod party;
 
-use inframe_protocol::record::{Protection, RecordBody, Subject, Wish};
+use inframe_protocol::record::{Contact, Protection, RecordBody, Subject, Wish};
 use inframe_protocol::roster::SignedRosterEntry;
 use inframe_protocol::{FindMeId, ProtectionId, UnixMillis};
 use party::{Guest, HOUR, MINUTE, Party, START, catch_up};
@@ -25,6 +25,11 @@ enum Step {
     Profile {
         who: usize,
         nickname: u8,
+    },
+    /// A name is shown, or taken back.
+    Contact {
+        who: usize,
+        name: u8,
     },
     /// A wish is said, or taken back.
     Protect {
@@ -68,6 +73,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(who, child, hours)| Step::Announce { who, child, hours }),
         2 => (number.clone(), 0..3_usize).prop_map(|(who, child)| Step::Withdraw { who, child }),
         2 => (number.clone(), any::<u8>()).prop_map(|(who, nickname)| Step::Profile { who, nickname }),
+        1 => (number.clone(), any::<u8>()).prop_map(|(who, name)| Step::Contact { who, name }),
         3 => (number.clone(), 0..3_usize, 0..4_usize).prop_map(|(who, child, wish)| Step::Protect {
             who,
             child,
@@ -157,6 +163,10 @@ impl World {
                 let who = self.who(who);
                 let nickname = format!("Guest {nickname}");
                 self.write(who, RecordBody::Profile { nickname, addresses: vec!["/ip4/10.0.0.1/tcp/7412".into()] });
+            }
+            Step::Contact { who, name } => {
+                let name = if name < 64 { String::new() } else { format!("Guest {name}") };
+                self.write(self.who(who), RecordBody::Contact(Contact { name, email: String::new() }));
             }
             Step::Deliver { to, message } => {
                 let to = self.who(to);
@@ -273,6 +283,9 @@ proptest! {
                 prop_assert_eq!(guest.state.vector(), host.state.vector());
                 prop_assert_eq!(guest.found(now), all);
                 prop_assert_eq!(guest.protected(now), host.protected(now));
+                for member in guest.state.members() {
+                    prop_assert_eq!(guest.state.contact(&member.id()), host.state.contact(&member.id()));
+                }
             } else {
                 // Whoever came later cannot read everything, and finds nothing else.
                 prop_assert!(guest.found(now).iter().all(|found| all.contains(found)));
@@ -280,16 +293,19 @@ proptest! {
             }
         }
 
-        // Eight days later everything but the newest profiles is gone, and nobody has more than another.
+        // Eight days later everything but the newest profiles and contacts is gone, and nobody has more than another.
         world.now = now.plus(8 * 24 * HOUR);
         world.settle();
         let guests = &world.party.guests;
         let left = guests[0].state.vector();
-        prop_assert!(left.authors.iter().all(|(_, held)| held.len() == 1));
+        prop_assert!(left.authors.iter().all(|(_, held)| (1..=2).contains(&held.len())));
         for guest in guests {
             let vector = guest.state.vector();
             prop_assert!(guest.found(world.now).is_empty() && guest.protected(world.now).is_empty());
-            prop_assert!(vector.authors.iter().all(|author| left.authors.contains(author)));
+            for (author, held) in &vector.authors {
+                let all = left.authors.iter().find(|(known, _)| known == author).map(|(_, held)| held);
+                prop_assert!(all.is_some_and(|all| held.iter().all(|one| all.contains(one))));
+            }
         }
     }
 

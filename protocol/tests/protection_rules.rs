@@ -1,4 +1,4 @@
-//! What members say about photos of them that others took (R74 to R79): limits, budgets, ends, epochs, and the rule of an event.
+//! What members say about photos of them that others took (R74 to R79, R81): limits, budgets, ends, epochs, and the rules of an event.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failure of the helpers is a failure of the test")]
 
@@ -9,6 +9,7 @@ use inframe_protocol::limits::{
     MAX_CLOCK_SKEW_MS, MAX_LIVE_PROTECTIONS, MAX_PROTECTION_LIFETIME_MS, MAX_PROTECTIONS_PER_HOUR,
 };
 use inframe_protocol::record::{Protection, RecordBody, RecordError, Subject, Wish};
+use inframe_protocol::roster::RosterWriter;
 use inframe_protocol::template::{Template, TemplateError};
 use inframe_protocol::{ProtectionId, UnixMillis};
 use party::{HOUR, MINUTE, Party, START, seal_unchecked};
@@ -192,10 +193,53 @@ fn r79_the_host_says_that_bystanders_are_blurred_and_the_last_word_counts() {
     for blur in [true, false, true] {
         let entry = party.writer().set_rules(blur, START).unwrap();
         for guest in &mut party.guests {
-            assert_eq!(guest.state.apply_roster(&entry), Ok(vec![Change::EventChanged]));
+            assert_eq!(guest.state.apply_roster(&entry), Ok(vec![Change::BystandersBlurred(blur)]));
             assert_eq!(guest.state.roster().blur_bystanders(), blur);
         }
     }
+    let again = party.writer().set_rules(true, START).unwrap();
+    assert_eq!(party.guests[1].state.apply_roster(&again), Ok(vec![Change::EventChanged]), "no news");
     party.guests[1].restart();
     assert!(party.guests[1].state.roster().blur_bystanders());
+}
+
+#[test]
+fn r81_the_host_says_that_children_are_present_and_takes_nothing_else_back() {
+    for blur in [false, true] {
+        let mut party = Party::of(2);
+        let rules = party.writer().set_rules(blur, START).unwrap();
+        party.guests.iter_mut().for_each(|guest| drop(guest.state.apply_roster(&rules).unwrap()));
+        assert!(!party.guests[1].state.roster().children_present());
+        for present in [true, false, true] {
+            let entry = party.writer().set_children(present, START).unwrap();
+            for guest in &mut party.guests {
+                assert_eq!(guest.state.apply_roster(&entry), Ok(vec![Change::ChildrenPresent(present)]));
+                let roster = guest.state.roster();
+                assert_eq!((roster.children_present(), roster.blur_bystanders()), (present, blur));
+                assert_eq!(roster.hides_bystanders(), present || blur, "the stricter of both");
+            }
+        }
+        // It outlasts a restart, a new description and a new epoch.
+        party.guests[1].restart();
+        let changed = party.writer().change("Feast", None, None, START).unwrap();
+        party.guests.iter_mut().for_each(|guest| drop(guest.state.apply_roster(&changed).unwrap()));
+        let grant = party.guests[0].state.current_grant().unwrap().clone();
+        let epoch = party.writer().rotate(&grant, START).unwrap();
+        party.guests.iter_mut().for_each(|guest| drop(guest.state.apply_roster(&epoch).unwrap()));
+        assert!(party.guests.iter().all(|guest| guest.state.roster().children_present()));
+        let again = party.writer().set_children(true, START).unwrap();
+        assert_eq!(party.guests[1].state.apply_roster(&again), Ok(vec![Change::EventChanged]), "no news");
+    }
+}
+
+#[test]
+fn r81_nobody_but_the_host_says_so() {
+    let party = Party::of(2);
+    let stranger = inframe_protocol::keys::EventKey::generate().unwrap();
+    let forged = RosterWriter::new(&stranger, party.guests[1].state.roster());
+    assert!(forged.is_err() || forged.unwrap().set_children(true, START).is_err());
+    let entry = party.writer().set_children(true, START).unwrap();
+    let mut other = Party::of(2);
+    other.guests[1].state.apply_roster(&entry).unwrap_err();
+    assert!(!other.guests[1].state.roster().children_present());
 }

@@ -120,6 +120,10 @@ impl Api {
         self.with(Method::PATCH, "/settings", &json!({ "undo_seconds": seconds })).await
     }
 
+    pub async fn set_contact(&self, name: &str, email: &str) -> Result<Settings> {
+        self.with(Method::PATCH, "/settings", &json!({ "contact": { "name": name, "email": email } })).await
+    }
+
     pub async fn settings(&self) -> Result<Settings> {
         self.get("/settings").await
     }

@@ -5,7 +5,7 @@ mod event;
 
 use serde::{Deserialize, Serialize};
 
-pub use event::{Admission, Code, Event, EventPatch, Invite, Invited, Leak, Member, Protection};
+pub use event::{Admission, Code, Contact, Event, EventPatch, Invite, Invited, Leak, Member, Protection};
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Worker {
@@ -74,6 +74,7 @@ pub struct Settings {
     pub most_processes: u32,
     pub traffic: serde_json::Value,
     pub keeping: Keeping,
+    pub contact: Contact,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -288,6 +289,7 @@ pub struct Approval {
     pub id: String,
     pub blurred_faces: u32,
     pub child: bool,
+    pub children_present: bool,
     pub live: bool,
     pub next_best: Option<f32>,
     pub rival: Option<f32>,

@@ -316,6 +316,12 @@ pub(super) enum EventCommand {
         /// Whether everybody's device blurs the faces of bystanders in what it sends (host only)
         #[arg(long, value_name = "true|false")]
         blur_bystanders: Option<bool>,
+        /// Whether children are present: every photo is asked about, bystanders are blurred (host only)
+        #[arg(long, value_name = "true|false")]
+        children_present: Option<bool>,
+        /// Whether the members see your name and e-mail address (see `inframe profile contact`)
+        #[arg(long, value_name = "true|false")]
+        show_contact: Option<bool>,
     },
     /// Say what is to become of photos of you before they go to anybody else
     Protect {
@@ -386,6 +392,15 @@ pub(super) enum ProfileCommand {
     },
     /// Show every profile
     Show,
+    /// Your name and e-mail address, both optional; nobody gets them but events where you choose so
+    Contact {
+        /// Your name; empty to remove it
+        #[arg(long)]
+        name: Option<String>,
+        /// Your e-mail address; empty to remove it
+        #[arg(long)]
+        email: Option<String>,
+    },
     /// Proofs of every consent and declaration, with the texts
     Receipts {
         /// Check the signatures of receipts that were saved to this file instead

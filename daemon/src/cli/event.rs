@@ -67,9 +67,17 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: EventCommand)
             let event = named_event(client, &event).await?;
             show_event(client, screen, &protect(client, screen, &event, wish, &profile, yes).await?)
         }
-        EventCommand::Change { event, scope, admit_automatically, blur_bystanders } => {
+        EventCommand::Change { event, scope, admit_automatically, blur_bystanders, children_present, show_contact } => {
             let event = named_event(client, &event).await?;
-            let changes = EventPatch { scope: scope.map(word), admit_automatically, blur_bystanders, policy: None };
+            let scope = scope.map(word);
+            let changes = EventPatch {
+                scope,
+                admit_automatically,
+                blur_bystanders,
+                children_present,
+                show_contact,
+                policy: None,
+            };
             show_event(client, screen, &patch(client, &event, changes).await?)
         }
         EventCommand::CoHost { event, member, no_longer } => {
@@ -221,11 +229,18 @@ fn event_lines(event: &EventView) -> Vec<String> {
             _ => format!("The face of {whom} is not to be blurred."),
         });
     }
-    if event.blur_bystanders {
+    if event.children_present {
+        lines.push(
+            "Children are present: every photo is asked about, bystanders are blurred, and photos say nothing of when and where they were taken, \
+             whatever else is set."
+                .to_owned(),
+        );
+    } else if event.blur_bystanders {
         lines.push("Faces of bystanders are blurred in what is sent.".to_owned());
     }
     lines.push(format!("{} of your photos take part, {} received.", event.eligible_count, event.received_count));
     lines.extend(event.members.iter().filter_map(details_line));
+    lines.extend(event.members.iter().filter_map(contact_line));
     let row = |member: &MemberView| {
         let presence = if member.me {
             "you"
@@ -245,6 +260,16 @@ fn event_lines(event: &EventView) -> Vec<String> {
         lines.push(format!("  Their screen shows: {}", one_line(&person.verification.join(" "))));
     }
     lines
+}
+
+/// Who a member is by their own word, if they say so.
+fn contact_line(member: &MemberView) -> Option<String> {
+    let contact = member.contact.as_ref()?;
+    let said: Vec<String> =
+        [&contact.name, &contact.email].into_iter().filter(|one| !one.is_empty()).map(|one| one_line(one)).collect();
+    let who =
+        if member.me { "Members see of you".to_owned() } else { format!("{} says to be", one_line(&member.nickname)) };
+    Some(format!("{who}: {}", said.join(", ")))
 }
 
 /// What photos for a member still say, if anything.

@@ -9,7 +9,8 @@ use super::text::{Screen, one_line, plain, short, table};
 use super::when::shown;
 use crate::faces::is_signed;
 use crate::views::{
-    AnnouncementView, ConsentBody, ConsentTextView, FindMeBody, NewProfileBody, ProfileView, ReceiptView,
+    AnnouncementView, ConsentBody, ConsentTextView, ContactView, FindMeBody, NewProfileBody, ProfileView, ReceiptView,
+    SettingsPatch, SettingsView,
 };
 use data_encoding::HEXLOWER;
 use reqwest::Method;
@@ -26,6 +27,14 @@ pub(super) async fn run(client: &Client, screen: &Screen, command: ProfileComman
         }
         ProfileCommand::Enrol { files, profile } => enrol(client, screen, &profile, files).await?,
         ProfileCommand::Show => {}
+        ProfileCommand::Contact { name, email } => {
+            let mut contact = client.view::<SettingsView>(&client.get("/settings").await?)?.contact;
+            contact.name = name.unwrap_or(contact.name);
+            contact.email = email.unwrap_or(contact.email);
+            let patch = SettingsPatch { contact: Some(contact), ..SettingsPatch::default() };
+            let answer = client.json(Method::PATCH, "/settings", Some(&patch)).await?;
+            return screen.show(&answer, || Ok(contact_lines(&client.view::<SettingsView>(&answer)?.contact)));
+        }
         ProfileCommand::Receipts { check } => {
             let answer = match check {
                 Some(file) => {
@@ -141,6 +150,15 @@ fn profile_lines(profiles: &[ProfileView]) -> Vec<String> {
     let announcements: Vec<AnnouncementView> = profiles.iter().flat_map(|one| one.announcements.clone()).collect();
     lines.extend(announcement_lines(&announcements));
     lines
+}
+
+fn contact_lines(contact: &ContactView) -> Vec<String> {
+    let said = |text: &str| if text.is_empty() { "not given".to_owned() } else { one_line(text) };
+    vec![
+        format!("Name: {}", said(&contact.name)),
+        format!("E-mail: {}", said(&contact.email)),
+        "Nobody gets them but the members of events with `inframe event change EVENT --show-contact true`.".to_owned(),
+    ]
 }
 
 fn receipt_lines(receipts: &[ReceiptView]) -> Vec<String> {

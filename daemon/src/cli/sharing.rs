@@ -81,7 +81,11 @@ async fn list_approvals(client: &Client, screen: &Screen, all: bool) -> Result<(
             return Ok(vec!["Nothing waits for you.".to_owned()]);
         }
         let row = |a: &ApprovalView| {
-            let question = if a.kind == "doubtful" { "is it you?" } else { "may it go?" };
+            let question = match a.kind.as_str() {
+                "doubtful" => "is it you?",
+                _ if a.children_present => "may it go? children are present",
+                _ => "may it go?",
+            };
             let likeness = format!("{} ({:.2} of {:.2})", a.grade, a.score, a.sure_below);
             vec![short(&a.id), question.into(), a.nickname.clone(), a.event_name.clone(), likeness, a.state.clone()]
         };

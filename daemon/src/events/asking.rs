@@ -161,10 +161,20 @@ impl Events {
         self.read(event, |entry| entry.settings.clone())
     }
 
-    /// What photos still say when they go to a member: what I chose for them, else nothing.
+    /// What photos still say when they go to a member: what I chose for them, else nothing; nothing either where children are present (R81).
     #[must_use]
     pub fn details_for(&self, event: &EventId, member: &MemberId) -> Details {
-        self.read(event, |entry| entry.details.get(member).copied()).flatten().unwrap_or_default()
+        let chosen = |entry: &Entry| {
+            let chosen = entry.details.get(member).copied();
+            chosen.filter(|_| !entry.state.roster().children_present())
+        };
+        self.read(event, chosen).flatten().unwrap_or_default()
+    }
+
+    /// Whether the host says that children are present (R81).
+    #[must_use]
+    pub fn children_present(&self, event: &EventId) -> bool {
+        self.read(event, |entry| entry.state.roster().children_present()).unwrap_or(false)
     }
 
     /// The event's name.

@@ -1,6 +1,7 @@
 //! An event as its owner sees it: members, who waits, my settings.
 
 use inframe_protocol::invite::Invite;
+use inframe_protocol::record::Contact;
 use inframe_protocol::roster::Role;
 use inframe_protocol::{EventId, MemberId, NodeId, UnixMillis};
 
@@ -20,6 +21,8 @@ pub struct MemberDescription {
     pub node: NodeId,
     /// Nickname.
     pub nickname: String,
+    /// The name and the e-mail address that they show, if they do.
+    pub contact: Option<Contact>,
     /// What they may do.
     pub role: Role,
     /// Whether it is this node.
@@ -66,8 +69,12 @@ pub struct Description {
     pub waiting: Vec<WaitingDescription>,
     /// The code that I show as host, or showed last.
     pub code: Option<CodeDescription>,
-    /// Whether the faces of bystanders are blurred in what leaves.
+    /// Whether the host says that the faces of bystanders are blurred in what leaves.
     pub blur_bystanders: bool,
+    /// Whether the host says that children are present (R81).
+    pub children_present: bool,
+    /// Whether the members are to see my name and e-mail address.
+    pub shows_contact: bool,
     /// My settings.
     pub settings: LocalSettings,
     /// Epoch.
@@ -90,6 +97,7 @@ impl Entry {
                 id: member.id(),
                 node: member.node.clone(),
                 nickname: self.nickname(&member.id()).unwrap_or_default(),
+                contact: self.contact(&member.id()),
                 role: member.role,
                 me: member.id() == me,
                 looking: looking.contains(&member.id()),
@@ -119,6 +127,8 @@ impl Entry {
             waiting,
             code: self.code_now(now),
             blur_bystanders: roster.blur_bystanders(),
+            children_present: roster.children_present(),
+            shows_contact: self.shows_contact,
             settings: self.settings.clone(),
             epoch: roster.epoch(),
             epoch_at: roster.is_created().then(|| roster.epoch_at().0),

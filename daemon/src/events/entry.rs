@@ -55,6 +55,8 @@ pub(super) struct Entry {
     pub(super) protecting: StoredProtecting,
     /// What photos still say when they go to these members; to others nothing.
     pub(super) details: BTreeMap<MemberId, Details>,
+    /// Whether the members see my name and e-mail address.
+    pub(super) shows_contact: bool,
     pub(super) joining: Option<Joining>,
     pub(super) invites: Vec<IssuedInvite>,
     pub(super) code: Option<ShownCode>,
@@ -87,6 +89,7 @@ impl Entry {
             announcing: BTreeMap::new(),
             protecting: BTreeMap::new(),
             details: BTreeMap::new(),
+            shows_contact: false,
             joining: None,
             invites: Vec::new(),
             code: None,
@@ -187,7 +190,8 @@ impl Entry {
             projection: grant.projection_key(),
             wanted: self.wanted(now),
             protected: self.protected(now),
-            blur_bystanders: self.state.roster().blur_bystanders(),
+            blur_bystanders: self.state.roster().hides_bystanders(),
+            children_present: self.state.roster().children_present(),
         })
     }
 }

@@ -17,6 +17,7 @@ mod keeping;
 mod leaving;
 mod protecting;
 mod rows;
+mod showing;
 mod stored;
 mod taking;
 #[cfg(test)]
@@ -162,8 +163,10 @@ pub struct Search {
     pub wanted: Vec<Wanted>,
     /// What everybody asks of photos that show them, I as well.
     pub protected: Vec<Protected>,
-    /// Whether the faces of bystanders are blurred in what leaves.
+    /// Whether the faces of bystanders are blurred in what leaves, by either word of the host (R79, R81).
     pub blur_bystanders: bool,
+    /// Whether the host says that children are present (R81).
+    pub children_present: bool,
 }
 
 /// All events; cheap to clone.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use inframe_protocol::limits::MAX_PROTECTION_LIFETIME_MS;
 use inframe_protocol::record::{Protection, RecordBody, Wish};
+use inframe_protocol::roster::{Roster, RosterError, RosterWriter, SignedRosterEntry};
 use inframe_protocol::template::{ProjectionKey, Template};
 use inframe_protocol::{EventId, MemberId, ProtectionId, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -148,25 +149,44 @@ impl Events {
         self.read(event, all).unwrap_or_default()
     }
 
-    /// Says as host whether the faces of bystanders are blurred in the event (R79).
+    /// Says as host whether the faces of bystanders are blurred in the event (R79); whether that is news.
     ///
     /// # Errors
     /// When I am not the host or the vault fails.
-    pub fn set_blur_bystanders(&self, event: &EventId, blur: bool) -> Result<(), EventsError> {
+    pub fn set_blur_bystanders(&self, event: &EventId, blur: bool) -> Result<bool, EventsError> {
+        self.say_rule(event, Roster::blur_bystanders, blur, |writer, now| writer.set_rules(blur, now))
+    }
+
+    /// Says as host whether children are present in the event (R81); whether that is news.
+    ///
+    /// # Errors
+    /// When I am not the host or the vault fails.
+    pub fn set_children_present(&self, event: &EventId, present: bool) -> Result<bool, EventsError> {
+        self.say_rule(event, Roster::children_present, present, |writer, now| writer.set_children(present, now))
+    }
+
+    /// Puts a rule of mine into the roster, unless it is said there already.
+    fn say_rule(
+        &self,
+        event: &EventId,
+        said: impl Fn(&Roster) -> bool,
+        wanted: bool,
+        say: impl FnOnce(&RosterWriter<'_>, UnixMillis) -> Result<SignedRosterEntry, RosterError>,
+    ) -> Result<bool, EventsError> {
         let entry = self.change(event, |entry| {
             let key = entry.event_key.as_ref().ok_or(EventsError::NotHost)?;
-            if entry.state.roster().blur_bystanders() == blur {
+            if said(entry.state.roster()) == wanted {
                 return Ok(None);
             }
-            let writer = inframe_protocol::roster::RosterWriter::new(key, entry.state.roster())?;
-            let signed = writer.set_rules(blur, UnixMillis(now_ms()))?;
+            let signed = say(&RosterWriter::new(key, entry.state.roster())?, UnixMillis(now_ms()))?;
             entry.state.apply_roster(&signed)?;
             Ok(Some(signed))
         })?;
+        let is_news = entry.is_some();
         if let Some(signed) = entry {
             self.tell_others(*event, Vec::new(), vec![signed]);
         }
-        Ok(())
+        Ok(is_news)
     }
 
     fn write_protection(

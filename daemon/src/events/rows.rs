@@ -83,6 +83,7 @@ impl Entry {
             announcing: row.announcing,
             protecting: vault.catalog().get_as(Kind::EventProtecting, id.0)?.unwrap_or_default(),
             details: vault.catalog().get_as(Kind::EventDetails, id.0)?.unwrap_or_default(),
+            shows_contact: vault.catalog().get_as(Kind::EventContact, id.0)?.unwrap_or_default(),
             joining: row.joining,
             invites: row.invites,
             code: row.code,
@@ -149,6 +150,10 @@ impl Entry {
             true => batch.remove(Kind::EventDetails, self.id.0),
             false => batch.put_as(Kind::EventDetails, self.id.0, &self.details)?,
         };
+        match self.shows_contact {
+            false => batch.remove(Kind::EventContact, self.id.0),
+            true => batch.put_as(Kind::EventContact, self.id.0, &true)?,
+        };
         Ok(vault.catalog().commit(batch)?)
     }
 
@@ -164,6 +169,7 @@ impl Entry {
             .remove(Kind::EventAlarms, self.id.0)
             .remove(Kind::EventProtecting, self.id.0)
             .remove(Kind::EventDetails, self.id.0)
+            .remove(Kind::EventContact, self.id.0)
             .remove(Kind::Event, self.id.0);
     }
 }

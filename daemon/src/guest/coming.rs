@@ -1,6 +1,7 @@
 //! Files on their way here. Each piece becomes a sealed blob of its own, durable before it is acknowledged (D1), so pieces may come in any order, from several
 //! requests at once, and twice; a row says where each is. Once all are there they are read as one file.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use inframe_protocol::EventId;
 use zeroize::Zeroizing;
 
 use super::{Guests, GuestsError, ShortId, StoredUpload, UploadState, limits, random};
-use crate::library::GuestId;
+use crate::library::{AssetId, GuestId};
 use crate::vault::{BlobId, BlobKind, Blobs, VaultError};
 
 /// Why a piece is not taken.
@@ -65,6 +66,16 @@ impl Guests {
         let mut mine: Vec<_> = self.uploads().into_iter().filter(|(_, upload)| upload.guest == guest).collect();
         mine.sort_by_key(|(id, upload)| (upload.at, *id));
         mine
+    }
+
+    /// What takes part in an event without its host's having looked at it.
+    #[must_use]
+    pub fn shown_unseen(&self, event: &EventId) -> BTreeSet<AssetId> {
+        let unseen = |(_, upload): (ShortId, Arc<StoredUpload>)| match upload.state {
+            UploadState::ShownUnseen(asset) if upload.event == *event => Some(asset),
+            _ => None,
+        };
+        self.uploads().into_iter().filter_map(unseen).collect()
     }
 
     /// One upload.

@@ -123,6 +123,8 @@ pub enum UploadState {
     Refused,
     /// It could not be taken in, with the reason in words.
     Failed(String),
+    /// It takes part in the event without the host's having looked at it.
+    ShownUnseen(AssetId),
 }
 
 impl UploadState {
@@ -130,7 +132,7 @@ impl UploadState {
     #[must_use]
     pub fn asset(&self) -> Option<AssetId> {
         match self {
-            Self::Waiting(asset) | Self::Shown(asset) => Some(*asset),
+            Self::Waiting(asset) | Self::Shown(asset) | Self::ShownUnseen(asset) => Some(*asset),
             _ => None,
         }
     }

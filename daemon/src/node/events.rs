@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use inframe_protocol::limits::MAX_EVENT_NAME_BYTES;
+use inframe_protocol::record::Contact;
 use inframe_protocol::roster::Role;
 use inframe_protocol::{EventId, MemberId};
 
@@ -19,7 +20,9 @@ use crate::live::What;
 use crate::sandbox::Details;
 use crate::settings::clean_name;
 use crate::sharing::policy::Policy;
-use crate::views::{AdmissionView, DetailsView, EventPatch, EventView, FindMeBody, MemberView, NewEventBody};
+use crate::views::{
+    AdmissionView, ContactView, DetailsView, EventPatch, EventView, FindMeBody, MemberView, NewEventBody,
+};
 use crate::workers::{Job, deputies, events as events_worker, matching, shielding};
 
 /// Longest event name, characters.
@@ -40,6 +43,10 @@ pub(super) fn member_id(text: &str) -> Answer<MemberId> {
 pub(super) fn whose_face(profile: ProfileId) -> &'static str {
     // The log may be shown around; a child's name stays out of it.
     if profile == ProfileId::ME { "your face" } else { "the face of a child of yours" }
+}
+
+pub(super) fn contact_view(Contact { name, email }: Contact) -> ContactView {
+    ContactView { name, email }
 }
 
 pub(super) fn details_view(Details { time, place, camera }: Details) -> DetailsView {
@@ -115,6 +122,7 @@ impl Node {
             joined_at: member.joined_at,
             policy: settings.persons.get(&member.id).map_or("event", |policy| policy.word()).into(),
             details: details_view(member.details),
+            contact: member.contact.map(contact_view),
         });
         let waiting = match event.role {
             MyRole::CoHost => deputies::waiting(core, &event.id),
@@ -149,6 +157,8 @@ impl Node {
             find_mes,
             protections: self.protections(&event.id),
             blur_bystanders: event.blur_bystanders,
+            children_present: event.children_present,
+            shows_contact: event.shows_contact,
             epoch: event.epoch,
             epoch_at: event.epoch_at,
             verification: owned(event.verification),
@@ -164,8 +174,11 @@ impl Node {
         self.blocking(move |core| {
             core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
             let Some(search) = core.events.search(&id, now_ms()) else { return Ok(Vec::new()) };
+            // R81: where children are present, only what its owner has put there by hand, or let in after a look.
+            let unseen = core.guests.shown_unseen(&id);
+            let approved = |id: &AssetId| search.settings.chosen.contains(id) && !unseen.contains(id);
             let mut shown: Vec<(i64, AssetId)> = Vec::new();
-            for id in core.library.ids() {
+            for id in core.library.ids().into_iter().filter(|id| !search.children_present || approved(id)) {
                 let Some(asset) = core.library.get(id) else { continue };
                 if matching::takes_part(&search, id, &asset) && shielding::is_for_all(core, &search, id) {
                     shown.push((asset.moment(), id));
@@ -211,12 +224,33 @@ impl Node {
         };
         self.blocking(move |core| {
             let event = core.events.describe(&id, now_ms()).ok_or(NodeError::NotFound("event"))?;
-            let of_host = patch.admit_automatically.is_some() || patch.blur_bystanders.is_some();
+            let rules = patch.blur_bystanders.or(patch.children_present);
+            let of_host = patch.admit_automatically.is_some() || rules.is_some();
             if of_host && event.role != crate::events::MyRole::Host {
                 return Err(NodeError::NotHost);
             }
-            if let Some(blur) = patch.blur_bystanders {
-                core.events.set_blur_bystanders(&id, blur)?;
+            let note = |said: &str| {
+                let text = format!("You said of {} that {said}.", event.name);
+                core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))
+            };
+            if let Some(blur) = patch.blur_bystanders
+                && core.events.set_blur_bystanders(&id, blur)?
+            {
+                note(events_worker::blur_words(blur))?;
+            }
+            if let Some(present) = patch.children_present
+                && core.events.set_children_present(&id, present)?
+            {
+                note(events_worker::children_words(present))?;
+            }
+            if let Some(shows) = patch.show_contact
+                && core.events.show_contact(&id, shows)?
+            {
+                let text = match shows {
+                    true => format!("You chose that the members of {} see your name and e-mail address.", event.name),
+                    false => format!("You took your name and e-mail address back from {}.", event.name),
+                };
+                core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?;
             }
             Ok(core.events.change_settings(&id, |settings| {
                 settings.policy = policy.unwrap_or(settings.policy);

@@ -12,7 +12,7 @@ use crate::library::{Added, AssetId, AssetKind, FacesState, LibraryError, Origin
 use crate::live::What;
 use crate::people::FaceRef;
 use crate::sandbox::most_processes;
-use crate::settings::{MAX_WATCHED_FOLDERS, MOST_UNDO_SECONDS, clean_nickname};
+use crate::settings::{MAX_WATCHED_FOLDERS, MOST_UNDO_SECONDS, clean_nickname, tidy_contact};
 use crate::sharing::ledgers::{ApprovalState, DeliveryState};
 use crate::sharing::recalls::RecallState;
 use crate::tasks::Stage;
@@ -102,6 +102,7 @@ impl Node {
             traffic: super::traffic::view(&self.core.traffic.get()),
             keeping: super::keeping::view(&self.core),
             undo_seconds: self.core.undo_time.get().seconds,
+            contact: super::events::contact_view(self.core.settings.contact()),
         })
     }
 
@@ -129,7 +130,16 @@ impl Node {
         if patch.undo_seconds.is_some_and(|seconds| seconds > MOST_UNDO_SECONDS) {
             return Err(NodeError::Invalid("bad-undo", format!("give 0 to {MOST_UNDO_SECONDS} seconds")));
         }
+        let contact = match patch.contact {
+            Some(given) => Some(tidy_contact(&given.name, &given.email).ok_or_else(|| {
+                NodeError::Invalid("bad-email", "this is no e-mail address; leave it empty for none".into())
+            })?),
+            None => None,
+        };
         self.blocking(move |core| {
+            if let Some(contact) = contact {
+                core.settings.set_contact(contact)?;
+            }
             if let Some(seconds) = patch.undo_seconds {
                 core.undo_time.change(|now| now.seconds = seconds)?;
             }

@@ -141,6 +141,12 @@ fn leaves(core: &Core, looks_around: bool, events: &[crate::events::Description]
                     Everything goes encrypted from device to device.";
         leaves.push(one("members", text.into()));
     }
+    let mine = core.settings.contact();
+    let given: Vec<&str> =
+        [&mine.name, &mine.email].into_iter().map(String::as_str).filter(|one| !one.is_empty()).collect();
+    for event in events.iter().filter(|event| event.shows_contact && !given.is_empty()) {
+        leaves.push(one("contact", format!("Members of {} see who you are: {}.", event.name, given.join(", "))));
+    }
     for event in events {
         for member in &event.members {
             if let Some(said) = details_view(member.details).words() {

@@ -66,6 +66,11 @@ impl Node {
             let why = "photos of a child are asked about one by one; they are never sent by themselves";
             return Err(NodeError::Invalid("child-always-asks", why.into()));
         }
+        let is_match = row.kind == ApprovalKind::Match;
+        if is_match && decision.always && self.core.events.children_present(&row.event) {
+            let why = "children are present in this event, so every photo is asked about; say yes to this one only";
+            return Err(NodeError::Invalid("children-present", why.into()));
+        }
         let (state, person) = match decision.decision.as_str() {
             "allow" if decision.always => (ApprovalState::Allowed, Some(Policy::Automatic)),
             "allow" => (ApprovalState::Allowed, None),
@@ -304,6 +309,7 @@ fn approval_view(core: &Core, id: &ApprovalId, row: &StoredApproval) -> Approval
         next_best: row.next_best,
         rival: row.rival,
         child: row.child,
+        children_present: row.kind == ApprovalKind::Match && core.events.children_present(&row.event),
         live: row.live,
         profile_name: match row.kind {
             ApprovalKind::Match => None,

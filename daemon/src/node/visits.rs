@@ -56,7 +56,7 @@ impl Node {
                 host: core.settings.get().nickname,
                 takes_uploads: page.takes_uploads(now),
                 opens_at: page.opens_at.filter(|opens| *opens > now),
-                approve_first: page.approve_first,
+                approve_first: guests_worker::approves_first(core, &event),
                 selfies: page.selfies && core.profile.consent_at().is_some(),
                 erases_at: page.erases_at(),
                 piece_bytes: limits::PIECE_BYTES,
@@ -411,9 +411,11 @@ fn upload_view(core: &Core, id: [u8; 16], upload: &StoredUpload) -> VisitUploadV
         UploadState::Coming => ("coming", None),
         UploadState::Here => ("here", None),
         // The host has deleted it in another way.
-        UploadState::Waiting(_) | UploadState::Shown(_) if photo.is_none() => ("refused", None),
+        UploadState::Waiting(_) | UploadState::Shown(_) | UploadState::ShownUnseen(_) if photo.is_none() => {
+            ("refused", None)
+        }
         UploadState::Waiting(_) => ("waiting", None),
-        UploadState::Shown(_) => ("shown", None),
+        UploadState::Shown(_) | UploadState::ShownUnseen(_) => ("shown", None),
         UploadState::Known => ("known", None),
         UploadState::Refused => ("refused", None),
         UploadState::Failed(why) => ("failed", Some(why.clone())),

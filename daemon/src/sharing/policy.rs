@@ -54,6 +54,8 @@ pub struct Question {
     pub grade: Grade,
     /// Whether the profile sought is a child's.
     pub child: bool,
+    /// Whether the host says that children are present in the event (R81).
+    pub children_present: bool,
     /// The owner's decision on this photo and person, if made.
     pub decision: Option<Decision>,
 }
@@ -69,7 +71,8 @@ pub enum Ruling {
     Hold,
 }
 
-/// Decides. "Never" wins over everything, then the owner's word on this photo; maybes and children always ask.
+/// Decides. "Never" wins over everything, then the owner's word on this photo; maybes and children always ask, and so does all where children are
+/// present (R81).
 #[must_use]
 pub fn rule(question: &Question) -> Ruling {
     let policy = question.person.unwrap_or(question.event);
@@ -77,7 +80,9 @@ pub fn rule(question: &Question) -> Ruling {
         (Policy::Never, _) | (_, Some(Decision::Refused)) => Ruling::Hold,
         (_, Some(Decision::Allowed)) => Ruling::Send,
         (Policy::Ask, None) => Ruling::Ask,
-        (Policy::Automatic, None) if question.child || question.grade == Grade::Maybe => Ruling::Ask,
+        (Policy::Automatic, None) if question.child || question.children_present || question.grade == Grade::Maybe => {
+            Ruling::Ask
+        }
         (Policy::Automatic, None) => Ruling::Send,
     }
 }
@@ -86,42 +91,49 @@ pub fn rule(question: &Question) -> Ruling {
 mod tests {
     use super::*;
 
-    fn question(
-        event: Policy,
-        person: Option<Policy>,
-        grade: Grade,
-        child: bool,
-        decision: Option<Decision>,
-    ) -> Ruling {
-        rule(&Question { event, person, grade, child, decision })
-    }
-
     #[test]
     fn d4_every_combination_is_ruled_as_promised() {
         let policies = [Policy::Ask, Policy::Automatic, Policy::Never];
         let persons = [None, Some(Policy::Ask), Some(Policy::Automatic), Some(Policy::Never)];
-        for event in policies {
-            for person in persons {
-                for grade in [Grade::Sure, Grade::Maybe] {
-                    for child in [false, true] {
-                        for decision in [None, Some(Decision::Allowed), Some(Decision::Refused)] {
-                            let ruling = question(event, person, grade, child, decision);
-                            let effective = person.unwrap_or(event);
-                            if effective == Policy::Never || decision == Some(Decision::Refused) {
-                                assert_eq!(ruling, Ruling::Hold);
-                            } else if ruling == Ruling::Send {
-                                // Leaves only by the owner's word, or as a sure match of an adult under an automatic policy.
-                                assert!(
-                                    decision == Some(Decision::Allowed)
-                                        || (effective == Policy::Automatic && grade == Grade::Sure && !child)
-                                );
-                            } else {
-                                assert_eq!(ruling, Ruling::Ask);
-                            }
-                        }
-                    }
+        let decisions = [None, Some(Decision::Allowed), Some(Decision::Refused)];
+        let mut seen = 0;
+        for (event, person) in policies.into_iter().flat_map(|event| persons.map(|person| (event, person))) {
+            for (grade, decision) in decisions.into_iter().flat_map(|one| [(Grade::Sure, one), (Grade::Maybe, one)]) {
+                for (child, children_present) in [(false, false), (false, true), (true, false), (true, true)] {
+                    let ruling = rule(&Question { event, person, grade, child, children_present, decision });
+                    let effective = person.unwrap_or(event);
+                    // Leaves only by the owner's word, or as a sure match of an adult under an automatic policy, where no child is present.
+                    let by_itself =
+                        effective == Policy::Automatic && grade == Grade::Sure && !child && !children_present;
+                    let expected = if effective == Policy::Never || decision == Some(Decision::Refused) {
+                        Ruling::Hold
+                    } else if decision == Some(Decision::Allowed) || by_itself {
+                        Ruling::Send
+                    } else {
+                        Ruling::Ask
+                    };
+                    assert_eq!(ruling, expected);
+                    seen += 1;
                 }
             }
+        }
+        assert_eq!(seen, 3 * 4 * 2 * 3 * 4);
+    }
+
+    #[test]
+    fn d4_where_children_are_present_nothing_goes_unasked_and_never_stays_never() {
+        for (event, person) in [(Policy::Automatic, None), (Policy::Ask, Some(Policy::Automatic))] {
+            let of = |children_present, decision| {
+                rule(&Question { event, person, grade: Grade::Sure, child: false, children_present, decision })
+            };
+            assert_eq!((of(false, None), of(true, None)), (Ruling::Send, Ruling::Ask));
+            assert_eq!(of(true, Some(Decision::Allowed)), Ruling::Send, "an answer about this very photo counts");
+            assert_eq!(of(true, Some(Decision::Refused)), Ruling::Hold);
+        }
+        for (event, person) in [(Policy::Never, None), (Policy::Automatic, Some(Policy::Never))] {
+            let question =
+                Question { event, person, grade: Grade::Sure, child: false, children_present: true, decision: None };
+            assert_eq!(rule(&question), Ruling::Hold);
         }
     }
 

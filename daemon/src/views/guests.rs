@@ -14,6 +14,8 @@ pub struct GuestPageView {
     pub links: Vec<GuestLinkView>,
     /// Whether what guests add takes part only after the host's word.
     pub approve_first: bool,
+    /// Whether children are present in the event: then it does in any case, and every photo of a guest is asked about.
+    pub children_present: bool,
     /// Whether guests may look for themselves with a selfie.
     pub selfies: bool,
     /// Whether they could: the host has to have agreed that faces are found here.

@@ -66,7 +66,7 @@ pub struct HeldFacesView {
 /// Something that leaves this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LeavesView {
-    /// `local-network`, `members`, `details`, `guests`, `relay`, `notices` or `keeper`.
+    /// `local-network`, `members`, `contact`, `details`, `guests`, `relay`, `notices` or `keeper`.
     pub kind: String,
     /// What leaves and to whom, in a sentence.
     pub text: String,

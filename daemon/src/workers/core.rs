@@ -341,7 +341,8 @@ impl Core {
         let asked_back = |row: &StoredRecall| row.event == *event && row.member == wanted.member && row.asset == asset;
         let decision = if self.recalls.any(asked_back) { Some(Decision::Refused) } else { decision };
         let person = settings.persons.get(&wanted.member).copied();
-        Some(Question { event: settings.policy, person, grade, child: wanted.child, decision })
+        let children_present = self.events.children_present(event);
+        Some(Question { event: settings.policy, person, grade, child: wanted.child, children_present, decision })
     }
 
     /// Writes an activity entry from async code; a failure is logged, for entries that do not gate anything.

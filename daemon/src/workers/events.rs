@@ -129,6 +129,9 @@ fn keep_up(core: &Core) {
             }
         }
     }
+    if let Err(error) = core.events.keep_contacts(&core.settings.contact(), now_ms()) {
+        tracing::warn!("who the owner is could not be told to an event, or not taken back: {error}");
+    }
     if let Err(error) = core.activity.sum_up(now_ms()) {
         tracing::warn!("what was passed over in the activity log could not be told: {error}");
     }
@@ -307,9 +310,24 @@ async fn note_change(core: &Arc<Core>, event: EventId, change: &Change) {
         Change::MemberJoined(member) => format!("{} joined {name}.", core.events.nickname(&event, member)),
         Change::MemberLeft(member) => format!("{} left {name}.", core.events.nickname(&event, member)),
         Change::MemberRemoved(_) => format!("A member was removed from {name}."),
+        Change::BystandersBlurred(blur) => format!("The host of {name} says that {}.", blur_words(*blur)),
+        Change::ChildrenPresent(present) => format!("The host of {name} says that {}.", children_words(*present)),
         _ => return,
     };
     core.note(ActivityKind::Member, text, None, Some(event)).await;
+}
+
+/// The rule about bystanders, as the activity log words it.
+pub(crate) fn blur_words(blur: bool) -> &'static str {
+    if blur { "the faces of bystanders are blurred" } else { "the faces of bystanders are not blurred any more" }
+}
+
+/// The word that children are present, as the activity log puts it.
+pub(crate) fn children_words(present: bool) -> &'static str {
+    match present {
+        true => "children are present: nothing goes to anybody there unless its owner has answered for that photo",
+        false => "children are not present any more: everybody's own settings hold again",
+    }
 }
 
 /// Notes what one peer asked or did wrong; a flood of it is counted (D7).

@@ -9,7 +9,7 @@ use inframe_protocol::fetch::FetchRequest;
 use inframe_protocol::groups::{GroupHasher, GroupList};
 use inframe_protocol::limits::{GROUP_BYTES, MAX_FETCH_REPLY_BYTES, MAX_SMALL_MESSAGE_BYTES};
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, ReceiptState};
-use inframe_protocol::{MemberId, NodeId, OfferId, UnixMillis};
+use inframe_protocol::{MemberId, NodeId, OfferId};
 
 use super::board::Step;
 use super::lanes::{self, Lanes, Waiting};
@@ -139,7 +139,7 @@ async fn offer_one(core: Arc<Core>, offer: OfferId, delivery: Arc<StoredDelivery
         media_type: sent_as(&asset.media_type, rendition.blurred.faces > 0).to_owned(),
         width: asset.width,
         height: asset.height,
-        taken_at: asset.taken_at.and_then(|at| u64::try_from(at).ok()).map(UnixMillis),
+        taken_at: core.taken_as_told(&delivery.event, &asset),
         score: delivery.score,
         groups: Vec::new(),
     };

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use inframe_protocol::record::Wish;
 use inframe_protocol::template::{ProjectionKey, distance};
-use inframe_protocol::{MemberId, NodeId, OfferId};
+use inframe_protocol::{EventId, MemberId, NodeId, OfferId, UnixMillis};
 
 use super::core::Held;
 use super::matching::{self, Lens};
 use super::{Core, blocking, core, events};
 use crate::events::{Protected, Search, Wanted};
 use crate::faces::ProfileId;
-use crate::library::{AssetId, AssetKind};
+use crate::library::{AssetId, AssetKind, StoredAsset};
 use crate::matching::{PhotoFace, Sought, match_photo};
 use crate::sandbox::{Details, FractionRect};
 use crate::sharing::ledgers::{Rendition, StoredDelivery};
@@ -234,6 +234,12 @@ impl Core {
                 Err(Held::FacesUnknown)
             }
         }
+    }
+
+    /// When a photo was taken, as a member is told beside it; not where children are present (R81).
+    pub(super) fn taken_as_told(&self, event: &EventId, asset: &StoredAsset) -> Option<UnixMillis> {
+        let taken = asset.taken_at.filter(|_| !self.events.children_present(event));
+        taken.and_then(|at| u64::try_from(at).ok()).map(UnixMillis)
     }
 
     /// Whether the rendition of a delivery, if it has one, shows or says what it must not, or hides what it need not: it is made anew then.

@@ -7,7 +7,7 @@ use inframe_protocol::{
     FindMeId, UnixMillis,
     groups::group_hash,
     invite::Invite,
-    record::{RecordBody, Subject, Wish},
+    record::{Contact, RecordBody, Subject, Wish},
 };
 use serde_json::Value;
 
@@ -61,6 +61,7 @@ pub fn bodies() -> Vec<Vec<u8>> {
         RecordBody::Withdraw { find_me: author.fresh_id() },
         RecordBody::Leave,
         RecordBody::Protect(author.protection(1, Subject::Me, Wish::Blur, START.plus(3_600_000))),
+        RecordBody::Contact(Contact { name: "Ann Lee".to_owned(), email: "ann@example.org".to_owned() }),
     ];
     let plain = bodies.iter().enumerate().map(|(number, body)| {
         let body = postcard::to_stdvec(body).unwrap();

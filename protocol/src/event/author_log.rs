@@ -13,7 +13,7 @@ use crate::limits::{
     FIND_ME_BUDGET_MS, MAX_CLOCK_SKEW_MS, MAX_FIND_MES_PER_HOUR, MAX_LARGE_RECORDS_PER_AUTHOR, MAX_LIVE_FIND_MES,
     MAX_PROTECTION_LIFETIME_MS, MAX_RECORDS_PER_AUTHOR, MAX_SMALL_RECORD_BYTES, PROTECTION_BUDGET_MS,
 };
-use crate::record::{Applied, FindMe, RecordBody, RecordError, RecordTag, Subject};
+use crate::record::{Applied, Contact, FindMe, RecordBody, RecordError, RecordTag, Subject};
 
 /// The records of one author by sequence number.
 #[derive(Debug, Clone, Default)]
@@ -134,6 +134,15 @@ impl AuthorLog {
         })
     }
 
+    /// R82: the newest word about name and e-mail address, and its epoch. Nothing is shown of one who has left.
+    pub(super) fn contact(&self) -> Option<(&Contact, u32)> {
+        let newest = self.records.values().rev().find_map(|record| match record.body() {
+            Some(RecordBody::Contact(contact)) => Some((contact, record.header().epoch)),
+            _ => None,
+        });
+        newest.filter(|_| !self.has_left())
+    }
+
     /// R50: whether the author has left the event.
     pub(super) fn has_left(&self) -> bool {
         self.newest(is_leave).is_some()
@@ -144,7 +153,7 @@ impl AuthorLog {
         self.records.values().rev().find(|record| is_it(record)).map(|record| record.header().seq)
     }
 
-    /// R33: whether a record of this author has no effect any more. The newest profile and the newest leave have no end.
+    /// R33: whether a record of this author has no effect any more. The newest profile, the newest contact and the newest leave have no end.
     fn is_spent(&self, record: &Applied, now: UnixMillis) -> bool {
         match record.body() {
             // Kept for an hour after its time, because it counts for the budget of that hour.
@@ -153,6 +162,8 @@ impl AuthorLog {
                 find_me.expires.max(counted).plus(MAX_CLOCK_SKEW_MS) < now
             }
             Some(RecordBody::Profile { .. }) => self.is_replaced(record, is_profile) && record.is_past_window(now),
+            // R82: an empty one has no end either, or what it takes back could be said again by whoever kept it.
+            Some(RecordBody::Contact(_)) => self.is_replaced(record, is_contact) && record.is_past_window(now),
             Some(RecordBody::Leave) => self.is_replaced(record, is_leave) && record.is_past_window(now),
             // R78
             Some(RecordBody::Protect(protection)) => {
@@ -222,9 +233,9 @@ impl AuthorLog {
         dropped
     }
 
-    /// The numbers of the records that have no end (R36): the newest profile and the newest leave.
-    pub(super) fn endless(&self) -> [Option<u64>; 2] {
-        [self.newest(is_profile), self.newest(is_leave)]
+    /// The numbers of the records that have no end (R36): the newest profile, the newest contact and the newest leave.
+    pub(super) fn endless(&self) -> [Option<u64>; 3] {
+        [self.newest(is_profile), self.newest(is_contact), self.newest(is_leave)]
     }
 
     /// The record that has to go first, if there are too many.
@@ -275,6 +286,10 @@ fn is_large(record: &Applied) -> bool {
 
 fn is_profile(record: &Applied) -> bool {
     matches!(record.body(), Some(RecordBody::Profile { .. }))
+}
+
+fn is_contact(record: &Applied) -> bool {
+    matches!(record.body(), Some(RecordBody::Contact(_)))
 }
 
 fn is_leave(record: &Applied) -> bool {

@@ -29,7 +29,7 @@ pub use unsaved::Unsaved;
 use crate::ids::{EventId, FindMeId, MemberId, ProtectionId, UnixMillis};
 use crate::keys::{EpochGrant, MemberKeys, SealedBox};
 use crate::limits::MAX_CLOCK_SKEW_MS;
-use crate::record::{FindMe, Header, Received, RecordBody, RecordError, RecordTag, SealedRecord};
+use crate::record::{Contact, FindMe, Header, Received, RecordBody, RecordError, RecordTag, SealedRecord};
 use crate::roster::{Roster, RosterBody, RosterError, SignedRosterEntry, open_grant};
 use crate::sync::StateDigest;
 use author_log::AuthorLog;
@@ -56,8 +56,14 @@ pub enum Change {
     Unprotected(ProtectionId),
     /// A member is called or reached differently.
     ProfileChanged(MemberId),
-    /// The event got another name, time, rule, or roles.
+    /// R82: a member shows another name or e-mail address, or none any more.
+    ContactChanged(MemberId),
+    /// The event got another name, time, or roles, or a rule was said anew.
     EventChanged,
+    /// R79: the host says that the faces of bystanders are blurred, or no longer.
+    BystandersBlurred(bool),
+    /// R81: the host says that children are present, or no longer.
+    ChildrenPresent(bool),
     /// R35: a member signed two different records with one sequence number; one of them took the other's place.
     Equivocated(MemberId),
     /// R38, R39, R76: a member announced more than they may; what is too much does not count.
@@ -161,6 +167,12 @@ impl EventState {
         self.logs.get(member)?.profile()
     }
 
+    /// R82: the name and the e-mail address that a member shows by their newest word, which may be empty, and the epoch of that word. Those who join in
+    /// a later epoch cannot read it: its author writes it anew when the epoch changes.
+    pub fn contact(&self, member: &MemberId) -> Option<(&Contact, u32)> {
+        self.logs.get(member)?.contact()
+    }
+
     /// The find-mes that count at `now`: not withdrawn, not expired, within their author's budget, and made under the projection that holds
     /// now (R48). In the order of their authors, the newest of each first.
     pub fn find_mes(&self, now: UnixMillis) -> Vec<LiveFindMe<'_>> {
@@ -186,6 +198,7 @@ impl EventState {
             Err(RosterError::Known) => return Ok(Vec::new()),
             judged => judged?,
         };
+        let before = (self.roster.blur_bystanders(), self.roster.children_present());
         Arc::make_mut(&mut self.roster).take(signed, &entry);
         self.digest = Arc::default();
         let mut changes = match &entry.body {
@@ -193,9 +206,14 @@ impl EventState {
             RosterBody::Joined { member, .. } => vec![Change::MemberJoined(member.member_id())],
             RosterBody::Removed { member } => self.forget(member),
             RosterBody::Epoch { number, .. } => vec![Change::EpochChanged(*number)],
-            RosterBody::Role { .. } | RosterBody::Changed { .. } | RosterBody::Rules { .. } => {
-                vec![Change::EventChanged]
+            RosterBody::Rules { blur_bystanders } if *blur_bystanders != before.0 => {
+                vec![Change::BystandersBlurred(*blur_bystanders)]
             }
+            RosterBody::Children { present } if *present != before.1 => vec![Change::ChildrenPresent(*present)],
+            RosterBody::Role { .. }
+            | RosterBody::Changed { .. }
+            | RosterBody::Rules { .. }
+            | RosterBody::Children { .. } => vec![Change::EventChanged],
         };
         changes.extend(self.open_grant(&entry.body, self.roster.epoch()));
         Ok(changes)
@@ -339,7 +357,8 @@ fn sealed_to<'a>(body: &'a RosterBody, member: &MemberId) -> Option<&'a SealedBo
         RosterBody::Removed { .. }
         | RosterBody::Role { .. }
         | RosterBody::Changed { .. }
-        | RosterBody::Rules { .. } => None,
+        | RosterBody::Rules { .. }
+        | RosterBody::Children { .. } => None,
     }
 }
 
@@ -349,6 +368,7 @@ struct Standing {
     protections: BTreeMap<ProtectionId, RecordTag>,
     over_budget: bool,
     profile: Option<Profile>,
+    contact: Option<(Contact, u32)>,
     left: bool,
 }
 
@@ -360,6 +380,7 @@ impl Standing {
             protections: protecting.standing(),
             over_budget: effect.over_budget || protecting.over_budget,
             profile: log.profile(),
+            contact: log.contact().map(|(contact, epoch)| (contact.clone(), epoch)),
             left: log.has_left(),
         }
     }
@@ -381,6 +402,9 @@ impl Standing {
         changes.extend(fresh.map(|(id, _)| Change::Protected(*id)));
         if now.profile != self.profile {
             changes.push(Change::ProfileChanged(author));
+        }
+        if now.contact != self.contact {
+            changes.push(Change::ContactChanged(author));
         }
         if now.over_budget && !self.over_budget {
             changes.push(Change::OverBudget(author));

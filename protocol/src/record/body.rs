@@ -7,7 +7,7 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Header, Protection, RecordError};
+use super::{Contact, Header, Protection, RecordError};
 use crate::frame::{from_canonical, to_canonical};
 use crate::ids::{FindMeId, ProtectionId, UnixMillis};
 use crate::keys::{EpochGrant, random};
@@ -91,6 +91,8 @@ pub enum RecordBody {
         /// Which one.
         protection: ProtectionId,
     },
+    /// R82: the name and the e-mail address that the author shows from now on.
+    Contact(Contact),
 }
 
 impl fmt::Debug for RecordBody {
@@ -102,12 +104,13 @@ impl fmt::Debug for RecordBody {
             Self::Leave => f.write_str("Leave"),
             Self::Protect(protection) => protection.fmt(f),
             Self::Unprotect { protection } => f.debug_struct("Unprotect").field("protection", protection).finish(),
+            Self::Contact(contact) => contact.fmt(f),
         }
     }
 }
 
 impl RecordBody {
-    /// R27 to R31, R74, R75: what a body may hold in a record of this header under this grant.
+    /// R27 to R31, R74, R75, R82: what a body may hold in a record of this header under this grant.
     fn check(&self, header: &Header, grant: &EpochGrant) -> Result<(), RecordError> {
         match self {
             Self::FindMe(find_me) => find_me.check(header, grant),
@@ -122,6 +125,7 @@ impl RecordBody {
             // R75
             Self::Unprotect { protection } if protection.belongs_to(&header.author) => Ok(()),
             Self::Unprotect { .. } => Err(RecordError::ForeignProtection),
+            Self::Contact(contact) => Ok(contact.check()?),
         }
     }
 }

@@ -5,12 +5,14 @@
 //! The signature covers the header and the *sealed* bytes, so a member without the epoch's grant can still verify and pass on.
 
 mod body;
+mod contact;
 mod error;
 mod protection;
 
 use serde::{Deserialize, Serialize};
 
 pub use body::{FindMe, RecordBody, Subject};
+pub use contact::Contact;
 pub use error::RecordError;
 pub use protection::{Protection, Wish};
 
@@ -242,7 +244,7 @@ impl Applied {
         Ok(())
     }
 
-    /// R33: whether it is so old that it can have no effect, a profile and a leave excepted.
+    /// R33: whether it is so old that it can have no effect, a profile, a contact and a leave excepted.
     pub(crate) fn is_past_window(&self, now: UnixMillis) -> bool {
         self.header.at.plus(RECORD_WINDOW_MS) < now
     }

@@ -93,6 +93,11 @@ pub enum RosterBody {
         /// Whether the faces of bystanders are blurred in what leaves.
         blur_bystanders: bool,
     },
+    /// R81: whether children are present in the event from now on.
+    Children {
+        /// Whether they are.
+        present: bool,
+    },
 }
 
 impl RosterBody {
@@ -116,7 +121,7 @@ impl RosterBody {
                 sealed.iter().try_for_each(|(_, grant)| grant.check())
             }
             Self::Changed { name, starts, ends } => check_event(name, *starts, *ends),
-            Self::Removed { .. } | Self::Role { .. } | Self::Rules { .. } => Ok(()),
+            Self::Removed { .. } | Self::Role { .. } | Self::Rules { .. } | Self::Children { .. } => Ok(()),
         }
     }
 }

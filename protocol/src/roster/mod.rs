@@ -62,6 +62,7 @@ pub struct Roster {
     starts: Option<UnixMillis>,
     ends: Option<UnixMillis>,
     blur_bystanders: bool,
+    children_present: bool,
 }
 
 impl Roster {
@@ -81,6 +82,7 @@ impl Roster {
             starts: None,
             ends: None,
             blur_bystanders: false,
+            children_present: false,
         }
     }
 
@@ -165,7 +167,7 @@ impl Roster {
                 }
                 Ok(())
             }
-            RosterBody::Changed { .. } | RosterBody::Rules { .. } => Ok(()),
+            RosterBody::Changed { .. } | RosterBody::Rules { .. } | RosterBody::Children { .. } => Ok(()),
         }
     }
 
@@ -217,6 +219,7 @@ impl Roster {
             }
             RosterBody::Changed { name, starts, ends } => self.describe(name, *starts, *ends),
             RosterBody::Rules { blur_bystanders } => self.blur_bystanders = *blur_bystanders,
+            RosterBody::Children { present } => self.children_present = *present,
         }
     }
 
@@ -329,8 +332,18 @@ impl Roster {
         self.ends
     }
 
-    /// R79: whether the faces of bystanders are blurred in what leaves.
+    /// R79: whether the host has said that the faces of bystanders are blurred in what leaves.
     pub fn blur_bystanders(&self) -> bool {
         self.blur_bystanders
+    }
+
+    /// R81: whether children are present.
+    pub fn children_present(&self) -> bool {
+        self.children_present
+    }
+
+    /// R79, R81: whether the faces of bystanders are blurred in what leaves, by either word of the host.
+    pub fn hides_bystanders(&self) -> bool {
+        self.blur_bystanders || self.children_present
     }
 }

@@ -193,6 +193,14 @@ impl<'a> RosterWriter<'a> {
         self.write(RosterBody::Rules { blur_bystanders }, now)
     }
 
+    /// Says whether children are present in the event from now on (R81).
+    ///
+    /// # Errors
+    /// The roster is full, or a removal waits for its new epoch.
+    pub fn set_children(&self, present: bool, now: UnixMillis) -> Result<SignedRosterEntry, RosterError> {
+        self.write(RosterBody::Children { present }, now)
+    }
+
     fn write(&self, body: RosterBody, at: UnixMillis) -> Result<SignedRosterEntry, RosterError> {
         let entry = RosterEntry {
             event: self.roster.event(),

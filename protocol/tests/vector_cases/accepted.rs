@@ -12,7 +12,7 @@ use inframe_protocol::keys::{MemberKeys, Signature};
 use inframe_protocol::offer::{DeclineReason, Offer, OfferReply, Receipt, ReceiptState};
 use inframe_protocol::push::{Push, PushReply};
 use inframe_protocol::recall::{Recall, RecallAnswer, RecallReply};
-use inframe_protocol::record::{RecordBody, Subject, Wish};
+use inframe_protocol::record::{Contact, RecordBody, Subject, Wish};
 use inframe_protocol::relay::{Punch, PunchNow, RelayHello, RelayProof, RelayWelcome};
 use inframe_protocol::roster::{Role, SignedRosterEntry};
 use inframe_protocol::sync::{Slices, SyncReply};
@@ -293,12 +293,14 @@ fn entries() -> Vec<(&'static str, Input)> {
     let epoch = party.writer().rotate(&grant, START).unwrap();
     let changed = party.writer().change("Feast", Some(START), Some(START.plus(HOUR)), START).unwrap();
     let rules = party.writer().set_rules(true, START).unwrap();
+    let children = party.writer().set_children(true, START).unwrap();
     let [removed, _] = party.writer().remove_and_rotate(&leaving, START).unwrap();
     let created = party.guests[0].state.roster().entries()[0].clone();
     let mut cases = vec![
         ("roster_joined", entry(&party, &joined)),
         ("roster_role", entry(&party, &role)),
         ("roster_rules", entry(&party, &rules)),
+        ("roster_children", entry(&party, &children)),
         ("roster_epoch", entry(&party, &epoch)),
         ("roster_changed", entry(&party, &changed)),
         ("roster_removed", entry(&party, &removed)),
@@ -322,6 +324,9 @@ fn records() -> Vec<(&'static str, Input)> {
     let protection = guest.protection(1, Subject::Me, Wish::Blur, now.plus(7 * 24 * HOUR));
     let (protected, _) = guest.state.write(RecordBody::Protect(protection.clone()), now).unwrap();
     let (unprotected, _) = guest.state.write(RecordBody::Unprotect { protection: protection.id }, now).unwrap();
+    let contact = Contact { name: "Ben Long".to_owned(), email: "ben@example.org".to_owned() };
+    let (shown, _) = guest.state.write(RecordBody::Contact(contact), now).unwrap();
+    let (hidden, _) = guest.state.write(RecordBody::Contact(Contact::default()), now).unwrap();
     let (left, _) = guest.state.write(RecordBody::Leave, now).unwrap();
     let mut knows = listener.clone();
     knows.state.receive(&announced, now).unwrap();
@@ -333,6 +338,8 @@ fn records() -> Vec<(&'static str, Input)> {
         ("record_find_me", record(&listener, announced)),
         ("record_withdraw", record(&knows, withdrawn)),
         ("record_profile", record(&listener, told)),
+        ("record_contact", record(&listener, shown)),
+        ("record_contact_taken_back", record(&listener, hidden)),
         ("record_leave", record(&knows, left)),
     ]
 }

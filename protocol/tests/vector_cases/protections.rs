@@ -1,7 +1,7 @@
-//! One input for each way to break a rule of protections.
+//! One input for each way to break a rule of protections, and of contacts.
 
 use inframe_protocol::ProtectionId;
-use inframe_protocol::record::{Protection, RecordBody, Subject, Wish};
+use inframe_protocol::record::{Contact, Protection, RecordBody, Subject, Wish};
 
 use super::accepted::record;
 use super::{Case, Input, case};
@@ -19,11 +19,20 @@ pub(super) fn cases() -> Vec<(String, Case)> {
     };
     let long = protection(&|protection| protection.expires = now.plus(7 * 24 * HOUR + 1));
     let end = told(&RecordBody::Unprotect { protection: foreign });
-    let cases: [(u32, &str, &str, Input); 4] = [
+    let contact = |name: &str, email: &str| {
+        told(&RecordBody::Contact(Contact { name: name.to_owned(), email: email.to_owned() }))
+    };
+    let (long_name, long_mail) = ("x".repeat(129), format!("{}@example.org", "x".repeat(243)));
+    let cases: [(u32, &str, &str, Input); 9] = [
         (74, "too_long", "a protection of seven days and a millisecond", long),
         (74, "no_pack", "a protection of no model pack", protection(&|protection| protection.pack = String::new())),
         (75, "foreign", "the protection of another member", protection(&|protection| protection.id = foreign)),
         (75, "foreign_end", "another member's protection is taken back", end),
+        (82, "long_name", "a name of 129 bytes", contact(&long_name, "")),
+        (82, "long_email", "an address of 255 bytes", contact("", &long_mail)),
+        (82, "turned", "a name that turns the direction of what follows", contact("\u{202e}nnA", "")),
+        (82, "sentence", "a sentence in place of an address", contact("", "write to me@example.org")),
+        (82, "no_host", "an address with nothing behind its at sign", contact("", "ann@")),
     ];
     let named = |(rule, name, what, input): (u32, &str, &str, Input)| {
         (format!("refused/r{rule}_{name}"), case(what, Some(rule), input))

@@ -13,6 +13,14 @@ pub struct Member {
     pub online: bool,
     pub looking: bool,
     pub policy: String,
+    pub contact: Option<Contact>,
+}
+
+/// The full name and the e-mail address that somebody shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Contact {
+    pub name: String,
+    pub email: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -48,6 +56,8 @@ pub struct Event {
     pub find_mes: Vec<Announcement>,
     pub protections: Vec<Protection>,
     pub blur_bystanders: bool,
+    pub children_present: bool,
+    pub shows_contact: bool,
     pub epoch: u32,
     pub epoch_at: Option<u64>,
     pub verification: Vec<String>,
@@ -64,6 +74,10 @@ pub struct EventPatch {
     pub admit_automatically: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blur_bystanders: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub children_present: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub show_contact: Option<bool>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

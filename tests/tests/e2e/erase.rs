@@ -11,6 +11,7 @@ use inframe_tests::kill;
 use inframe_tests::photos;
 use inframe_tests::scan::{self, Canary};
 use inframe_tests::scene::{SOON, Scene, agree, announce, backed_up, enrol, upload};
+use inframe_tests::views::Contact;
 use inframe_tests::wait::{Seen, wait_until};
 use serde_json::json;
 
@@ -85,6 +86,7 @@ async fn everything_is_erased_and_the_daemon_begins_as_new() -> Result<()> {
     let backup = names(&disk)?;
     let slot = json!({ "by": { "way": "key-file" }, "change": "add", "way": "passphrase", "secret": PASSPHRASE });
     node.api().change_slots(&slot).await?;
+    node.api().set_contact("Ann Lee", "ann@example.org").await?;
     let shown = node.api().erasure().await?;
     assert_eq!((shown.photos, shown.in_trash, shown.events, shown.hosted, shown.selfies), (1, 1, 1, 1, 1));
     ensure!(shown.key_file.is_some() && shown.backup_folder.as_deref() == disk.to_str(), "{shown:?}");
@@ -107,6 +109,7 @@ async fn everything_is_erased_and_the_daemon_begins_as_new() -> Result<()> {
     assert_eq!(names(&disk)?, backup, "the backup is not touched");
     std::fs::rename(&disk, elsewhere.path().join("disk"))?;
     is_new(&node, &pieces, &identity).await?;
+    assert_eq!(node.api().settings().await?.contact, Contact::default(), "nor who the owner is");
     let second = node.api().status().await?.node_id;
     node.stop().await?;
     node.restart().await?;

@@ -303,6 +303,84 @@ fn hides_place(bytes: &[u8]) -> bool {
 }
 
 #[tokio::test]
+async fn d4_where_children_are_present_the_host_looks_first_at_all_that_guests_add_and_see() -> Result<()> {
+    let host = Daemon::start("Ann").await?;
+    let api = host.api();
+    agree(api).await?;
+    let event = api.create_event("Summer party").await?.id;
+    set_policy(api, &event, "automatic").await?;
+    let original = api.upload("hers.jpg", photos::hers()?).await?.asset.context("an asset")?;
+    let plain = |seed| photos::to_jpeg(&photos::pattern(640, 480, seed));
+    let mine = api.upload("garden.jpg", plain(3)?).await?.asset.context("an asset")?;
+    let link = switched_on(api, &event, json!({ "selfies": true, "approve_first": false })).await?;
+    let mut guest = Guest::with(&link)?;
+    guest.joins("Mia").await?;
+    let early = guest.adds("early.jpg", &plain(4)?).await?;
+    let early_photo = becomes(&guest, &early, "shown").await?["photo"].as_str().context("its id")?.to_owned();
+    ensure!(guest.visit().await?["approve_first"] == false);
+    ensure!(guest.takes_selfie(&photos::selfie()?).await? == 204);
+    ensure!(surely(&guest).await? == std::slice::from_ref(&original), "by itself");
+    wait_until("the wall", WORKED, async || {
+        let wall = api.wall(&event).await?;
+        Ok(Seen::when([&mine, &early_photo].iter().all(|id| wall.contains(id)).then_some(()), || format!("{wall:?}")))
+    })
+    .await?;
+
+    let present = |present| EventPatch { children_present: Some(present), ..EventPatch::default() };
+    api.patch_event(&event, &present(true)).await?;
+    ensure!(guest.photo(&original, "small").await?.0 == 404, "d4: not before the host's word");
+    let page = api.guest_page(&event).await?;
+    ensure!(page["children_present"] == true && page["approve_first"] == false, "the setting is kept: {page}");
+    ensure!(
+        page["asks"].as_array().is_some_and(|asks| asks.iter().any(|ask| ask["asset"] == original.as_str())),
+        "{page}"
+    );
+    ensure!(page["waiting_count"] == 1, "what nobody has looked at is shown to the host: {page}");
+    ensure!(guest.visit().await?["approve_first"] == true, "and guests are told so");
+    let late = guest.adds("late.jpg", &plain(5)?).await?;
+    let late_photo = becomes(&guest, &late, "waiting").await?["photo"].as_str().context("its id")?.to_owned();
+    // The setting is another one: it shows nothing while it is overruled.
+    api.change_guest_page(&event, &json!({ "approve_first": true })).await?;
+    api.change_guest_page(&event, &json!({ "approve_first": false })).await?;
+    becomes(&guest, &late, "waiting").await?;
+
+    ensure!(api.wall(&event).await?.is_empty(), "only what the host has put there or looked at");
+    api.guest_wish(&event, "uploads", &json!({ "uploads": [early, late], "show": true })).await?;
+    api.add_assets(&event, &[mine.as_str()]).await?;
+    wait_until("the wall", WORKED, async || {
+        let wall = api.wall(&event).await?;
+        let all = wall.len() == 3 && [&mine, &early_photo, &late_photo].iter().all(|id| wall.contains(id));
+        Ok(Seen::when(all.then_some(()), || format!("{wall:?}")))
+    })
+    .await?;
+    let ask = json!({ "guest": page["asks"][0]["guest"], "asset": original });
+    api.guest_wish(&event, "asks", &json!({ "asks": [ask], "allow": true })).await?;
+    ensure!(guest.photo(&original, "small").await?.0 == 200, "by the host's word");
+    let other = api
+        .upload("hers too.jpg", photos::varied(1, photos::Variation::Darker(0.95))?)
+        .await?
+        .asset
+        .context("an asset")?;
+    wait_until("another question", WORKED, async || {
+        let page = api.guest_page(&event).await?;
+        let asks = page["asks"].as_array().is_some_and(|asks| asks.iter().any(|ask| ask["asset"] == other.as_str()));
+        Ok(Seen::when(asks.then_some(()), || page.to_string()))
+    })
+    .await?;
+    ensure!(guest.photo(&other, "small").await?.0 == 404);
+    set_policy(api, &event, "never").await?;
+    ensure!(guest.photo(&original, "small").await?.0 == 404, "never stays never");
+    set_policy(api, &event, "automatic").await?;
+
+    api.patch_event(&event, &present(false)).await?;
+    ensure!(guest.photo(&other, "small").await?.0 == 200, "as before");
+    ensure!(guest.visit().await?["approve_first"] == false);
+    let last = guest.adds("last.jpg", &plain(6)?).await?;
+    becomes(&guest, &last, "shown").await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn when_the_time_is_over_faces_go_and_photos_stay() -> Result<()> {
     let host = Daemon::start("Ann").await?;
     let api = host.api();

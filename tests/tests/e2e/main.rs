@@ -2,8 +2,10 @@
 
 mod backup;
 mod children;
+mod children_present;
 mod co_hosts;
 mod codes;
+mod contact;
 mod disk;
 mod doctor;
 mod enrol;

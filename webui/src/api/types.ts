@@ -88,6 +88,8 @@ export interface ApprovalView {
   blurred_faces: number
   /** Whether a child is sought: then it is always asked. */
   child: boolean
+  /** Whether children are present in the event: then every photo is asked about. */
+  children_present: boolean
   /** Event id. */
   event: string
   /** Event name. */
@@ -332,6 +334,14 @@ export interface ConsentTextView {
   version: number
 }
 
+/** A name and an e-mail address; either may be empty. */
+export interface ContactView {
+  /** E-mail address, at most 254 bytes. Nobody has checked that it is theirs. */
+  email?: string
+  /** Name, at most 128 bytes. */
+  name?: string
+}
+
 /** An asset with damaged files. */
 export interface DamageView {
   /** The member who is asked to send it again. */
@@ -427,10 +437,14 @@ export interface EventPatch {
   admit_automatically?: boolean | null
   /** Host only: whether everybody's device blurs the faces of bystanders. */
   blur_bystanders?: boolean | null
+  /** Host only: whether children are present. */
+  children_present?: boolean | null
   /** `ask`, `automatic`, `never`. */
   policy?: string | null
   /** `window`, `all`, `chosen`. */
   scope?: string | null
+  /** Whether the members see the owner's name and e-mail address. */
+  show_contact?: boolean | null
 }
 
 /** An event in full. */
@@ -441,6 +455,9 @@ export interface EventView {
   asset_ids: Array<string>
   /** Whether the faces of bystanders are blurred in what leaves; the host says so. */
   blur_bystanders: boolean
+  /** Whether children are present; the host says so. Then every photo is asked about, bystanders are blurred, and nothing goes with what it says of
+   * its taking, whatever else is set. */
+  children_present: boolean
   code?: CodeView | null
   /** My photos that take part. */
   eligible_count: number
@@ -471,6 +488,8 @@ export interface EventView {
   role: string
   /** Which of my photos take part: `window` (taken between start and end), `all` or `chosen`. */
   scope: string
+  /** Whether the members see the owner's name and e-mail address, as far as they are given in the settings. */
+  shows_contact: boolean
   /** Start of the event. */
   starts_at?: number | null
   /** While waiting: six words that the host's screen shows too, unless somebody stands between. Else empty. */
@@ -666,6 +685,8 @@ export interface GuestPageView {
   asks: Array<GuestAskView>
   /** How many there are in all. */
   asks_count: number
+  /** Whether children are present in the event: then it does in any case, and every photo of a guest is asked about. */
+  children_present: boolean
   /** Until when; until everything is erased if not said. */
   closes_at?: number | null
   /** The end of the event for guests, Unix ms. */
@@ -940,7 +961,7 @@ export interface LeakView {
 
 /** Something that leaves this machine. */
 export interface LeavesView {
-  /** `local-network`, `members`, `details`, `guests`, `relay`, `notices` or `keeper`. */
+  /** `local-network`, `members`, `contact`, `details`, `guests`, `relay`, `notices` or `keeper`. */
   kind: string
   /** What leaves and to whom, in a sentence. */
   text: string
@@ -970,6 +991,7 @@ export interface MemberRoleBody {
 
 /** A member of an event. */
 export interface MemberView {
+  contact?: ContactView | null
   /** What my photos still say when they go to this person. */
   details: DetailsView
   /** Member id. */
@@ -1577,6 +1599,7 @@ export interface SessionView {
 export interface SettingsPatch {
   /** Let imports, watched folders and the search for faces rest, or go on. */
   background_paused?: boolean | null
+  contact?: ContactView | null
   /** New device name. */
   device_name?: string | null
   keeping?: KeepingBody | null
@@ -1593,6 +1616,8 @@ export interface SettingsPatch {
 export interface SettingsView {
   /** Whether imports, watched folders and the search for faces rest. */
   background_paused: boolean
+  /** The owner's name and e-mail address, for the members of those events in which they are shown; nobody else gets them. */
+  contact: ContactView
   /** Name of this device, at most 40 characters. */
   device_name: string
   /** What this device keeps for members who are away. */

@@ -81,6 +81,11 @@ export function matchReason(match: Match): string {
   return 'That is close, but the face is small or unclear, or somebody else comes near it too.'
 }
 
+/** A full name and an e-mail address in one line; empty for neither. */
+export function contactWords(contact: { name?: string; email?: string } | null | undefined): string {
+  return [contact?.name, contact?.email].filter((one) => one).join(' · ')
+}
+
 export function othersSentence(others: number): string {
   if (others === 0) return 'Nobody else is in the photo.'
   return others === 1 ? 'One other person is in the photo and goes along.' : `${others} other people are in the photo and go along.`

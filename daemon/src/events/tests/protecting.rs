@@ -4,6 +4,7 @@ use inframe_protocol::record::Wish;
 
 use super::alarms::portrait;
 use super::*;
+use crate::sandbox::Details;
 
 fn wishes(at: &Events, event: &EventId) -> Vec<Wish> {
     at.search(event, now_ms()).unwrap().protected.into_iter().map(|one| one.wish).collect()
@@ -81,5 +82,29 @@ fn only_the_host_has_bystanders_blurred() {
     for at in [&host, &guests[0]] {
         assert!(at.events.search(&event, now_ms()).unwrap().blur_bystanders);
         assert!(at.events.describe(&event, now_ms()).unwrap().blur_bystanders);
+    }
+}
+
+#[test]
+fn where_children_are_present_stricter_rules_hold_and_what_was_chosen_is_kept() {
+    let (event, host, guests) = party(1);
+    let guest = &guests[0];
+    let (all, to) = (Details { time: true, place: true, camera: true }, host.events.me_in(&event).unwrap());
+    guest.events.set_details(&event, to, all).unwrap();
+    assert!(matches!(guest.events.set_children_present(&event, true), Err(EventsError::NotHost)));
+    for present in [true, false, true] {
+        assert!(host.events.set_children_present(&event, present).unwrap());
+        assert!(!host.events.set_children_present(&event, present).unwrap(), "what holds already is not said again");
+        pass(&host, &[guest]);
+        for at in [&host, guest] {
+            let search = at.events.search(&event, now_ms()).unwrap();
+            assert_eq!((search.children_present, search.blur_bystanders), (present, present));
+            let shown = at.events.describe(&event, now_ms()).unwrap();
+            assert_eq!((shown.children_present, shown.blur_bystanders), (present, false), "that rule is its own");
+        }
+        let told = if present { Details::default() } else { all };
+        assert_eq!(guest.events.details_for(&event, &to), told);
+        let kept = guest.events.describe(&event, now_ms()).unwrap().members;
+        assert!(kept.iter().any(|member| member.id == to && member.details == all), "shown as it was chosen");
     }
 }

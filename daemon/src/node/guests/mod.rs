@@ -78,7 +78,7 @@ impl Node {
             if let Some(text) = said {
                 core.activity.note(ActivityKind::Consent, text, None, Some(id.to_string()))?;
             }
-            if before.approve_first && !page.approve_first {
+            if before.approve_first && !guests_worker::approves_first(core, &id) {
                 show_all_waiting(core, &id)?;
             }
             core.board.ring(Job::Guests);
@@ -306,8 +306,8 @@ fn changed(core: &Core, before: &StoredPage, patch: GuestPagePatch) -> Answer<St
 
 fn show_all_waiting(core: &Arc<Core>, event: &EventId) -> Answer<()> {
     for (id, upload) in core.guests.uploads() {
-        if upload.event == *event && matches!(upload.state, UploadState::Waiting(_)) {
-            guests_worker::show(core, &id, true)?;
+        if upload.event == *event {
+            guests_worker::show_unseen(core, &id)?;
         }
     }
     Ok(())
@@ -317,10 +317,17 @@ fn page_view(core: &Core, event: &EventId, page: &StoredPage) -> Answer<GuestPag
     let listening = core.guests.listening();
     let guests = core.guests.guests_of(event);
     let uploads: Vec<_> = core.guests.uploads().into_iter().filter(|(_, upload)| upload.event == *event).collect();
-    let mut waiting: Vec<_> =
-        uploads.iter().filter(|(_, upload)| matches!(upload.state, UploadState::Waiting(_))).collect();
+    // R81: where children are present, the host is asked about what they have not looked at before as well.
+    let children_present = core.events.children_present(event);
+    let waits = |state: &UploadState| match state {
+        UploadState::Waiting(_) => true,
+        UploadState::ShownUnseen(_) => children_present,
+        _ => false,
+    };
+    let shown = |state: &UploadState| matches!(state, UploadState::Shown(_) | UploadState::ShownUnseen(_));
+    let mut waiting: Vec<_> = uploads.iter().filter(|(_, upload)| waits(&upload.state)).collect();
     waiting.sort_by_key(|(id, upload)| (upload.at, *id));
-    let shown_count = uploads.iter().filter(|(_, upload)| matches!(upload.state, UploadState::Shown(_))).count() as u64;
+    let shown_count = uploads.iter().filter(|(_, upload)| shown(&upload.state)).count() as u64;
     let asks = asks(core, event);
     let view = |(id, guest): &(GuestId, Arc<crate::guest::StoredGuest>)| GuestView {
         id: id.to_string(),
@@ -350,6 +357,7 @@ fn page_view(core: &Core, event: &EventId, page: &StoredPage) -> Answer<GuestPag
         problem: problem.filter(|_| page.on),
         links,
         approve_first: page.approve_first,
+        children_present,
         selfies: page.selfies,
         selfies_possible: core.profile.consent_at().is_some(),
         opens_at: page.opens_at,

@@ -102,6 +102,8 @@ pub enum Kind {
     AskedBack = 65,
     /// Something that waits for the owner, of which they were told.
     Told = 66,
+    /// That the members of an event see the owner's name and e-mail address.
+    EventContact = 67,
     /// What photos still say when they go to members of an event.
     EventDetails = 68,
     /// The guest page of an event.
@@ -122,7 +124,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 57] = [
         Self::Asset,
         Self::ContentTag,
         Self::Face,
@@ -171,6 +173,7 @@ impl Kind {
         Self::Recall,
         Self::AskedBack,
         Self::Told,
+        Self::EventContact,
         Self::EventDetails,
         Self::GuestPage,
         Self::Guest,

@@ -135,5 +135,6 @@ fn ruling(core: &Core, search: &Search, id: AssetId, row: &StoredGuestMatch) -> 
         Word::Allowed => Some(Decision::Allowed),
         Word::Refused => Some(Decision::Refused),
     };
-    Some(rule(&Question { event: search.settings.policy, person: None, grade: row.grade, child: false, decision }))
+    let (event, children_present) = (search.settings.policy, search.children_present);
+    Some(rule(&Question { event, person: None, grade: row.grade, child: false, children_present, decision }))
 }

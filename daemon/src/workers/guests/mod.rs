@@ -11,7 +11,7 @@ use inframe_protocol::EventId;
 
 pub(crate) use super::sending::sent_as;
 pub(crate) use looking::{Sight, asked, may_see};
-pub(crate) use taking::{show, withdraw};
+pub(crate) use taking::{approves_first, show, show_unseen, withdraw};
 
 use super::board::Step;
 use super::{Core, blocking};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use inframe_protocol::ContentId;
+use inframe_protocol::{ContentId, EventId};
 
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
@@ -109,12 +109,17 @@ async fn import(
     })
 }
 
+/// Whether what guests add to an event takes part only after the host's word: as the page says, and in any case where children are present (R81).
+pub(crate) fn approves_first(core: &Core, event: &EventId) -> bool {
+    core.events.children_present(event) || core.guests.page(event).is_none_or(|page| page.approve_first)
+}
+
 fn settle(core: &Arc<Core>, id: &ShortId, upload: &StoredUpload, state: UploadState) -> anyhow::Result<()> {
-    let approve_first = core.guests.page(&upload.event).is_none_or(|page| page.approve_first);
+    let approve_first = approves_first(core, &upload.event);
     let (state, asset) = match state {
         UploadState::Waiting(asset) if !approve_first => {
             take_part(core, upload, asset, true)?;
-            (UploadState::Shown(asset), Some(asset))
+            (UploadState::ShownUnseen(asset), Some(asset))
         }
         state => {
             let asset = state.asset();
@@ -144,6 +149,16 @@ fn take_part(core: &Core, upload: &StoredUpload, asset: AssetId, takes: bool) ->
             settings.chosen.remove(&asset);
         }
     })?;
+    Ok(())
+}
+
+/// What waits takes part in the event from now on, as its host looks at nothing first any more. Durable when it returns; blocking.
+pub(crate) fn show_unseen(core: &Arc<Core>, id: &ShortId) -> anyhow::Result<()> {
+    let Some(upload) = core.guests.upload(id) else { return Ok(()) };
+    let UploadState::Waiting(asset) = upload.state else { return Ok(()) };
+    take_part(core, &upload, asset, true)?;
+    core.guests.set_upload(id, UploadState::ShownUnseen(asset), now_ms())?;
+    core.board.ring(Job::Matching);
     Ok(())
 }
 

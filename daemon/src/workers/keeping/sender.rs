@@ -167,7 +167,7 @@ async fn deposit(
             media_type: sending::sent_as(&asset.media_type, rendition.blurred.faces > 0).to_owned(),
             width: asset.width,
             height: asset.height,
-            taken_at: asset.taken_at.and_then(|at| u64::try_from(at).ok()).map(UnixMillis),
+            taken_at: core.taken_as_told(&delivery.event, &asset),
             score: delivery.score,
         };
         let sealed = core.events.seal_delivery(label, &letter)?;
