@@ -41,6 +41,15 @@ pub(super) fn invite() -> Invite {
     }
 }
 
+/// A link to a guest page that carries an invite.
+pub(super) fn web_link(invite: &Invite) -> String {
+    format!("{GUESTS_LINK}~{}", invite.to_web_part().unwrap())
+}
+
+/// A link to a guest page.
+pub(super) const GUESTS_LINK: &str =
+    "http://192.168.1.2:7411/g/00112233445566778899aabbccddeeff#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// Where somebody is seen.
 pub(super) const SEEN: &str = "/ip4/203.0.113.7/tcp/7412";
 
@@ -263,6 +272,7 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("punch", frame("Punch", &Punch { seen: vec![SEEN.to_owned()] })),
         ("punch_now", frame("PunchNow", &PunchNow { round_trip_ms: 80 })),
         ("invite_link", Input::InviteLink { link: invite().to_link().unwrap(), now: START.0 }),
+        ("invite_web_link", Input::InviteLink { link: web_link(&invite()), now: START.0 }),
         (
             "verification_words",
             Input::Words {

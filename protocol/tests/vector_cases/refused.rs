@@ -16,8 +16,8 @@ use inframe_protocol::{ContentId, EventId, MemberId, NodeId, OfferId};
 use serde::Serialize;
 
 use super::accepted::{
-    CODE_KEY, SEEN, code_grant, code_proof, code_run, delivery, entry, host, invite, join_request, joiner, kept, label,
-    letter, offer, record, relay_hello, relay_proof,
+    CODE_KEY, GUESTS_LINK, SEEN, code_grant, code_proof, code_run, delivery, entry, host, invite, join_request, joiner,
+    kept, label, letter, offer, record, relay_hello, relay_proof, web_link,
 };
 use super::{Case, Hex, Input, case, embedding, face};
 use crate::party::{Guest, HOUR, MINUTE, Party, START, seal_unchecked, sign_entry, sign_unchecked};
@@ -160,6 +160,9 @@ fn invites() -> Vec<Refused> {
     let at = damaged.len() - 20;
     damaged[at] = if damaged[at] == b'A' { b'B' } else { b'A' };
     let damaged = String::from_utf8(damaged).unwrap();
+    let web = web_link(&invite());
+    let (start, end) = web.split_at(web.len() - 20);
+    let damaged_web = format!("{start}{}{}", if end.starts_with('A') { 'B' } else { 'A' }, &end[1..]);
     let proof = |host: NodeId, joiner: NodeId, secret: [u8; 32]| Input::JoinProof {
         request: Hex(inframe_protocol::frame::encode(&join_request(), JoinRequest::MAX_BYTES).unwrap()),
         secret: Hex(secret.to_vec()),
@@ -174,6 +177,19 @@ fn invites() -> Vec<Refused> {
             Input::InviteLink { link: link[..link.len() - 7].into(), now },
         ),
         (6, "wrong_character", "one character is another", Input::InviteLink { link: damaged, now }),
+        (
+            6,
+            "guests_only",
+            "a guest page's link without an invite",
+            Input::InviteLink { link: GUESTS_LINK.into(), now },
+        ),
+        (
+            6,
+            "web_cut_off",
+            "the last letters are missing",
+            Input::InviteLink { link: web[..web.len() - 7].into(), now },
+        ),
+        (6, "web_wrong_letter", "one letter is another", Input::InviteLink { link: damaged_web, now }),
         (7, "expired", "its time has just come", Input::InviteLink { link, now: late }),
         (8, "other_joiner", "passed on by another node", proof(host(), host(), [4; 32])),
         (8, "other_host", "passed on to another host", proof(joiner(), joiner(), [4; 32])),
