@@ -203,6 +203,8 @@ fn doors() -> Vec<Box<dyn Debug>> {
             uses_left: 1,
             uses: 1,
             open: true,
+            by_hand: false,
+            poster: false,
             joined: Vec::new(),
             waiting: 0,
         }),

@@ -19,6 +19,8 @@ pub struct Terms {
     pub life_ms: u64,
     /// Uses.
     pub uses: u32,
+    /// Whether who comes by it waits for a yes even where everybody else is let in at once.
+    pub by_hand: bool,
 }
 
 /// An invite as its issuer sees it.
@@ -36,6 +38,8 @@ pub struct IssuedLink {
     pub uses: u32,
     /// Whether it can still be used.
     pub open: bool,
+    /// Whether who comes by it waits for a yes, whatever the event's setting says.
+    pub by_hand: bool,
     /// Members who came in by it, the first first, with their nicknames. The roster tells them, which lies sealed as this does.
     pub joined: Vec<(MemberId, String)>,
     /// Those who wait with it.
@@ -71,6 +75,7 @@ impl Entry {
             uses_left: invite.uses_left,
             uses: invite.uses,
             open: invite.is_valid(now),
+            by_hand: invite.by_hand,
             joined: members.into_iter().map(|member| named(member.id())).collect(),
             waiting: self.waiting_by(&invite.id),
         }
@@ -97,7 +102,7 @@ impl Entry {
         }
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|_| EventsError::Invalid("the system gives no random numbers".into()))?;
-        let Terms { life_ms, uses } = terms;
+        let Terms { life_ms, uses, by_hand } = terms;
         let expires = now.saturating_add(life_ms);
         let invite = Invite {
             event: self.id,
@@ -109,7 +114,7 @@ impl Entry {
             expires: UnixMillis(expires),
         };
         let link = invite.to_link()?;
-        let issued = IssuedInvite { id: invite.id, secret, link, expires, uses_left: uses, uses, life_ms };
+        let issued = IssuedInvite { id: invite.id, secret, link, expires, uses_left: uses, uses, life_ms, by_hand, by: None };
         let shown = self.shown(&issued, now);
         self.invites.push(issued);
         Ok(shown)
@@ -158,6 +163,17 @@ impl Events {
         self.read(event, list)
     }
 
+    /// One invite, as long as it is kept.
+    #[must_use]
+    pub fn invite(&self, event: &EventId, invite: &InviteId) -> Option<IssuedLink> {
+        let now = now_ms();
+        let one = |entry: &Entry| {
+            let known = entry.invites.iter().find(|known| known.id == *invite)?;
+            Some(entry.shown(known, now))
+        };
+        self.read(event, one).flatten()
+    }
+
     /// Makes an invite useless.
     ///
     /// # Errors
@@ -194,7 +210,11 @@ impl Events {
             if newest.is_none() && leaked.is_some() {
                 return Err(EventsError::NotFound);
             }
-            let terms = newest.map_or(otherwise, |invite| Terms { life_ms: invite.life_ms, uses: invite.uses });
+            let terms = newest.map_or(otherwise, |invite| Terms {
+                life_ms: invite.life_ms,
+                uses: invite.uses,
+                by_hand: invite.by_hand,
+            });
             let removed = remove
                 .iter()
                 .map(|member| entry.removable(member, leaked))

@@ -50,17 +50,10 @@ impl Node {
     /// When this node is not the host or a bound is not kept.
     pub async fn create_invite(&self, event: String, wish: NewInviteBody) -> Answer<InviteView> {
         let id = event_id(&event)?;
-        let life = wish.expires_in_s.unwrap_or(INVITE_LIFE_S);
-        let uses = wish.uses.unwrap_or(1);
-        if !(1..=MAX_INVITE_LIFE_S).contains(&life) {
-            return Err(invalid("bad-expiry", "an invite lives between one second and 90 days"));
-        }
-        if !(1..=MAX_INVITE_USES).contains(&uses) {
-            return Err(invalid("bad-uses", "an invite can be used between once and 500 times"));
-        }
-        let terms = Terms { life_ms: life.saturating_mul(1000), uses };
+        let by_hand = wish.by_hand.unwrap_or_default();
+        let terms = terms_of(wish.expires_in_s, wish.uses.unwrap_or(1), by_hand)?;
         let addresses = events_worker::told_addresses(&self.core);
-        self.blocking(move |core| invite_view(core.events.issue_invite(&id, addresses, terms)?)).await
+        self.blocking(move |core| invite_view(core.events.issue_invite(&id, addresses, terms)?, None)).await
     }
 
     /// Invites of an event: valid ones, or with `all` those as well by which somebody came or waits to come.
@@ -70,7 +63,8 @@ impl Node {
     pub async fn invites(&self, event: String, all: bool) -> Answer<Vec<InviteView>> {
         let id = event_id(&event)?;
         let links = self.core.events.invites(&id, all).ok_or(NodeError::NotFound("event"))?;
-        links.into_iter().map(invite_view).collect()
+        let poster = self.core.guests.page(&id).and_then(|page| page.members).map(|members| members.id);
+        links.into_iter().map(|link| invite_view(link, poster)).collect()
     }
 
     /// Makes an invite useless.
@@ -95,7 +89,7 @@ impl Node {
         let addresses = events_worker::told_addresses(&self.core);
         let replaced = self
             .blocking(move |core| {
-                let otherwise = Terms { life_ms: INVITE_LIFE_S * 1000, uses: 1 };
+                let otherwise = Terms { life_ms: INVITE_LIFE_S * 1000, uses: 1, by_hand: false };
                 let replaced = core.events.replace_leaked(&id, leaked.as_ref(), &remove, addresses, otherwise)?;
                 let (which, it) = if leaked.is_some() { ("An invite", "it") } else { ("The invites", "them") };
                 let name = core.events.name(&id);
@@ -113,7 +107,7 @@ impl Node {
             event: self.show(id).await?,
             removed: replaced.removed,
             declined: replaced.declined as u64,
-            invite: invite_view(replaced.fresh)?,
+            invite: invite_view(replaced.fresh, None)?,
         })
     }
 
@@ -152,14 +146,36 @@ fn named(names: &[String]) -> String {
     }
 }
 
-/// A QR code as an SVG.
-pub(super) fn qr_svg(text: &str) -> Answer<String> {
-    let code = qrcode::QrCode::with_error_correction_level(text.as_bytes(), qrcode::EcLevel::L)
+/// What an invite is good for, within its bounds.
+pub(super) fn terms_of(expires_in_s: Option<u64>, uses: u32, by_hand: bool) -> Answer<Terms> {
+    let life = expires_in_s.unwrap_or(INVITE_LIFE_S);
+    if !(1..=MAX_INVITE_LIFE_S).contains(&life) {
+        return Err(invalid("bad-expiry", "an invite lives between one second and 90 days"));
+    }
+    if !(1..=MAX_INVITE_USES).contains(&uses) {
+        return Err(invalid("bad-uses", "an invite can be used between once and 500 times"));
+    }
+    Ok(Terms { life_ms: life.saturating_mul(1000), uses, by_hand })
+}
+
+/// A QR code on a screen, as an SVG.
+fn qr_svg(text: &str) -> Answer<String> {
+    qr_of(text, qrcode::EcLevel::L)
+}
+
+/// A QR code that is printed, as an SVG: it bears a fold or a stain over 15 % of it, where one on a screen need not.
+pub(super) fn printed_qr_svg(text: &str) -> Answer<String> {
+    qr_of(text, qrcode::EcLevel::M)
+}
+
+fn qr_of(text: &str, level: qrcode::EcLevel) -> Answer<String> {
+    let code = qrcode::QrCode::with_error_correction_level(text.as_bytes(), level)
         .map_err(|_| NodeError::Internal("the link is too long for a QR code; listen at fewer addresses".into()))?;
     Ok(code.render::<qrcode::render::svg::Color<'_>>().min_dimensions(240, 240).build())
 }
 
-fn invite_view(link: IssuedLink) -> Answer<InviteView> {
+/// An invite, and whether it is the one in the link of the guest page.
+fn invite_view(link: IssuedLink, poster: Option<InviteId>) -> Answer<InviteView> {
     let qr_svg = qr_svg(&link.link)?;
     Ok(InviteView {
         id: link.id.to_string(),
@@ -169,6 +185,8 @@ fn invite_view(link: IssuedLink) -> Answer<InviteView> {
         uses_left: link.uses_left,
         uses: link.uses,
         open: link.open,
+        by_hand: link.by_hand,
+        poster: poster == Some(link.id),
         joined: link.joined.into_iter().map(|(id, nickname)| InvitedView { id: id.to_string(), nickname }).collect(),
         waiting: link.waiting as u64,
     })

@@ -2,14 +2,15 @@
 
 use inframe_protocol::InviteId;
 use inframe_protocol::code::JoinCode;
+use inframe_protocol::invite::Invite;
 use inframe_protocol::join::JoinRefusal;
 use inframe_protocol::limits::MAX_WRONG_CODES;
 
 use super::*;
 use crate::events::codes::{CodeState, Judged};
 
-const TERMS: Terms = Terms { life_ms: DAY_MS, uses: 3 };
-const OTHERWISE: Terms = Terms { life_ms: 5 * DAY_MS, uses: 7 };
+const TERMS: Terms = Terms { life_ms: DAY_MS, uses: 3, by_hand: false };
+const OTHERWISE: Terms = Terms { life_ms: 5 * DAY_MS, uses: 7, by_hand: false };
 
 fn host() -> (Place, EventId) {
     let host = place(0);
@@ -118,7 +119,7 @@ fn keys_are_new_even_if_nobody_goes_and_nobody_goes_who_came_another_way() {
 fn an_invite_that_was_used_up_is_listed_with_whoever_came_by_it() {
     let (host, event) = host();
     let _guest = join(&host, &event, 1);
-    let expired = host.events.issue_invite(&event, Vec::new(), Terms { life_ms: 0, uses: 1 }).unwrap();
+    let expired = host.events.issue_invite(&event, Vec::new(), Terms { life_ms: 0, uses: 1, by_hand: false }).unwrap();
     assert!(host.events.invites(&event, false).unwrap().is_empty());
     let all = host.events.invites(&event, true).unwrap();
     assert_eq!((all.len(), all[0].open, all[0].joined.len(), all[0].uses_left), (1, false, 1, 0));
@@ -194,4 +195,32 @@ fn open_codes_of_one_host_have_different_selectors() {
         assert!(selectors.insert(shown.selector()));
         assert_eq!(host.events.code_of(shown.selector()), Some((event, shown)));
     }
+}
+
+#[test]
+fn whoever_comes_by_an_invite_by_hand_waits_where_others_are_let_in() {
+    let (host, event) = host();
+    host.events.change_settings(&event, |settings| settings.admit_automatically = true).unwrap();
+    let by_hand = host.events.issue_invite(&event, Vec::new(), Terms { by_hand: true, ..TERMS }).unwrap();
+    let (guest, reply) = asks(&host, 1, &by_hand.link);
+    assert_eq!(reply, JoinReply::Waiting);
+    assert!(matches!(asks(&host, 2, &invite(&host, &event).link).1, JoinReply::Admitted(_)));
+    let host = Place { events: restarted(&host), ..host };
+    assert_eq!(asks(&host, 3, &by_hand.link).1, JoinReply::Waiting, "after a restart too");
+    let_in(&host, &event, &guest, 1);
+    let replaced = host.events.replace_leaked(&event, Some(&by_hand.id), &[], Vec::new(), OTHERWISE).unwrap();
+    assert!(replaced.fresh.by_hand, "of the same kind");
+    assert_eq!(host.events.invite(&event, &by_hand.id).map(|invite| invite.open), None);
+}
+
+#[test]
+fn of_a_guest_pages_link_a_node_keeps_the_invite_alone() {
+    let (host, event) = host();
+    let part = Invite::parse(&invite(&host, &event).link).unwrap().to_web_part().unwrap();
+    let guest = place(1);
+    guest.events.begin_joining(&format!("http://10.0.0.1:7411/g/00#AAAA~{part}")).unwrap();
+    let link = guest.events.read(&event, |entry| entry.joining.as_ref().unwrap().link.clone()).unwrap();
+    assert!(link.starts_with("inframe://join/"), "{link}");
+    assert_eq!(host.events.answer_join(&node(1), request(&guest)).unwrap(), JoinReply::Waiting);
+    assert!(guest.events.begin_joining("http://10.0.0.1:7411/g/00#AAAA").is_err());
 }

@@ -1,12 +1,14 @@
 //! The guest page of an event, as its host sees and changes it.
 
 mod links;
+mod members;
 
 use std::sync::Arc;
 
 use inframe_protocol::EventId;
 
 use self::links::{links, wifi_of, wifi_view};
+use self::members::{members_part, members_view};
 use super::events::{event_id, invalid};
 use super::library::asset_id;
 use super::sharing::short_id;
@@ -342,7 +344,11 @@ fn page_view(core: &Core, event: &EventId, page: &StoredPage) -> Answer<GuestPag
         })
     };
     let queue: Vec<GuestUploadView> = waiting.iter().filter_map(upload_view).collect();
-    let links = if page.is_open(now_ms()) { links(&listening, page)? } else { Vec::new() };
+    let links = if page.is_open(now_ms()) {
+        links(&listening, page, members_part(core, event, page)?.as_deref())?
+    } else {
+        Vec::new()
+    };
     let nowhere = || "this device has no address on a network that guests could reach; see Settings, Doctor".to_owned();
     let problem = listening.problem.or_else(|| (listening.at.is_some() && links.is_empty()).then(nowhere));
     Ok(GuestPageView {
@@ -366,6 +372,7 @@ fn page_view(core: &Core, event: &EventId, page: &StoredPage) -> Answer<GuestPag
         asks: asks.into_iter().take(MOST).collect(),
         removals: removals(core, event),
         wifi: page.wifi.as_ref().map(wifi_view).transpose()?,
+        members: members_view(core, event, page),
     })
 }
 
