@@ -842,6 +842,8 @@ pub struct InviteView {
     pub open: bool,
     /// Whether who comes by it waits for a yes even where the event lets everybody in.
     pub by_hand: bool,
+    /// Nickname of the co-host who asked for it, if it was one and the host asks.
+    pub by: Option<String>,
     /// Whether it is the one in the link of the guest page.
     pub poster: bool,
     /// Members who came in by it.

@@ -1,4 +1,5 @@
-//! Invites as the host of an event has them: made, shown with who came by them, withdrawn, and withdrawn because they leaked.
+//! Invites as the host of an event has them, their own and those that co-hosts asked for: made, shown with who came by them, withdrawn, and withdrawn
+//! because they leaked.
 
 use inframe_protocol::invite::Invite;
 use inframe_protocol::roster::Role;
@@ -40,6 +41,8 @@ pub struct IssuedLink {
     pub open: bool,
     /// Whether who comes by it waits for a yes, whatever the event's setting says.
     pub by_hand: bool,
+    /// The co-host who asked for it, if it was one, with their nickname.
+    pub by: Option<(MemberId, String)>,
     /// Members who came in by it, the first first, with their nicknames. The roster tells them, which lies sealed as this does.
     pub joined: Vec<(MemberId, String)>,
     /// Those who wait with it.
@@ -64,7 +67,7 @@ pub struct Replaced {
 }
 
 impl Entry {
-    fn shown(&self, invite: &IssuedInvite, now: u64) -> IssuedLink {
+    pub(super) fn shown(&self, invite: &IssuedInvite, now: u64) -> IssuedLink {
         let mut members: Vec<_> = self.state.members().filter(|member| member.invite == Some(invite.id)).collect();
         members.sort_by_key(|member| (member.joined_at, member.id()));
         let named = |id: MemberId| (id, self.nickname(&id).unwrap_or_default());
@@ -74,11 +77,23 @@ impl Entry {
             expires: invite.expires,
             uses_left: invite.uses_left,
             uses: invite.uses,
-            open: invite.is_valid(now),
+            open: self.is_usable(invite, now),
             by_hand: invite.by_hand,
+            by: invite.by.map(named),
             joined: members.into_iter().map(|member| named(member.id())).collect(),
             waiting: self.waiting_by(&invite.id),
         }
+    }
+
+    /// R73: whether an invite was asked for by somebody who is no co-host any more.
+    pub(super) fn is_void(&self, invite: &IssuedInvite) -> bool {
+        let is_co_host = |id: &MemberId| self.state.member(id).is_some_and(|member| member.role == Role::CoHost);
+        invite.by.as_ref().is_some_and(|by| !is_co_host(by))
+    }
+
+    /// Whether an invite can still be used.
+    pub(super) fn is_usable(&self, invite: &IssuedInvite, now: u64) -> bool {
+        invite.is_valid(now) && !self.is_void(invite)
     }
 
     /// How many wait with an invite.
@@ -86,12 +101,13 @@ impl Entry {
         self.waiting.iter().filter(|waiting| waiting.request.invite == *invite).count()
     }
 
-    /// Makes an invite.
-    fn issue(
+    /// Makes an invite, for the host or for a co-host.
+    pub(super) fn issue(
         &mut self,
         host: NodeId,
         addresses: Vec<String>,
         terms: Terms,
+        by: Option<MemberId>,
         now: u64,
     ) -> Result<IssuedLink, EventsError> {
         if self.event_key.is_none() {
@@ -114,10 +130,18 @@ impl Entry {
             expires: UnixMillis(expires),
         };
         let link = invite.to_link()?;
-        let issued = IssuedInvite { id: invite.id, secret, link, expires, uses_left: uses, uses, life_ms, by_hand, by: None };
+        let issued = IssuedInvite { id: invite.id, secret, link, expires, uses_left: uses, uses, life_ms, by_hand, by };
         let shown = self.shown(&issued, now);
         self.invites.push(issued);
         Ok(shown)
+    }
+
+    /// Makes an invite useless, with the code that stands for it.
+    pub(super) fn revoke(&mut self, invite: &InviteId) -> Result<(), EventsError> {
+        let before = self.invites.len();
+        self.invites.retain(|known| known.id != *invite);
+        self.code.take_if(|code| code.invite == *invite);
+        if self.invites.len() == before { Err(EventsError::NotFound) } else { Ok(()) }
     }
 
     /// Has an invite, or all, go at once, with the code that stands for it and those who wait with it. Gives how many waited.
@@ -150,7 +174,7 @@ impl Events {
         addresses: Vec<String>,
         terms: Terms,
     ) -> Result<IssuedLink, EventsError> {
-        self.change(event, |entry| entry.issue(self.me.clone(), addresses, terms, now_ms()))
+        self.change(event, |entry| entry.issue(self.me.clone(), addresses, terms, None, now_ms()))
     }
 
     /// Invites of an event, the oldest first: those that are valid, or with `all` those as well by which somebody came or waits to come.
@@ -179,12 +203,7 @@ impl Events {
     /// # Errors
     /// When there is none or the vault fails.
     pub fn revoke_invite(&self, event: &EventId, invite: &InviteId) -> Result<(), EventsError> {
-        self.change(event, |entry| {
-            let before = entry.invites.len();
-            entry.invites.retain(|known| known.id != *invite);
-            entry.code.take_if(|code| code.invite == *invite);
-            if entry.invites.len() == before { Err(EventsError::NotFound) } else { Ok(()) }
-        })
+        self.change(event, |entry| entry.revoke(invite))
     }
 
     /// An invite leaked, or any may have: in one change it is withdrawn, those who wait with it are declined, those of `remove` who came by it are
@@ -225,7 +244,7 @@ impl Events {
             for (_, node, _) in &removed {
                 entry.forget_node(node);
             }
-            let fresh = entry.issue(self.me.clone(), addresses, terms, now)?;
+            let fresh = entry.issue(self.me.clone(), addresses, terms, None, now)?;
             let removed = removed.into_iter().map(|(.., nickname)| nickname).collect();
             Ok((Replaced { fresh, removed, declined }, entries))
         })?;

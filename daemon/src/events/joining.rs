@@ -129,6 +129,9 @@ impl Events {
         if request.verify_proof(&invite.secret, &self.me, from).is_err() {
             return refuse(JoinRefusal::WrongProof);
         }
+        if entry.is_void(invite) {
+            return refuse(JoinRefusal::UnknownInvite);
+        }
         if invite.expires <= now {
             return refuse(JoinRefusal::Expired);
         }

@@ -76,6 +76,7 @@ pub struct Invite {
     pub uses: u32,
     pub open: bool,
     pub by_hand: bool,
+    pub by: Option<String>,
     pub poster: bool,
     pub joined: Vec<Invited>,
     pub waiting: u64,

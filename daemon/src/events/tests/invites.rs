@@ -4,7 +4,7 @@ use inframe_protocol::InviteId;
 use inframe_protocol::code::JoinCode;
 use inframe_protocol::invite::Invite;
 use inframe_protocol::join::JoinRefusal;
-use inframe_protocol::limits::MAX_WRONG_CODES;
+use inframe_protocol::limits::{MAX_DEPUTY_INVITES, MAX_WRONG_CODES};
 
 use super::*;
 use crate::events::codes::{CodeState, Judged};
@@ -223,4 +223,56 @@ fn of_a_guest_pages_link_a_node_keeps_the_invite_alone() {
     assert!(link.starts_with("inframe://join/"), "{link}");
     assert_eq!(host.events.answer_join(&node(1), request(&guest)).unwrap(), JoinReply::Waiting);
     assert!(guest.events.begin_joining("http://10.0.0.1:7411/g/00#AAAA").is_err());
+}
+
+#[test]
+fn r73_an_invite_of_a_co_host_is_theirs_and_void_when_they_are_none() {
+    let (host, event) = host();
+    let (ann, ben) = (join(&host, &event, 1), join(&host, &event, 2));
+    let id = |place: &Place| place.events.read(&event, Entry::my_id).unwrap();
+    let (anns, bens) = (id(&ann), id(&ben));
+    let ask = |number: u8| ask_of(&host, &event, number);
+    assert!(matches!(ask(1), Err(EventsError::NotFound)), "a plain member");
+    host.events.set_co_host(&event, &anns, true).unwrap();
+    host.events.set_co_host(&event, &bens, true).unwrap();
+    let theirs: Vec<IssuedLink> = (0..MAX_DEPUTY_INVITES).map(|_| ask(1).unwrap()).collect();
+    assert!(matches!(ask(1), Err(EventsError::Invalid(_))), "as many as they may");
+    let other = ask(2).unwrap();
+    assert!(matches!(ask(9), Err(EventsError::NotFound)), "a stranger");
+    assert_eq!(theirs[0].by, Some((anns, "Guest".to_owned())));
+
+    // Each sees and withdraws their own, and nobody the host's.
+    let own = invite(&host, &event);
+    assert_eq!(host.events.invites_of_co_host(&event, &node(1)).len(), MAX_DEPUTY_INVITES);
+    assert_eq!(host.events.invites_of_co_host(&event, &node(2)).len(), 1);
+    assert!(host.events.invites_of_co_host(&event, &node(9)).is_empty());
+    for not_theirs in [&other.id, &own.id] {
+        assert!(matches!(host.events.withdraw_for(&event, &node(1), not_theirs), Err(EventsError::NotFound)));
+    }
+    host.events.withdraw_for(&event, &node(1), &theirs[0].id).unwrap();
+    assert_eq!(asks(&host, 3, &theirs[0].link).1, JoinReply::Refused(JoinRefusal::UnknownInvite));
+
+    // The role is taken back: void for good, whoever waits is the host's to decide on.
+    let (waiter, reply) = asks(&host, 4, &theirs[1].link);
+    assert_eq!(reply, JoinReply::Waiting);
+    host.events.set_co_host(&event, &anns, false).unwrap();
+    let host = Place { events: restarted(&host), ..host };
+    assert_eq!(asks(&host, 5, &theirs[1].link).1, JoinReply::Refused(JoinRefusal::UnknownInvite));
+    assert!(matches!(host.events.withdraw_for(&event, &node(1), &theirs[2].id), Err(EventsError::NotFound)));
+    let_in(&host, &event, &waiter, 4);
+    host.events.set_co_host(&event, &anns, true).unwrap();
+    assert!(!matches!(asks(&host, 6, &theirs[2].link).1, JoinReply::Waiting), "a co-host once more");
+    assert!(host.events.invites_of_co_host(&event, &node(1)).is_empty());
+    let listed = host.events.invites(&event, true).unwrap();
+    assert!(listed.iter().any(|invite| invite.id == theirs[1].id && !invite.open && invite.joined.len() == 1));
+
+    // So it is when they are removed.
+    host.events.remove_member(&event, &bens).unwrap();
+    assert_eq!(asks(&host, 7, &other.link).1, JoinReply::Refused(JoinRefusal::UnknownInvite));
+    assert!(matches!(host.events.show_code(&event, &other.id), Err(EventsError::Invalid(_))));
+    assert!(matches!(ask_of(&host, &event, 2), Err(EventsError::NotFound)));
+}
+
+fn ask_of(host: &Place, event: &EventId, number: u8) -> Result<IssuedLink, EventsError> {
+    host.events.issue_invite_for(event, &node(number), Vec::new(), TERMS)
 }

@@ -16,11 +16,7 @@ use crate::views::{GuestLinkView, GuestWifiBody, GuestWifiView};
 const MOST_LINKS: usize = 6;
 
 /// Links to a page by every address, the likeliest first; with an invite for members behind the guests' own part, if there is one.
-pub(super) fn links(
-    listening: &Listening,
-    page: &StoredPage,
-    members: Option<&str>,
-) -> Answer<Vec<GuestLinkView>> {
+pub(super) fn links(listening: &Listening, page: &StoredPage, members: Option<&str>) -> Answer<Vec<GuestLinkView>> {
     let Some(at) = listening.at else { return Ok(Vec::new()) };
     let scheme = if listening.host.is_some() { "https" } else { "http" };
     let authorities = match &listening.host {
@@ -66,7 +62,11 @@ pub(super) fn wifi_of(body: &GuestWifiBody) -> Answer<Option<StoredWifi>> {
 
 /// It with its QR code.
 pub(super) fn wifi_view(wifi: &StoredWifi) -> Answer<GuestWifiView> {
-    Ok(GuestWifiView { name: wifi.name.clone(), password: wifi.password.clone(), qr_svg: printed_qr_svg(&wifi_text(wifi))? })
+    Ok(GuestWifiView {
+        name: wifi.name.clone(),
+        password: wifi.password.clone(),
+        qr_svg: printed_qr_svg(&wifi_text(wifi))?,
+    })
 }
 
 /// The form that the cameras of phones know, with what has a meaning in it set off by a backslash.

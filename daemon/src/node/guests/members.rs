@@ -119,7 +119,8 @@ mod tests {
         let at = |ip: &str| format!("/ip4/{ip}/tcp/7412/p2p/x");
         let all = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
         let relayed = "/ip4/203.0.113.7/tcp/7413/p2p/y/p2p-circuit";
-        let many = [at("10.0.0.1"), at("10.0.0.2"), at("10.0.0.3"), at("10.0.0.4"), relayed.to_owned(), at("127.0.0.1")];
+        let many =
+            [at("10.0.0.1"), at("10.0.0.2"), at("10.0.0.3"), at("10.0.0.4"), relayed.to_owned(), at("127.0.0.1")];
         assert_eq!(few(many.to_vec()), all(&[&many[0], &many[1], &many[2], relayed]));
         assert_eq!(few(vec![at("127.0.0.1")]), [at("127.0.0.1")], "a test on one machine");
         assert_eq!(few(vec![at("10.0.0.1"), "/ip6/::1/tcp/7412/p2p/x".to_owned()]), [at("10.0.0.1")]);
