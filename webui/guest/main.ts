@@ -339,7 +339,7 @@ function handOver() {
       say('Copy the link at the end of the page, and paste it there, under “Join an event”.')
     }
   }
-  return h('div', { className: 'small' }, h('p', { className: 'quiet' }, 'You have Inframe on a computer? ', h('button', { className: 'plain', 'data-testid': 'copy-member-link', onclick: copy }, 'Copy the link for it')), link)
+  return h('div', {}, h('p', { className: 'quiet' }, 'You have Inframe on a computer? ', h('button', { className: 'plain', 'data-testid': 'copy-member-link', onclick: copy }, 'Copy the link for it')), link)
 }
 
 function show() {

@@ -4,7 +4,7 @@
 //! `http://` or `https://`, the address of a guest page, `#`, the page's own part, `~`, and base32 of: one byte of version, the fields in postcard, four
 //! bytes of a BLAKE3 checksum over both. Base32, because QR codes pack capital letters and digits more densely than small ones.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use inframe_protocol::frame::Message;
 use inframe_protocol::groups::GroupHasher;
 use inframe_protocol::join::{JoinReply, JoinRequest};
 use inframe_protocol::keep::{Label, SealedDelivery};
-use inframe_protocol::keys::{EventKey, MemberKeys, MemberPublic, seal_to};
+use inframe_protocol::keys::{EventKey, MemberKeys, seal_to};
 use inframe_protocol::limits::{GROUP_BYTES, MAX_RENDITION_BYTES, MAX_ROSTER_ENTRY_BYTES};
 use inframe_protocol::offer::Offer;
 use inframe_protocol::record::{FindMe, Header, RecordBody, Subject};
@@ -25,7 +25,7 @@ use crate::party::{Guest, HOUR, MINUTE, Party, START, seal_unchecked, sign_entry
 type Refused = (u32, &'static str, &'static str, Input);
 
 /// A frame that no honest node writes: of any value, unchecked.
-fn raw_frame<T: Serialize>(name: &str, value: &T) -> Input {
+pub(super) fn raw_frame<T: Serialize>(name: &str, value: &T) -> Input {
     raw_body(name, &postcard::to_stdvec(value).unwrap())
 }
 
@@ -475,27 +475,6 @@ fn keeping() -> Vec<Refused> {
     ]
 }
 
-fn deputies() -> Vec<Refused> {
-    let keys = MemberKeys::from_bytes([4; 64]).public();
-    let node = NodeId::new([2; 38]).unwrap();
-    let of = |count: usize, nickname: &str, keys: MemberPublic| {
-        let one = (keys, node.clone(), nickname.to_owned(), START);
-        raw_frame("DeputyReply", &(0_u8, vec![one; count]))
-    };
-    let asked = |uses: u32, life_ms: u64| raw_frame("DeputyRequest", &(4_u8, EventId([7; 32]), uses, life_ms));
-    let weak = MemberPublic { sign: MemberId([0; 32]), ..keys };
-    vec![
-        (72, "too_many", "51 who wait", of(51, "Guest", keys)),
-        (72, "no_name", "somebody without a name", of(1, "", keys)),
-        (72, "long_name", "a name of 65 bytes", of(1, &"x".repeat(65), keys)),
-        (72, "weak_keys", "keys that everybody can sign for", of(1, "Guest", weak)),
-        (72, "invites_too_many", "9 invites", raw_frame("DeputyReply", &(3_u8, vec![(invite(), 10_u32, 9_u32); 9]))),
-        (72, "invite_for_nobody", "an invite for nobody", asked(0, HOUR)),
-        (72, "invite_for_too_many", "an invite for 501", asked(501, HOUR)),
-        (72, "invite_too_long", "an invite for 90 days and a bit", asked(1, 90 * 24 * HOUR + 1)),
-    ]
-}
-
 fn recalls() -> Vec<Refused> {
     let of = |count: usize| raw_frame("Recall", &(0_u8, EventId([7; 32]), vec![OfferId([5; 16]); count]));
     vec![
@@ -506,7 +485,7 @@ fn recalls() -> Vec<Refused> {
 }
 
 pub(super) fn cases() -> Vec<(String, Case)> {
-    [frames(), invites(), rosters(), records(), embeddings(), contents(), keeping(), deputies(), recalls()]
+    [frames(), invites(), rosters(), records(), embeddings(), contents(), keeping(), recalls()]
         .concat()
         .into_iter()
         .map(|(rule, name, what, input)| (format!("refused/r{rule}_{name}"), case(what, Some(rule), input)))

@@ -1,3 +1,5 @@
+//! Links that carry an invite, whole, damaged, and for guests alone.
+
 use super::*;
 use crate::limits::{MAX_ADDRESSES, MAX_EVENT_NAME_BYTES, MAX_INVITE_LINK_CHARS};
 use proptest::prelude::*;
