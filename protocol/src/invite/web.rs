@@ -143,8 +143,13 @@ impl Short {
 
 /// An address without the id of the node at its end, which can only be the host's.
 fn without_owner(address: &str) -> &str {
-    let before = address.rsplit_once('/').and_then(|(start, _)| start.strip_suffix("/p2p"));
-    before.filter(|before| !before.is_empty()).unwrap_or(address)
+    let mut address = address;
+    while let Some((start, _)) = address.rsplit_once('/')
+        && let Some(before) = start.strip_suffix("/p2p").filter(|before| !before.is_empty())
+    {
+        address = before;
+    }
+    address
 }
 
 impl Invite {

@@ -109,7 +109,8 @@ async fn when_its_invite_ends_the_code_goes_on_working_for_guests() -> Result<()
     let withdrawn = link(api, &event).await?;
     api.revoke(&event, page["members"]["invite"].as_str().context("its id")?).await?;
     assert_eq!(state(api, &event).await?, "withdrawn");
-    ensure!(!link(api, &event).await?.contains('~'), "the code is for guests alone");
+    let for_guests = link(api, &event).await?;
+    ensure!(!for_guests.contains('~') && withdrawn.starts_with(&for_guests), "the guests' part has not changed");
     let why = refused(&first, &withdrawn).await?;
     ensure!(why.contains("does not know this invite"), "{why}");
     let mut guest = Guest::with(&withdrawn)?;
@@ -141,6 +142,16 @@ async fn when_its_invite_ends_the_code_goes_on_working_for_guests() -> Result<()
     ensure!(page["members"].is_null() && page["links"][0]["link"].as_str().is_some_and(|link| !link.contains('~')));
     refused(&second, &last).await?;
 
+    // A new link ends the one before for members as well.
+    api.let_members_join(&event, &json!({})).await?;
+    let old = link(api, &event).await?;
+    api.guest_wish(&event, "link", &Value::Null).await?;
+    ensure!(state(api, &event).await?.is_null());
+    refused(&second, &old).await?;
+    ensure!(Guest::with(&old)?.visit().await.is_err(), "for guests neither");
+    let mut guest = Guest::with(&link(api, &event).await?)?;
+    guest.joins("Mia").await?;
+
     // Its time is over.
     api.let_members_join(&event, &json!({ "expires_in_s": 1 })).await?;
     wait_until("the end of it", SOON, async || {
@@ -149,7 +160,7 @@ async fn when_its_invite_ends_the_code_goes_on_working_for_guests() -> Result<()
     })
     .await?;
     let link = link(api, &event).await?;
-    ensure!(!link.contains('~') && withdrawn.starts_with(&link), "the guests' part has not changed");
+    ensure!(!link.contains('~'), "the code is for guests alone");
     ensure!(guest.visit().await?["guest"]["name"] == "Mia", "whoever came by the code is still there");
     Ok(())
 }

@@ -63,7 +63,7 @@ impl Node {
 }
 
 /// What was printed with the invite before lets nobody join any more.
-fn withdraw(core: &Core, event: &EventId, page: &StoredPage) -> Answer<()> {
+pub(super) fn withdraw(core: &Core, event: &EventId, page: &StoredPage) -> Answer<()> {
     match page.members.map(|members| core.events.revoke_invite(event, &members.id)) {
         None | Some(Ok(()) | Err(EventsError::NotFound)) => Ok(()),
         Some(Err(error)) => Err(error.into()),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use inframe_protocol::EventId;
 
 use self::links::{links, wifi_of, wifi_view};
-use self::members::{members_part, members_view};
+use self::members::{members_part, members_view, withdraw};
 use super::events::{event_id, invalid};
 use super::library::asset_id;
 use super::sharing::short_id;
@@ -89,14 +89,17 @@ impl Node {
         .await
     }
 
-    /// Gives it a fresh link; the one before leads nowhere from then on, nor do the private links that begin with it.
+    /// Gives it a fresh link; the one before leads nowhere from then on, nor do the private links that begin with it. Nor does anybody join with the
+    /// invite that it carried: the fresh one is for guests alone.
     ///
     /// # Errors
     /// When this node is not the host.
     pub async fn new_guest_link(&self, event: String) -> Answer<GuestPageView> {
         let id = event_id(&event)?;
         self.blocking(move |core| {
-            let page = Guests::with_new_link(&hosted(core, &id)?)?;
+            let before = hosted(core, &id)?;
+            withdraw(core, &id, &before)?;
+            let page = StoredPage { members: None, ..Guests::with_new_link(&before)? };
             core.guests.put_page(&id, page.clone())?;
             let text = format!(
                 "You made a new link to the guest page of {}; the one before leads nowhere.",

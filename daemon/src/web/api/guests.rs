@@ -45,7 +45,7 @@ async fn change_guest_page(
     Ok(Json(node.change_guest_page(id, patch).await?))
 }
 
-/// Give the guest page a fresh link; the one before leads nowhere from then on (host only)
+/// Give the guest page a fresh link; the one before leads nowhere from then on, for members neither (host only)
 #[utoipa::path(
     post, path = "/events/{id}/guest-page/link", tag = "guests", params(("id" = String, Path)),
     responses((status = 200, body = GuestPageView))

@@ -156,6 +156,16 @@ fn d7_the_fullest_invite_fits_a_web_link() {
 
 proptest! {
     #[test]
+    fn whatever_an_address_is_made_of_the_short_form_is_read_again(
+        parts in proptest::collection::vec("p2p|ip4|ip6|tcp|p2p-circuit|1\\.2\\.3\\.4|::1|0?[0-9]{1,5}|x?", 0..8),
+    ) {
+        let invite = Invite { addresses: vec![format!("/{}", parts.join("/"))], ..invite() };
+        let read = Invite::parse(&link(&invite)).unwrap();
+        prop_assert_eq!(link(&read), link(&invite));
+        prop_assert!(invite.addresses[0].starts_with(&read.addresses[0]));
+    }
+
+    #[test]
     fn d8_any_web_link_is_parsed_without_a_panic(text in ".{0,300}", bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         for link in [format!("{PAGE}{text}"), format!("{PAGE}{WEB_SEPARATOR}{text}")] {
             prop_assert!(Invite::parse(&link).is_err());
