@@ -837,6 +837,9 @@ pub struct NewInviteBody {
     pub expires_in_s: Option<u64>,
     /// Number of uses; default 1, at most 500.
     pub uses: Option<u32>,
+    /// Whether who comes by it waits for a yes even where the event lets everybody in; default no.
+    #[serde(default)]
+    pub by_hand: Option<bool>,
 }
 
 /// An invite.
@@ -856,6 +859,12 @@ pub struct InviteView {
     pub uses: u32,
     /// Whether it can still be used.
     pub open: bool,
+    /// Whether who comes by it waits for a yes even where the event lets everybody in.
+    pub by_hand: bool,
+    /// Nickname of the co-host who asked for it, if it was one and the host asks.
+    pub by: Option<String>,
+    /// Whether it is the one in the link of the guest page.
+    pub poster: bool,
     /// Members who came in by it.
     pub joined: Vec<InvitedView>,
     /// How many wait with it.

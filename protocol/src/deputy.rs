@@ -1,12 +1,16 @@
-//! Co-hosts: members who admit and remove in the host's place, by way of the host's node, which alone has the event's key.
+//! Co-hosts: members who invite, admit and remove in the host's place, by way of the host's node, which alone has the event's key.
 
 use serde::{Deserialize, Serialize};
 
 use crate::event::EventState;
 use crate::frame::Message;
-use crate::ids::{EventId, MemberId, NodeId, UnixMillis};
+use crate::ids::{EventId, InviteId, MemberId, NodeId, UnixMillis};
+use crate::invite::Invite;
 use crate::keys::MemberPublic;
-use crate::limits::{MAX_DEPUTY_BYTES, MAX_NICKNAME_BYTES, MAX_SMALL_MESSAGE_BYTES, MAX_WAITING};
+use crate::limits::{
+    MAX_DEPUTY_BYTES, MAX_DEPUTY_INVITES, MAX_INVITE_LIFE_MS, MAX_INVITE_USES, MAX_NICKNAME_BYTES,
+    MAX_SMALL_MESSAGE_BYTES, MAX_WAITING,
+};
 use crate::roster::{Member, Role};
 use crate::text::{FieldError, check_count, check_name};
 
@@ -39,6 +43,27 @@ pub enum DeputyRequest {
         /// The event.
         event: EventId,
     },
+    /// Co-host to host: make an invite.
+    Invite {
+        /// The event.
+        event: EventId,
+        /// For how many.
+        uses: u32,
+        /// For how long, from now.
+        life_ms: u64,
+    },
+    /// Co-host to host: which of the invites that I asked for can be used?
+    Invites {
+        /// The event.
+        event: EventId,
+    },
+    /// Co-host to host: withdraw an invite that I asked for.
+    Withdraw {
+        /// The event.
+        event: EventId,
+        /// Which.
+        invite: InviteId,
+    },
 }
 
 impl DeputyRequest {
@@ -48,7 +73,10 @@ impl DeputyRequest {
             Self::Waiting { event }
             | Self::Decide { event, .. }
             | Self::Remove { event, .. }
-            | Self::Changed { event } => *event,
+            | Self::Changed { event }
+            | Self::Invite { event, .. }
+            | Self::Invites { event }
+            | Self::Withdraw { event, .. } => *event,
         }
     }
 }
@@ -56,8 +84,14 @@ impl DeputyRequest {
 impl Message for DeputyRequest {
     const MAX_BYTES: usize = MAX_SMALL_MESSAGE_BYTES;
 
+    /// R72.
     fn check(&self) -> Result<(), FieldError> {
-        Ok(())
+        let Self::Invite { uses, life_ms, .. } = self else { return Ok(()) };
+        if *uses == 0 || *life_ms == 0 {
+            return Err(FieldError::Value { field: "invite", why: "nobody could use it" });
+        }
+        check_count("uses", u64::from(*uses), u64::from(MAX_INVITE_USES))?;
+        check_count("life_ms", *life_ms, MAX_INVITE_LIFE_MS)
     }
 }
 
@@ -74,6 +108,17 @@ pub struct WaitingJoin {
     pub at: UnixMillis,
 }
 
+/// An invite that a co-host asked for. Who uses it asks the host's node, as with any other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeputyInvite {
+    /// The invite.
+    pub invite: Invite,
+    /// Uses when it was made.
+    pub uses: u32,
+    /// Uses left.
+    pub uses_left: u32,
+}
+
 /// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeputyReply {
@@ -83,6 +128,8 @@ pub enum DeputyReply {
     Done,
     /// It is not: no event of this node, no co-host, nobody of this id, or nobody whom a co-host may remove.
     No,
+    /// The invite that was asked for, or those that can be used.
+    Invites(Vec<DeputyInvite>),
 }
 
 impl Message for DeputyReply {
@@ -90,7 +137,14 @@ impl Message for DeputyReply {
 
     /// R72.
     fn check(&self) -> Result<(), FieldError> {
-        let Self::Waiting(waiting) = self else { return Ok(()) };
+        let waiting = match self {
+            Self::Waiting(waiting) => waiting,
+            Self::Invites(invites) => {
+                check_count("invites", invites.len() as u64, MAX_DEPUTY_INVITES as u64)?;
+                return invites.iter().try_for_each(|one| one.invite.check());
+            }
+            Self::Done | Self::No => return Ok(()),
+        };
         check_count("waiting", waiting.len() as u64, MAX_WAITING as u64)?;
         for one in waiting {
             check_name("nickname", &one.nickname, MAX_NICKNAME_BYTES)?;

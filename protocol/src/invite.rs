@@ -1,6 +1,9 @@
 //! Invites: the link and QR code with which a node or a guest asks to join an event.
 //!
-//! `inframe://join/` and base64url of: one byte of version, the fields in postcard, four bytes of a BLAKE3 checksum over both.
+//! `inframe://join/` and base64url of: one byte of version, the fields in postcard, four bytes of a BLAKE3 checksum over both. A link to a guest page can
+//! carry one as well, in the form of [`web`].
+
+pub mod web;
 
 use std::fmt;
 
@@ -26,8 +29,11 @@ const CHECKSUM_BYTES: usize = 4;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InviteError {
     /// Something else altogether.
-    #[error("this is not an invite: an invite begins with inframe://join/")]
+    #[error("this is not an invite: an invite begins with inframe://join/, or is the link of a host's guest page")]
     NotAnInvite,
+    /// A link to a guest page without an invite.
+    #[error("this link is for phones: ask the host for one for members")]
+    GuestsOnly,
     /// R6: the end is missing.
     #[error("the invite is cut off: copy the whole link")]
     Incomplete,
@@ -99,7 +105,7 @@ impl Invite {
         Ok(format!("{LINK_PREFIX}{}", BASE64URL_NOPAD.encode(&bytes)))
     }
 
-    /// Reads a link as people paste it: white space anywhere in it (broken lines) is ignored.
+    /// Reads a link as people paste it, of an invite or of a guest page that carries one: white space anywhere in it (broken lines) is ignored.
     ///
     /// # Errors
     /// What is wrong with it, worded for the person who pasted it. The expiry is not looked at: see [`Invite::check_expiry`].
@@ -109,7 +115,9 @@ impl Invite {
             return Err(InviteError::NotAnInvite);
         }
         let link: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
-        let code = link.strip_prefix(LINK_PREFIX).ok_or(InviteError::NotAnInvite)?;
+        let Some(code) = link.strip_prefix(LINK_PREFIX) else {
+            return Self::parse_web(&link);
+        };
         let bytes = Zeroizing::new(decode_base64(code)?);
         let (version, _) = bytes.split_first().ok_or(InviteError::Incomplete)?;
         if *version > VERSION {

@@ -147,7 +147,13 @@ pub const MAX_KEPT_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
 pub const MAX_KEEP_BYTES: usize = 640;
 /// Those who may wait to be admitted to an event at once.
 pub const MAX_WAITING: usize = 50;
-/// Bytes of an answer to a co-host: all who wait, 203 bytes each at most.
+/// People that an invite is for: a large wedding with one poster.
+pub const MAX_INVITE_USES: u32 = 500;
+/// Milliseconds that an invite is good for: 90 days.
+pub const MAX_INVITE_LIFE_MS: u64 = 90 * 24 * 60 * 60 * 1_000;
+/// Invites that a co-host asked for and that can be used at once: all of them fit into one answer, 1,330 bytes each at most.
+pub const MAX_DEPUTY_INVITES: usize = 8;
+/// Bytes of an answer to a co-host: all who wait, 203 bytes each at most, or their invites.
 pub const MAX_DEPUTY_BYTES: usize = 12_288;
 /// Photos asked back in one question.
 pub const MAX_RECALLS: usize = 100;

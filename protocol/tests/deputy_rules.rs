@@ -4,13 +4,17 @@
 
 mod party;
 
-use inframe_protocol::deputy::{DeputyReply, WaitingJoin};
+use inframe_protocol::deputy::{DeputyInvite, DeputyReply, DeputyRequest, WaitingJoin};
 use inframe_protocol::frame::{Message as _, decode, encode};
+use inframe_protocol::invite::Invite;
 use inframe_protocol::keys::MemberKeys;
-use inframe_protocol::limits::{MAX_NICKNAME_BYTES, MAX_NODE_ID_BYTES, MAX_WAITING};
+use inframe_protocol::limits::{
+    MAX_ADDRESSES, MAX_DEPUTY_INVITES, MAX_EVENT_NAME_BYTES, MAX_INVITE_LIFE_MS, MAX_INVITE_USES, MAX_NICKNAME_BYTES,
+    MAX_NODE_ID_BYTES, MAX_WAITING,
+};
 use inframe_protocol::record::RecordBody;
 use inframe_protocol::roster::Role;
-use inframe_protocol::{NodeId, UnixMillis};
+use inframe_protocol::{EventId, InviteId, NodeId, UnixMillis};
 use party::{Guest, Party, START};
 
 fn with_role(party: &mut Party, guest: usize, role: Role) {
@@ -53,6 +57,37 @@ fn r72_all_who_may_wait_fit_into_one_answer_and_no_more() {
     let read: DeputyReply = decode(&full, DeputyReply::MAX_BYTES).unwrap();
     assert_eq!(read, DeputyReply::Waiting(vec![one.clone(); MAX_WAITING]));
     assert!(of(MAX_WAITING + 1).is_err());
+}
+
+#[test]
+fn r72_a_co_hosts_invites_fit_into_one_answer_and_are_asked_for_within_bounds() {
+    let event = EventId([7; 32]);
+    let one = DeputyInvite {
+        invite: Invite {
+            event,
+            event_name: "a".repeat(MAX_EVENT_NAME_BYTES),
+            host: NodeId::new(vec![2; MAX_NODE_ID_BYTES]).unwrap(),
+            addresses: vec![format!("/{}", "a".repeat(127)); MAX_ADDRESSES],
+            id: InviteId([3; 8]),
+            secret: [4; 32],
+            expires: UnixMillis(u64::MAX),
+        },
+        uses: u32::MAX,
+        uses_left: u32::MAX,
+    };
+    let of = |one: &DeputyInvite, count: usize| {
+        encode(&DeputyReply::Invites(vec![one.clone(); count]), DeputyReply::MAX_BYTES)
+    };
+    let read: DeputyReply = decode(&of(&one, MAX_DEPUTY_INVITES).unwrap(), DeputyReply::MAX_BYTES).unwrap();
+    assert_eq!(read, DeputyReply::Invites(vec![one.clone(); MAX_DEPUTY_INVITES]));
+    assert!(of(&one, MAX_DEPUTY_INVITES + 1).is_err());
+    let nameless = Invite { event_name: String::new(), ..one.invite.clone() };
+    assert!(of(&DeputyInvite { invite: nameless, ..one }, 1).is_err());
+
+    let asks =
+        |uses, life_ms| encode(&DeputyRequest::Invite { event, uses, life_ms }, DeputyRequest::MAX_BYTES).is_ok();
+    assert!(asks(1, 1) && asks(MAX_INVITE_USES, MAX_INVITE_LIFE_MS));
+    assert!(!asks(0, 1) && !asks(1, 0) && !asks(MAX_INVITE_USES + 1, 1) && !asks(1, MAX_INVITE_LIFE_MS + 1));
 }
 
 #[test]

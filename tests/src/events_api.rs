@@ -38,6 +38,10 @@ impl Api {
         self.get(&format!("/events/{event}/invites?all={all}")).await
     }
 
+    pub async fn revoke(&self, event: &str, invite: &str) -> Result<()> {
+        self.send(self.request(Method::DELETE, &format!("/events/{event}/invites/{invite}"))).await.map(drop)
+    }
+
     pub async fn leaked(&self, event: &str, invite: Option<&str>, remove: &[&str]) -> Result<Leak> {
         let body = json!({ "invite": invite, "remove": remove });
         self.with(Method::POST, &format!("/events/{event}/invites/leaked"), &body).await

@@ -27,6 +27,14 @@ impl Api {
         self.with(Method::PUT, &path, &json!({ "blocked": blocked })).await
     }
 
+    pub async fn let_members_join(&self, event: &str, wish: &Value) -> Result<Value> {
+        self.with(Method::PUT, &format!("/events/{event}/guest-page/members"), wish).await
+    }
+
+    pub async fn let_no_members_join(&self, event: &str) -> Result<Value> {
+        self.json(self.request(Method::DELETE, &format!("/events/{event}/guest-page/members"))).await
+    }
+
     pub async fn guest_wish(&self, event: &str, what: &str, body: &Value) -> Result<Value> {
         self.with(Method::POST, &format!("/events/{event}/guest-page/{what}"), body).await
     }
@@ -49,7 +57,9 @@ impl Guest {
     /// # Errors
     /// When the link is not one.
     pub fn with(link: &str) -> Result<Self> {
-        let (base, key) = link.split_once('#').context("the link has no key")?;
+        let (base, fragment) = link.split_once('#').context("the link has no key")?;
+        // Behind it there may be an invite for members, which a guest's page leaves alone.
+        let key = fragment.split('~').next().unwrap_or_default();
         let key = decode(key).context("the key is not base64")?;
         let key = key.try_into().map_err(|_| anyhow::anyhow!("the key has not 32 bytes"))?;
         Ok(Self { http: Client::new(), base: base.to_owned(), key, cookie: None, secret: None })

@@ -322,6 +322,26 @@ function showBack() {
   )
 }
 
+/** A line for the few who have Inframe on a computer: the code that they scanned is their invite too. */
+function handOver() {
+  const { memberLink } = server
+  if (!memberLink) return null
+  const link = h('input', { id: 'member-link', readOnly: true, value: memberLink, hidden: true, 'aria-label': 'Link for Inframe on a computer', 'data-testid': 'member-link' })
+  const copy = async () => {
+    link.hidden = false
+    link.select()
+    try {
+      // Pages that come by plain HTTP have no clipboard object; the selection still copies.
+      if (navigator.clipboard) await navigator.clipboard.writeText(memberLink)
+      else if (!document.execCommand('copy')) throw new Error()
+      say('Copied. Paste it there, under “Join an event”.')
+    } catch {
+      say('Copy the link at the end of the page, and paste it there, under “Join an event”.')
+    }
+  }
+  return h('div', {}, h('p', { className: 'quiet' }, 'You have Inframe on a computer? ', h('button', { className: 'plain', 'data-testid': 'copy-member-link', onclick: copy }, 'Copy the link for it')), link)
+}
+
 function show() {
   document.title = visit.event
   const where = visit.approve_first ? `${visit.host} looks at them first.` : 'They are part of the event at once.'
@@ -335,6 +355,7 @@ function show() {
     h(
       'footer',
       {},
+      handOver(),
       h(
         'p',
         {},

@@ -57,7 +57,15 @@ export class Refused extends Error {
 
 const token = location.pathname.split('/')[2] ?? ''
 const store = `inframe-guest-${token}`
-const [keyText = '', linkSecret = ''] = location.hash.slice(1).split('.')
+const [own, ...rest] = location.hash.slice(1).split('~')
+const [keyText = '', linkSecret = ''] = (own ?? '').split('.')
+
+/**
+ * The link for a computer with Inframe, if the code that was scanned carries an invite: as it was scanned, without this guest's own secret. It is held in
+ * the page's memory alone, and the address forgets the invite before anything else happens.
+ */
+export const memberLink = rest.length > 0 ? `${location.origin}${location.pathname}#${keyText}~${rest.join('~')}` : ''
+if (memberLink) history.replaceState(null, '', `${location.pathname}${location.search}#${own}`)
 
 function fromBase64(text: string) {
   try {

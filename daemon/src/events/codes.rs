@@ -87,7 +87,7 @@ impl Entry {
     /// The link of an invite that another person can still use.
     fn usable(&self, invite: &InviteId, now: u64) -> Option<&str> {
         let invite = self.invites.iter().find(|known| known.id == *invite)?;
-        let free = invite.is_valid(now) && invite.uses_left as usize > self.waiting_by(&invite.id);
+        let free = self.is_usable(invite, now) && invite.uses_left as usize > self.waiting_by(&invite.id);
         free.then_some(invite.link.as_str())
     }
 

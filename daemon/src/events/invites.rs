@@ -1,4 +1,5 @@
-//! Invites as the host of an event has them: made, shown with who came by them, withdrawn, and withdrawn because they leaked.
+//! Invites as the host of an event has them, their own and those that co-hosts asked for: made, shown with who came by them, withdrawn, and withdrawn
+//! because they leaked.
 
 use inframe_protocol::invite::Invite;
 use inframe_protocol::roster::Role;
@@ -19,6 +20,8 @@ pub struct Terms {
     pub life_ms: u64,
     /// Uses.
     pub uses: u32,
+    /// Whether who comes by it waits for a yes even where everybody else is let in at once.
+    pub by_hand: bool,
 }
 
 /// An invite as its issuer sees it.
@@ -36,6 +39,10 @@ pub struct IssuedLink {
     pub uses: u32,
     /// Whether it can still be used.
     pub open: bool,
+    /// Whether who comes by it waits for a yes, whatever the event's setting says.
+    pub by_hand: bool,
+    /// The co-host who asked for it, if it was one, with their nickname.
+    pub by: Option<(MemberId, String)>,
     /// Members who came in by it, the first first, with their nicknames. The roster tells them, which lies sealed as this does.
     pub joined: Vec<(MemberId, String)>,
     /// Those who wait with it.
@@ -60,7 +67,7 @@ pub struct Replaced {
 }
 
 impl Entry {
-    fn shown(&self, invite: &IssuedInvite, now: u64) -> IssuedLink {
+    pub(super) fn shown(&self, invite: &IssuedInvite, now: u64) -> IssuedLink {
         let mut members: Vec<_> = self.state.members().filter(|member| member.invite == Some(invite.id)).collect();
         members.sort_by_key(|member| (member.joined_at, member.id()));
         let named = |id: MemberId| (id, self.nickname(&id).unwrap_or_default());
@@ -70,10 +77,23 @@ impl Entry {
             expires: invite.expires,
             uses_left: invite.uses_left,
             uses: invite.uses,
-            open: invite.is_valid(now),
+            open: self.is_usable(invite, now),
+            by_hand: invite.by_hand,
+            by: invite.by.map(named),
             joined: members.into_iter().map(|member| named(member.id())).collect(),
             waiting: self.waiting_by(&invite.id),
         }
+    }
+
+    /// R73: whether an invite was asked for by somebody who is no co-host any more.
+    pub(super) fn is_void(&self, invite: &IssuedInvite) -> bool {
+        let is_co_host = |id: &MemberId| self.state.member(id).is_some_and(|member| member.role == Role::CoHost);
+        invite.by.as_ref().is_some_and(|by| !is_co_host(by))
+    }
+
+    /// Whether an invite can still be used.
+    pub(super) fn is_usable(&self, invite: &IssuedInvite, now: u64) -> bool {
+        invite.is_valid(now) && !self.is_void(invite)
     }
 
     /// How many wait with an invite.
@@ -81,12 +101,13 @@ impl Entry {
         self.waiting.iter().filter(|waiting| waiting.request.invite == *invite).count()
     }
 
-    /// Makes an invite.
-    fn issue(
+    /// Makes an invite, for the host or for a co-host.
+    pub(super) fn issue(
         &mut self,
         host: NodeId,
         addresses: Vec<String>,
         terms: Terms,
+        by: Option<MemberId>,
         now: u64,
     ) -> Result<IssuedLink, EventsError> {
         if self.event_key.is_none() {
@@ -97,7 +118,7 @@ impl Entry {
         }
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|_| EventsError::Invalid("the system gives no random numbers".into()))?;
-        let Terms { life_ms, uses } = terms;
+        let Terms { life_ms, uses, by_hand } = terms;
         let expires = now.saturating_add(life_ms);
         let invite = Invite {
             event: self.id,
@@ -109,10 +130,18 @@ impl Entry {
             expires: UnixMillis(expires),
         };
         let link = invite.to_link()?;
-        let issued = IssuedInvite { id: invite.id, secret, link, expires, uses_left: uses, uses, life_ms };
+        let issued = IssuedInvite { id: invite.id, secret, link, expires, uses_left: uses, uses, life_ms, by_hand, by };
         let shown = self.shown(&issued, now);
         self.invites.push(issued);
         Ok(shown)
+    }
+
+    /// Makes an invite useless, with the code that stands for it.
+    pub(super) fn revoke(&mut self, invite: &InviteId) -> Result<(), EventsError> {
+        let before = self.invites.len();
+        self.invites.retain(|known| known.id != *invite);
+        self.code.take_if(|code| code.invite == *invite);
+        if self.invites.len() == before { Err(EventsError::NotFound) } else { Ok(()) }
     }
 
     /// Has an invite, or all, go at once, with the code that stands for it and those who wait with it. Gives how many waited.
@@ -145,7 +174,7 @@ impl Events {
         addresses: Vec<String>,
         terms: Terms,
     ) -> Result<IssuedLink, EventsError> {
-        self.change(event, |entry| entry.issue(self.me.clone(), addresses, terms, now_ms()))
+        self.change(event, |entry| entry.issue(self.me.clone(), addresses, terms, None, now_ms()))
     }
 
     /// Invites of an event, the oldest first: those that are valid, or with `all` those as well by which somebody came or waits to come.
@@ -158,17 +187,23 @@ impl Events {
         self.read(event, list)
     }
 
+    /// One invite, as long as it is kept.
+    #[must_use]
+    pub fn invite(&self, event: &EventId, invite: &InviteId) -> Option<IssuedLink> {
+        let now = now_ms();
+        let one = |entry: &Entry| {
+            let known = entry.invites.iter().find(|known| known.id == *invite)?;
+            Some(entry.shown(known, now))
+        };
+        self.read(event, one).flatten()
+    }
+
     /// Makes an invite useless.
     ///
     /// # Errors
     /// When there is none or the vault fails.
     pub fn revoke_invite(&self, event: &EventId, invite: &InviteId) -> Result<(), EventsError> {
-        self.change(event, |entry| {
-            let before = entry.invites.len();
-            entry.invites.retain(|known| known.id != *invite);
-            entry.code.take_if(|code| code.invite == *invite);
-            if entry.invites.len() == before { Err(EventsError::NotFound) } else { Ok(()) }
-        })
+        self.change(event, |entry| entry.revoke(invite))
     }
 
     /// An invite leaked, or any may have: in one change it is withdrawn, those who wait with it are declined, those of `remove` who came by it are
@@ -194,7 +229,11 @@ impl Events {
             if newest.is_none() && leaked.is_some() {
                 return Err(EventsError::NotFound);
             }
-            let terms = newest.map_or(otherwise, |invite| Terms { life_ms: invite.life_ms, uses: invite.uses });
+            let terms = newest.map_or(otherwise, |invite| Terms {
+                life_ms: invite.life_ms,
+                uses: invite.uses,
+                by_hand: invite.by_hand,
+            });
             let removed = remove
                 .iter()
                 .map(|member| entry.removable(member, leaked))
@@ -205,7 +244,7 @@ impl Events {
             for (_, node, _) in &removed {
                 entry.forget_node(node);
             }
-            let fresh = entry.issue(self.me.clone(), addresses, terms, now)?;
+            let fresh = entry.issue(self.me.clone(), addresses, terms, None, now)?;
             let removed = removed.into_iter().map(|(.., nickname)| nickname).collect();
             Ok((Replaced { fresh, removed, declined }, entries))
         })?;

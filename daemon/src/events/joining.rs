@@ -14,7 +14,7 @@ use crate::clock::now_ms;
 use crate::live::What;
 
 impl Events {
-    /// Takes a pasted invite link: from now on this node asks the host to be admitted.
+    /// Takes a pasted link: from now on this node asks the host to be admitted. Of the link of a guest page the invite alone is kept.
     ///
     /// # Errors
     /// When the link is no valid invite, or this node is in the event already.
@@ -24,7 +24,7 @@ impl Events {
         if invite.host == self.me {
             return Err(EventsError::Invalid("this is an invite to your own event; send it to somebody else".into()));
         }
-        let joining = Joining { link: link.trim().to_owned(), problem: None, at: now_ms() };
+        let joining = Joining { link: invite.to_link()?, problem: None, at: now_ms() };
         let known = self.read(&invite.event, |entry| (entry.is_admitted(), entry.joining.is_some()));
         match known {
             Some((true, _)) => return Err(EventsError::Invalid("you are a member of this event already".into())),
@@ -129,6 +129,9 @@ impl Events {
         if request.verify_proof(&invite.secret, &self.me, from).is_err() {
             return refuse(JoinRefusal::WrongProof);
         }
+        if entry.is_void(invite) {
+            return refuse(JoinRefusal::UnknownInvite);
+        }
         if invite.expires <= now {
             return refuse(JoinRefusal::Expired);
         }
@@ -138,7 +141,7 @@ impl Events {
         if entry.state.roster().members().len() >= MAX_MEMBERS {
             return refuse(JoinRefusal::EventFull);
         }
-        if entry.settings.admit_automatically && !entry.removed_nodes.contains(from) {
+        if entry.settings.admit_automatically && !invite.by_hand && !entry.removed_nodes.contains(from) {
             Verdict::Admit
         } else if entry.waiting.len() >= MAX_WAITING {
             refuse(JoinRefusal::Busy)

@@ -96,6 +96,11 @@ pub struct IssuedInvite {
     pub uses: u32,
     /// From its making to its expiry, milliseconds.
     pub life_ms: u64,
+    /// Whether who comes by it waits for a yes, whatever the event's setting says.
+    pub by_hand: bool,
+    /// The co-host who asked for it, if it was one; it is worth nothing once they are none any more.
+    #[zeroize(skip)]
+    pub by: Option<MemberId>,
 }
 
 impl IssuedInvite {
@@ -181,8 +186,8 @@ pub struct StoredEvent {
 }
 
 impl Versioned for StoredEvent {
-    const VERSION: u8 = 4;
-    type Before = older::ThirdEvent;
+    const VERSION: u8 = 5;
+    type Before = older::FourthEvent;
 }
 
 /// The row of an event in the form of the second version.

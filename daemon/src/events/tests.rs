@@ -43,7 +43,8 @@ fn request(joiner: &Place) -> JoinRequest {
 /// The guest of this number asks, the host admits.
 fn join(host: &Place, event: &EventId, number: u8) -> Place {
     let guest = place(number);
-    let link = host.events.issue_invite(event, Vec::new(), Terms { life_ms: DAY_MS, uses: 1 }).unwrap().link;
+    let link =
+        host.events.issue_invite(event, Vec::new(), Terms { life_ms: DAY_MS, uses: 1, by_hand: false }).unwrap().link;
     guest.events.begin_joining(&link).unwrap();
     let asked = request(&guest);
     assert_eq!(host.events.answer_join(&node(number), asked.clone()).unwrap(), JoinReply::Waiting);
@@ -173,7 +174,11 @@ fn both_sides_of_a_waiting_request_show_the_same_words() {
     let event = host.events.create("Picnic".into(), None, None, "Host".into()).unwrap();
     let ask = |number: u8| {
         let guest = place(number);
-        let link = host.events.issue_invite(&event, Vec::new(), Terms { life_ms: DAY_MS, uses: 1 }).unwrap().link;
+        let link = host
+            .events
+            .issue_invite(&event, Vec::new(), Terms { life_ms: DAY_MS, uses: 1, by_hand: false })
+            .unwrap()
+            .link;
         guest.events.begin_joining(&link).unwrap();
         host.events.answer_join(&node(number), request(&guest)).unwrap();
         guest.events.describe(&event, now_ms()).unwrap().verification

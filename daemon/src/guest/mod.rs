@@ -30,8 +30,8 @@ use tokio::sync::watch;
 pub use coming::{ComingError, PieceReader};
 pub use paces::{Ask, Asker, Paces};
 pub use stored::{
-    SealKey, StoredGuest, StoredGuestMatch, StoredGuestSelfie, StoredPage, StoredRemoval, StoredUpload, StoredWifi,
-    UploadState, Word,
+    SealKey, StoredGuest, StoredGuestMatch, StoredGuestSelfie, StoredMembersInvite, StoredPage, StoredRemoval,
+    StoredUpload, StoredWifi, UploadState, Word,
 };
 
 use crate::ledger::Ledger;
@@ -108,7 +108,7 @@ impl Guests {
     /// When the vault cannot be read.
     pub fn open(vault: &Vault, live: Live) -> Result<Self, VaultError> {
         let inner = Inner {
-            pages: Ledger::open(vault.clone(), Kind::GuestPage)?,
+            pages: Ledger::open_versioned(vault.clone(), Kind::GuestPage)?,
             guests: Ledger::open(vault.clone(), Kind::Guest)?,
             uploads: Ledger::open(vault.clone(), Kind::GuestUpload)?,
             pieces: Ledger::open(vault.clone(), Kind::GuestPiece)?,
@@ -195,6 +195,7 @@ impl Guests {
             made_at: now,
             erased_at: None,
             wifi: None,
+            members: None,
         })
     }
 

@@ -1,11 +1,12 @@
 //! What the catalog keeps of guest pages. Every row stands behind the version byte of its kind.
 
-use inframe_protocol::EventId;
+use inframe_protocol::{EventId, InviteId};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::library::{AssetId, GuestId};
 use crate::matching::Grade;
+use crate::vault::Versioned;
 
 /// The guest page of an event, by the event's id.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,61 @@ pub struct StoredPage {
     pub erased_at: Option<u64>,
     /// The Wi-Fi network that the poster names, if the host wanted it kept.
     pub wifi: Option<StoredWifi>,
+    /// The invite that its link carries, if members may join with it too.
+    pub members: Option<StoredMembersInvite>,
+}
+
+/// An invite that rides in the link to a guest page. It is kept with the event's others; this says which one it is, also when it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredMembersInvite {
+    /// The invite.
+    pub id: InviteId,
+    /// When it ends, Unix milliseconds.
+    pub expires: u64,
+}
+
+impl Versioned for StoredPage {
+    const VERSION: u8 = 2;
+    type Before = FirstPage;
+}
+
+/// A page as the first version kept it: its link was for guests alone.
+#[derive(Serialize, Deserialize)]
+pub struct FirstPage {
+    on: bool,
+    token: [u8; 16],
+    key: SealKey,
+    approve_first: bool,
+    selfies: bool,
+    opens_at: Option<u64>,
+    closes_at: Option<u64>,
+    ends_at: u64,
+    keep_days: u16,
+    made_at: u64,
+    erased_at: Option<u64>,
+    wifi: Option<StoredWifi>,
+}
+
+crate::first_version!(FirstPage);
+
+impl From<FirstPage> for StoredPage {
+    fn from(old: FirstPage) -> Self {
+        Self {
+            on: old.on,
+            token: old.token,
+            key: old.key,
+            approve_first: old.approve_first,
+            selfies: old.selfies,
+            opens_at: old.opens_at,
+            closes_at: old.closes_at,
+            ends_at: old.ends_at,
+            keep_days: old.keep_days,
+            made_at: old.made_at,
+            erased_at: old.erased_at,
+            wifi: old.wifi,
+            members: None,
+        }
+    }
 }
 
 /// A key that seals what guests send.
@@ -234,5 +290,33 @@ pub struct StoredRemoval {
 impl std::fmt::Debug for StoredRemoval {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "StoredRemoval {{ asset: {:?}, done: {}, words: hidden }}", self.asset, self.done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::Older;
+
+    #[test]
+    fn a_page_of_the_first_version_has_a_link_for_guests_alone() {
+        let old = FirstPage {
+            on: true,
+            token: [1; 16],
+            key: SealKey([2; 32]),
+            approve_first: true,
+            selfies: false,
+            opens_at: Some(3),
+            closes_at: None,
+            ends_at: 4,
+            keep_days: 5,
+            made_at: 6,
+            erased_at: None,
+            wifi: Some(StoredWifi { name: "Barn".into(), password: "p".into() }),
+        };
+        let page = StoredPage::read(1, &postcard::to_allocvec(&old).unwrap()).unwrap().unwrap();
+        assert!(page.on && page.token == [1; 16] && page.key.0 == [2; 32] && page.members.is_none());
+        assert_eq!((page.opens_at, page.ends_at, page.keep_days, page.made_at), (Some(3), 4, 5, 6));
+        assert_eq!(page.wifi.unwrap().name, "Barn");
     }
 }

@@ -1,6 +1,8 @@
 //! Invites: made and shown, as links and as codes; withdrawn; and used, by whoever was sent one or told a code.
 
 use inframe_protocol::code::JoinCode;
+use inframe_protocol::deputy::{DeputyInvite, DeputyRequest};
+use inframe_protocol::limits::{MAX_INVITE_LIFE_MS, MAX_INVITE_USES};
 use inframe_protocol::{EventId, InviteId};
 
 use super::events::{event_id, invalid, member_id};
@@ -8,14 +10,12 @@ use super::{Answer, Node, NodeError};
 use crate::activity::ActivityKind;
 use crate::events::{CodeDescription, IssuedLink, Terms};
 use crate::views::{CodeBody, CodeView, EventView, InviteView, InvitedView, LeakBody, LeakView, NewInviteBody};
-use crate::workers::{Job, codes, events as events_worker};
+use crate::workers::{DeputyError, Job, codes, deputies, events as events_worker};
 
 /// Life of an invite when none is given, seconds.
 const INVITE_LIFE_S: u64 = 48 * 3600;
 /// Longest life of an invite, seconds.
-const MAX_INVITE_LIFE_S: u64 = 90 * 24 * 3600;
-/// Most uses of an invite.
-const MAX_INVITE_USES: u32 = 500;
+const MAX_INVITE_LIFE_S: u64 = MAX_INVITE_LIFE_MS / 1000;
 /// Names in an activity entry; of more it tells the number.
 const NAMES_TOLD: usize = 5;
 
@@ -44,42 +44,48 @@ impl Node {
         invite.to_link().map_err(|error| invalid("bad-invite", error.to_string()))
     }
 
-    /// Makes an invite.
+    /// Makes an invite, as host, or by way of the host's node as co-host.
     ///
     /// # Errors
-    /// When this node is not the host or a bound is not kept.
+    /// When this node is neither, a bound is not kept, or a co-host's host is away.
     pub async fn create_invite(&self, event: String, wish: NewInviteBody) -> Answer<InviteView> {
         let id = event_id(&event)?;
-        let life = wish.expires_in_s.unwrap_or(INVITE_LIFE_S);
-        let uses = wish.uses.unwrap_or(1);
-        if !(1..=MAX_INVITE_LIFE_S).contains(&life) {
-            return Err(invalid("bad-expiry", "an invite lives between one second and 90 days"));
+        let by_hand = wish.by_hand.unwrap_or_default();
+        let terms = terms_of(wish.expires_in_s, wish.uses.unwrap_or(1), by_hand)?;
+        // How those are let in who come by it is the host's to say.
+        let request = DeputyRequest::Invite { event: id, uses: terms.uses, life_ms: terms.life_ms };
+        if !by_hand && let Some(made) = deputies::invites(&self.core, request).await? {
+            return co_hosts_invite_view(made.into_iter().next().ok_or(DeputyError::NoInvite)?);
         }
-        if !(1..=MAX_INVITE_USES).contains(&uses) {
-            return Err(invalid("bad-uses", "an invite can be used between once and 500 times"));
-        }
-        let terms = Terms { life_ms: life.saturating_mul(1000), uses };
         let addresses = events_worker::told_addresses(&self.core);
-        self.blocking(move |core| invite_view(core.events.issue_invite(&id, addresses, terms)?)).await
+        self.blocking(move |core| invite_view(core.events.issue_invite(&id, addresses, terms)?, None)).await
     }
 
-    /// Invites of an event: valid ones, or with `all` those as well by which somebody came or waits to come.
+    /// Invites of an event: valid ones, or with `all` those as well by which somebody came or waits to come. For a co-host those that they asked for
+    /// and that can be used.
     ///
     /// # Errors
-    /// When there is no such event.
+    /// When there is no such event, or a co-host's host is away.
     pub async fn invites(&self, event: String, all: bool) -> Answer<Vec<InviteView>> {
         let id = event_id(&event)?;
+        if let Some(mine) = deputies::invites(&self.core, DeputyRequest::Invites { event: id }).await? {
+            return mine.into_iter().map(co_hosts_invite_view).collect();
+        }
         let links = self.core.events.invites(&id, all).ok_or(NodeError::NotFound("event"))?;
-        links.into_iter().map(invite_view).collect()
+        let poster = self.core.guests.page(&id).and_then(|page| page.members).map(|members| members.id);
+        links.into_iter().map(|link| invite_view(link, poster)).collect()
     }
 
-    /// Makes an invite useless.
+    /// Makes an invite useless; a co-host one that they asked for.
     ///
     /// # Errors
-    /// When there is none with that id.
+    /// When there is none with that id, or a co-host's host is away.
     pub async fn revoke_invite(&self, event: String, invite: String) -> Answer<()> {
         let id = event_id(&event)?;
         let invite = invite_id(&invite)?;
+        if deputies::wish(&self.core, DeputyRequest::Withdraw { event: id, invite }).await? {
+            return Ok(());
+        }
         self.blocking(move |core| Ok(core.events.revoke_invite(&id, &invite)?)).await
     }
 
@@ -95,7 +101,7 @@ impl Node {
         let addresses = events_worker::told_addresses(&self.core);
         let replaced = self
             .blocking(move |core| {
-                let otherwise = Terms { life_ms: INVITE_LIFE_S * 1000, uses: 1 };
+                let otherwise = Terms { life_ms: INVITE_LIFE_S * 1000, uses: 1, by_hand: false };
                 let replaced = core.events.replace_leaked(&id, leaked.as_ref(), &remove, addresses, otherwise)?;
                 let (which, it) = if leaked.is_some() { ("An invite", "it") } else { ("The invites", "them") };
                 let name = core.events.name(&id);
@@ -113,7 +119,7 @@ impl Node {
             event: self.show(id).await?,
             removed: replaced.removed,
             declined: replaced.declined as u64,
-            invite: invite_view(replaced.fresh)?,
+            invite: invite_view(replaced.fresh, None)?,
         })
     }
 
@@ -152,14 +158,36 @@ fn named(names: &[String]) -> String {
     }
 }
 
-/// A QR code as an SVG.
-pub(super) fn qr_svg(text: &str) -> Answer<String> {
-    let code = qrcode::QrCode::with_error_correction_level(text.as_bytes(), qrcode::EcLevel::L)
+/// What an invite is good for, within its bounds.
+pub(super) fn terms_of(expires_in_s: Option<u64>, uses: u32, by_hand: bool) -> Answer<Terms> {
+    let life = expires_in_s.unwrap_or(INVITE_LIFE_S);
+    if !(1..=MAX_INVITE_LIFE_S).contains(&life) {
+        return Err(invalid("bad-expiry", "an invite lives between one second and 90 days"));
+    }
+    if !(1..=MAX_INVITE_USES).contains(&uses) {
+        return Err(invalid("bad-uses", "an invite can be used between once and 500 times"));
+    }
+    Ok(Terms { life_ms: life.saturating_mul(1000), uses, by_hand })
+}
+
+/// A QR code on a screen, as an SVG.
+fn qr_svg(text: &str) -> Answer<String> {
+    qr_of(text, qrcode::EcLevel::L)
+}
+
+/// A QR code that is printed, as an SVG: it bears a fold or a stain over 15 % of it, where one on a screen need not.
+pub(super) fn printed_qr_svg(text: &str) -> Answer<String> {
+    qr_of(text, qrcode::EcLevel::M)
+}
+
+fn qr_of(text: &str, level: qrcode::EcLevel) -> Answer<String> {
+    let code = qrcode::QrCode::with_error_correction_level(text.as_bytes(), level)
         .map_err(|_| NodeError::Internal("the link is too long for a QR code; listen at fewer addresses".into()))?;
     Ok(code.render::<qrcode::render::svg::Color<'_>>().min_dimensions(240, 240).build())
 }
 
-fn invite_view(link: IssuedLink) -> Answer<InviteView> {
+/// An invite, and whether it is the one in the link of the guest page.
+fn invite_view(link: IssuedLink, poster: Option<InviteId>) -> Answer<InviteView> {
     let qr_svg = qr_svg(&link.link)?;
     Ok(InviteView {
         id: link.id.to_string(),
@@ -169,8 +197,30 @@ fn invite_view(link: IssuedLink) -> Answer<InviteView> {
         uses_left: link.uses_left,
         uses: link.uses,
         open: link.open,
+        by_hand: link.by_hand,
+        by: link.by.map(|(_, nickname)| nickname),
+        poster: poster == Some(link.id),
         joined: link.joined.into_iter().map(|(id, nickname)| InvitedView { id: id.to_string(), nickname }).collect(),
         waiting: link.waiting as u64,
+    })
+}
+
+/// An invite that the host's node made for this one.
+fn co_hosts_invite_view(made: DeputyInvite) -> Answer<InviteView> {
+    let link = made.invite.to_link().map_err(|error| invalid("bad-invite", error.to_string()))?;
+    Ok(InviteView {
+        id: made.invite.id.to_string(),
+        qr_svg: qr_svg(&link)?,
+        link,
+        expires_at: made.invite.expires.0,
+        uses_left: made.uses_left,
+        uses: made.uses,
+        open: true,
+        by_hand: false,
+        by: None,
+        poster: false,
+        joined: Vec::new(),
+        waiting: 0,
     })
 }
 

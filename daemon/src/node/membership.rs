@@ -94,7 +94,7 @@ impl From<DeputyError> for NodeError {
     fn from(error: DeputyError) -> Self {
         let code = match error {
             DeputyError::HostAway => "host-away",
-            DeputyError::Refused => "not-done",
+            DeputyError::Refused | DeputyError::NoInvite => "not-done",
             DeputyError::NoAnswer(_) => "no-answer",
         };
         Self::Conflict(code, error.to_string())

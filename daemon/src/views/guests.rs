@@ -48,6 +48,37 @@ pub struct GuestPageView {
     pub removals: Vec<GuestRemovalView>,
     /// The Wi-Fi network for the poster, if the host had it kept.
     pub wifi: Option<GuestWifiView>,
+    /// The invite that the links carry, if the host lets members join with them too.
+    pub members: Option<GuestMembersView>,
+}
+
+/// The invite in the links to a guest page.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct GuestMembersView {
+    /// Id of the invite.
+    pub invite: String,
+    /// How it stands: `open`; or `used`, `expired` or `withdrawn`, and then the links are for guests alone.
+    pub state: String,
+    /// When it ends, Unix ms.
+    pub expires_at: u64,
+    /// Uses left.
+    pub uses_left: u32,
+    /// Whether who comes by it waits for a yes even where the event lets everybody in.
+    pub by_hand: bool,
+}
+
+/// Request for an invite in the links to a guest page.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct GuestMembersBody {
+    /// Life in seconds; default 48 hours, at most 90 days.
+    #[serde(default)]
+    pub expires_in_s: Option<u64>,
+    /// Number of uses; default 10, at most 500.
+    #[serde(default)]
+    pub uses: Option<u32>,
+    /// Whether who comes by it waits for a yes even where the event lets everybody in; default yes.
+    #[serde(default)]
+    pub by_hand: Option<bool>,
 }
 
 /// One address of a guest page.
@@ -55,7 +86,7 @@ pub struct GuestPageView {
 pub struct GuestLinkView {
     /// Address of this device with the port.
     pub address: String,
-    /// The whole link. Whoever has it may use the page.
+    /// The whole link. Whoever has it may use the page, and ask to join as a member if it carries an invite.
     pub link: String,
     /// The link as a QR code, SVG.
     pub qr_svg: String,

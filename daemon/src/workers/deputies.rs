@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use inframe_protocol::deputy::{DeputyReply, DeputyRequest, WaitingJoin};
+use inframe_protocol::deputy::{DeputyInvite, DeputyReply, DeputyRequest, WaitingJoin};
 use inframe_protocol::frame::Message as _;
+use inframe_protocol::invite::Invite;
+use inframe_protocol::limits::MAX_DEPUTY_INVITES;
 use inframe_protocol::{EventId, MemberId, NodeId};
 
 use super::{Core, Job, blocking, events};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
-use crate::events::{Events, EventsError, WaitingDescription};
+use crate::events::{Events, EventsError, IssuedLink, Terms, WaitingDescription};
 use crate::live::What;
 use crate::network::{PeerStream, Protocol};
 use crate::tasks::Stage;
@@ -35,6 +37,11 @@ pub enum DeputyError {
     /// It answered no.
     #[error("the host's device did not do it: it was done already, or you are no co-host any more")]
     Refused,
+    /// It made no invite.
+    #[error(
+        "the host's device made no invite: you have {MAX_DEPUTY_INVITES} that can be used already, or are no co-host any more"
+    )]
+    NoInvite,
     /// The question or the answer got lost.
     #[error("the host's device did not answer; look whether it was done, and try again")]
     NoAnswer(#[from] AskError),
@@ -55,14 +62,33 @@ pub(crate) fn waiting(core: &Core, event: &EventId) -> Vec<WaitingDescription> {
 /// # Errors
 /// [`DeputyError`].
 pub(crate) async fn wish(core: &Arc<Core>, request: DeputyRequest) -> Result<bool, DeputyError> {
-    let event = request.event();
-    let Some(host) = core.events.host_for_co_host(&event) else { return Ok(false) };
+    let Some((_, reply)) = ask_host(core, &request).await? else { return Ok(false) };
+    hear(core, request.event()).await;
+    if reply == DeputyReply::Done { Ok(true) } else { Err(DeputyError::Refused) }
+}
+
+/// Has the host's node make an invite, or say which ones can be used. None when this node is no co-host.
+///
+/// # Errors
+/// [`DeputyError`].
+pub(crate) async fn invites(
+    core: &Arc<Core>,
+    request: DeputyRequest,
+) -> Result<Option<Vec<DeputyInvite>>, DeputyError> {
+    let Some((host, reply)) = ask_host(core, &request).await? else { return Ok(None) };
+    let DeputyReply::Invites(invites) = reply else { return Err(DeputyError::NoInvite) };
+    let fits = |one: &DeputyInvite| one.invite.event == request.event() && one.invite.host == host;
+    if invites.iter().all(fits) { Ok(Some(invites)) } else { Err(DeputyError::NoInvite) }
+}
+
+/// The host's node and what it answers, where this node is a co-host.
+async fn ask_host(core: &Arc<Core>, request: &DeputyRequest) -> Result<Option<(NodeId, DeputyReply)>, DeputyError> {
+    let Some(host) = core.events.host_for_co_host(&request.event()) else { return Ok(None) };
     if !core.network.is_connected(&host) {
         return Err(DeputyError::HostAway);
     }
-    let reply: DeputyReply = transfer::ask(&core.network, &host, Protocol::Deputy, &request).await?;
-    hear(core, event).await;
-    if reply == DeputyReply::Done { Ok(true) } else { Err(DeputyError::Refused) }
+    let reply = transfer::ask(&core.network, &host, Protocol::Deputy, request).await?;
+    Ok(Some((host, reply)))
 }
 
 /// Asks the hosts that are connected who waits, where this node is co-host and does not know.
@@ -156,8 +182,54 @@ async fn decide(core: &Arc<Core>, peer: &NodeId, request: DeputyRequest) -> anyh
             remove_as_host(core, by, event, member).await?
         }
         DeputyRequest::Remove { .. } => return Ok(DeputyReply::No),
+        DeputyRequest::Invites { .. } => return listed(core.events.invites_of_co_host(&event, peer)),
+        DeputyRequest::Invite { uses, life_ms, .. } => {
+            return invite_as_host(core, by, event, peer.clone(), Terms { life_ms, uses, by_hand: false }).await;
+        }
+        DeputyRequest::Withdraw { invite, .. } => {
+            let peer = peer.clone();
+            let withdraw = move |events: &Events| {
+                events.withdraw_for(&event, &peer, &invite)?;
+                Ok(format!("{by} withdrew an invite to {}.", events.name(&event)))
+            };
+            as_host(core, event, withdraw).await?
+        }
     };
     Ok(if was_done(done)? { DeputyReply::Done } else { DeputyReply::No })
+}
+
+/// Makes an invite for a co-host (`by`), and notes it.
+async fn invite_as_host(
+    core: &Arc<Core>,
+    by: String,
+    event: EventId,
+    co_host: NodeId,
+    terms: Terms,
+) -> anyhow::Result<DeputyReply> {
+    let addresses = events::told_addresses(core);
+    let made = Arc::new(Mutex::new(None));
+    let out = made.clone();
+    let outcome = as_host(core, event, move |events| {
+        let link = events.issue_invite_for(&event, &co_host, addresses, terms)?;
+        let whom = if terms.uses == 1 { "one person".to_owned() } else { format!("{} people", terms.uses) };
+        let text = format!("{by} made an invite for {whom} to {}.", events.name(&event));
+        *out.lock().unwrap_or_else(PoisonError::into_inner) = Some(link);
+        Ok(text)
+    });
+    match outcome.await? {
+        Ok(()) => listed(made.lock().unwrap_or_else(PoisonError::into_inner).take().into_iter().collect()),
+        // They have as many as they may, or are no co-host since a moment ago.
+        Err(EventsError::Invalid(_) | EventsError::NotFound) => Ok(DeputyReply::No),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn listed(links: Vec<IssuedLink>) -> anyhow::Result<DeputyReply> {
+    let one = |link: IssuedLink| {
+        let invite = Invite::parse(&link.link)?;
+        Ok(DeputyInvite { invite, uses: link.uses, uses_left: link.uses_left })
+    };
+    Ok(DeputyReply::Invites(links.into_iter().map(one).collect::<anyhow::Result<_>>()?))
 }
 
 /// What the host's node does for its owner or a co-host (`by`): admits or refuses somebody who waits, and notes it.

@@ -28,7 +28,7 @@ use inframe_protocol::{
     fetch::{FetchReply, FetchRequest},
     frame::{Message, decode, encode},
     groups::{GroupList, verify_group},
-    invite::Invite,
+    invite::{Invite, web::WEB_SEPARATOR},
     join::{JoinReply, JoinRequest},
     keep::{KeepReply, KeepRequest},
     offer::{Offer, OfferReply, Receipt},
@@ -167,6 +167,9 @@ fn links(bytes: &[u8]) -> bool {
     let _ = invite.check_expiry(START);
     let link = invite.to_link().unwrap();
     assert_eq!(Invite::parse(&link).unwrap().to_link().unwrap(), link);
+    let short = invite.to_web_part().unwrap();
+    let again = Invite::parse(&format!("http://a/g/0#{WEB_SEPARATOR}{short}")).unwrap();
+    assert_eq!(again.to_web_part().unwrap(), short);
     true
 }
 

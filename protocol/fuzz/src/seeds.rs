@@ -105,6 +105,7 @@ pub fn links() -> Vec<Vec<u8>> {
     if let Some(mut invite) = readable {
         invite.expires = UnixMillis(u64::MAX);
         all.push(invite.to_link().unwrap().into_bytes());
+        all.push(format!("http://10.0.0.1/g/0#A~{}", invite.to_web_part().unwrap()).into_bytes());
     }
     all
 }

@@ -1,7 +1,7 @@
 //! One accepted sample of each message, roster entry and record.
 
 use inframe_protocol::code::{CodeAsk, CodeGrant, CodeKey, CodeProof, CodeReply, Element, SealedInvite};
-use inframe_protocol::deputy::{DeputyReply, DeputyRequest, WaitingJoin};
+use inframe_protocol::deputy::{DeputyInvite, DeputyReply, DeputyRequest, WaitingJoin};
 use inframe_protocol::fetch::{FetchReply, FetchRequest};
 use inframe_protocol::frame::{Message, encode};
 use inframe_protocol::groups::GroupHasher;
@@ -40,6 +40,15 @@ pub(super) fn invite() -> Invite {
         expires: START.plus(HOUR),
     }
 }
+
+/// A link to a guest page that carries an invite.
+pub(super) fn web_link(invite: &Invite) -> String {
+    format!("{GUESTS_LINK}~{}", invite.to_web_part().unwrap())
+}
+
+/// A link to a guest page.
+pub(super) const GUESTS_LINK: &str =
+    "http://192.168.1.2:7411/g/00112233445566778899aabbccddeeff#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Where somebody is seen.
 pub(super) const SEEN: &str = "/ip4/203.0.113.7/tcp/7412";
@@ -200,6 +209,19 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("deputy_request_decide", frame("DeputyRequest", &DeputyRequest::Decide { event, member, admit: true })),
         ("deputy_request_remove", frame("DeputyRequest", &DeputyRequest::Remove { event, member })),
         ("deputy_request_changed", frame("DeputyRequest", &DeputyRequest::Changed { event })),
+        ("deputy_request_invite", frame("DeputyRequest", &DeputyRequest::Invite { event, uses: 10, life_ms: HOUR })),
+        ("deputy_request_invites", frame("DeputyRequest", &DeputyRequest::Invites { event })),
+        (
+            "deputy_request_withdraw",
+            frame("DeputyRequest", &DeputyRequest::Withdraw { event, invite: InviteId([3; 8]) }),
+        ),
+        (
+            "deputy_reply_invites",
+            frame(
+                "DeputyReply",
+                &DeputyReply::Invites(vec![DeputyInvite { invite: invite(), uses: 10, uses_left: 9 }]),
+            ),
+        ),
         ("deputy_reply_waiting", frame("DeputyReply", &DeputyReply::Waiting(vec![waiting]))),
         ("deputy_reply_done", frame("DeputyReply", &DeputyReply::Done)),
         ("deputy_reply_no", frame("DeputyReply", &DeputyReply::No)),
@@ -263,6 +285,7 @@ fn messages() -> Vec<(&'static str, Input)> {
         ("punch", frame("Punch", &Punch { seen: vec![SEEN.to_owned()] })),
         ("punch_now", frame("PunchNow", &PunchNow { round_trip_ms: 80 })),
         ("invite_link", Input::InviteLink { link: invite().to_link().unwrap(), now: START.0 }),
+        ("invite_web_link", Input::InviteLink { link: web_link(&invite()), now: START.0 }),
         (
             "verification_words",
             Input::Words {

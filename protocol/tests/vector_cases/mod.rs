@@ -1,6 +1,7 @@
 //! What a test vector holds, how it is run, and the cases that the files are made of.
 
 mod accepted;
+mod deputies;
 mod protections;
 mod refused;
 
@@ -274,5 +275,5 @@ fn templates() -> Vec<(String, Case)> {
 
 /// Every case with the name of its file.
 pub fn all_cases() -> Vec<(String, Case)> {
-    [templates(), accepted::cases(), refused::cases(), protections::cases()].concat()
+    [templates(), accepted::cases(), refused::cases(), protections::cases(), deputies::cases()].concat()
 }

@@ -4,7 +4,7 @@ use inframe_protocol::frame::Message;
 use inframe_protocol::groups::GroupHasher;
 use inframe_protocol::join::{JoinReply, JoinRequest};
 use inframe_protocol::keep::{Label, SealedDelivery};
-use inframe_protocol::keys::{EventKey, MemberKeys, MemberPublic, seal_to};
+use inframe_protocol::keys::{EventKey, MemberKeys, seal_to};
 use inframe_protocol::limits::{GROUP_BYTES, MAX_RENDITION_BYTES, MAX_ROSTER_ENTRY_BYTES};
 use inframe_protocol::offer::Offer;
 use inframe_protocol::record::{FindMe, Header, RecordBody, Subject};
@@ -16,8 +16,8 @@ use inframe_protocol::{ContentId, EventId, MemberId, NodeId, OfferId};
 use serde::Serialize;
 
 use super::accepted::{
-    CODE_KEY, SEEN, code_grant, code_proof, code_run, delivery, entry, host, invite, join_request, joiner, kept, label,
-    letter, offer, record, relay_hello, relay_proof,
+    CODE_KEY, GUESTS_LINK, SEEN, code_grant, code_proof, code_run, delivery, entry, host, invite, join_request, joiner,
+    kept, label, letter, offer, record, relay_hello, relay_proof, web_link,
 };
 use super::{Case, Hex, Input, case, embedding, face};
 use crate::party::{Guest, HOUR, MINUTE, Party, START, seal_unchecked, sign_entry, sign_unchecked};
@@ -25,7 +25,7 @@ use crate::party::{Guest, HOUR, MINUTE, Party, START, seal_unchecked, sign_entry
 type Refused = (u32, &'static str, &'static str, Input);
 
 /// A frame that no honest node writes: of any value, unchecked.
-fn raw_frame<T: Serialize>(name: &str, value: &T) -> Input {
+pub(super) fn raw_frame<T: Serialize>(name: &str, value: &T) -> Input {
     raw_body(name, &postcard::to_stdvec(value).unwrap())
 }
 
@@ -160,6 +160,9 @@ fn invites() -> Vec<Refused> {
     let at = damaged.len() - 20;
     damaged[at] = if damaged[at] == b'A' { b'B' } else { b'A' };
     let damaged = String::from_utf8(damaged).unwrap();
+    let web = web_link(&invite());
+    let (start, end) = web.split_at(web.len() - 20);
+    let damaged_web = format!("{start}{}{}", if end.starts_with('A') { 'B' } else { 'A' }, &end[1..]);
     let proof = |host: NodeId, joiner: NodeId, secret: [u8; 32]| Input::JoinProof {
         request: Hex(inframe_protocol::frame::encode(&join_request(), JoinRequest::MAX_BYTES).unwrap()),
         secret: Hex(secret.to_vec()),
@@ -174,6 +177,19 @@ fn invites() -> Vec<Refused> {
             Input::InviteLink { link: link[..link.len() - 7].into(), now },
         ),
         (6, "wrong_character", "one character is another", Input::InviteLink { link: damaged, now }),
+        (
+            6,
+            "guests_only",
+            "a guest page's link without an invite",
+            Input::InviteLink { link: GUESTS_LINK.into(), now },
+        ),
+        (
+            6,
+            "web_cut_off",
+            "the last letters are missing",
+            Input::InviteLink { link: web[..web.len() - 7].into(), now },
+        ),
+        (6, "web_wrong_letter", "one letter is another", Input::InviteLink { link: damaged_web, now }),
         (7, "expired", "its time has just come", Input::InviteLink { link, now: late }),
         (8, "other_joiner", "passed on by another node", proof(host(), host(), [4; 32])),
         (8, "other_host", "passed on to another host", proof(joiner(), joiner(), [4; 32])),
@@ -459,22 +475,6 @@ fn keeping() -> Vec<Refused> {
     ]
 }
 
-fn deputies() -> Vec<Refused> {
-    let keys = MemberKeys::from_bytes([4; 64]).public();
-    let node = NodeId::new([2; 38]).unwrap();
-    let of = |count: usize, nickname: &str, keys: MemberPublic| {
-        let one = (keys, node.clone(), nickname.to_owned(), START);
-        raw_frame("DeputyReply", &(0_u8, vec![one; count]))
-    };
-    let weak = MemberPublic { sign: MemberId([0; 32]), ..keys };
-    vec![
-        (72, "too_many", "51 who wait", of(51, "Guest", keys)),
-        (72, "no_name", "somebody without a name", of(1, "", keys)),
-        (72, "long_name", "a name of 65 bytes", of(1, &"x".repeat(65), keys)),
-        (72, "weak_keys", "keys that everybody can sign for", of(1, "Guest", weak)),
-    ]
-}
-
 fn recalls() -> Vec<Refused> {
     let of = |count: usize| raw_frame("Recall", &(0_u8, EventId([7; 32]), vec![OfferId([5; 16]); count]));
     vec![
@@ -485,7 +485,7 @@ fn recalls() -> Vec<Refused> {
 }
 
 pub(super) fn cases() -> Vec<(String, Case)> {
-    [frames(), invites(), rosters(), records(), embeddings(), contents(), keeping(), deputies(), recalls()]
+    [frames(), invites(), rosters(), records(), embeddings(), contents(), keeping(), recalls()]
         .concat()
         .into_iter()
         .map(|(rule, name, what, input)| (format!("refused/r{rule}_{name}"), case(what, Some(rule), input)))

@@ -89,6 +89,9 @@ pub struct Invite {
     pub uses_left: u32,
     pub uses: u32,
     pub open: bool,
+    pub by_hand: bool,
+    pub by: Option<String>,
+    pub poster: bool,
     pub joined: Vec<Invited>,
     pub waiting: u64,
 }

@@ -26,6 +26,7 @@ mod lock;
 mod look_alikes;
 mod models;
 mod notices;
+mod one_code;
 mod other_devices;
 mod peers;
 mod people;

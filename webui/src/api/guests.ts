@@ -9,6 +9,8 @@ export const guests = {
   page: (event: string) => json<T.GuestPageView>('GET', page(event)),
   change: (event: string, patch: Partial<T.GuestPagePatch>) => json<T.GuestPageView>('PATCH', page(event), patch),
   newLink: (event: string) => json<T.GuestPageView>('POST', `${page(event)}/link`),
+  allowMembers: (event: string, body: T.GuestMembersBody) => json<T.GuestPageView>('PUT', `${page(event)}/members`, body),
+  refuseMembers: (event: string) => json<T.GuestPageView>('DELETE', `${page(event)}/members`),
   answerUploads: (event: string, uploads: string[], show: boolean) =>
     json<T.GuestPageView>('POST', `${page(event)}/uploads`, { uploads, show }),
   answerAsks: (event: string, asks: T.GuestAskId[], allow: boolean) =>

@@ -653,10 +653,34 @@ export interface GuestBody {
 export interface GuestLinkView {
   /** Address of this device with the port. */
   address: string
-  /** The whole link. Whoever has it may use the page. */
+  /** The whole link. Whoever has it may use the page, and ask to join as a member if it carries an invite. */
   link: string
   /** The link as a QR code, SVG. */
   qr_svg: string
+}
+
+/** Request for an invite in the links to a guest page. */
+export interface GuestMembersBody {
+  /** Whether who comes by it waits for a yes even where the event lets everybody in; default yes. */
+  by_hand?: boolean | null
+  /** Life in seconds; default 48 hours, at most 90 days. */
+  expires_in_s?: number | null
+  /** Number of uses; default 10, at most 500. */
+  uses?: number | null
+}
+
+/** The invite in the links to a guest page. */
+export interface GuestMembersView {
+  /** Whether who comes by it waits for a yes even where the event lets everybody in. */
+  by_hand: boolean
+  /** When it ends, Unix ms. */
+  expires_at: number
+  /** Id of the invite. */
+  invite: string
+  /** How it stands: `open`; or `used`, `expired` or `withdrawn`, and then the links are for guests alone. */
+  state: string
+  /** Uses left. */
+  uses_left: number
 }
 
 /** Changes of a guest page; absent fields stay. */
@@ -701,6 +725,7 @@ export interface GuestPageView {
   keep_days: number
   /** Links to it by every address of this device that others on the network could use, the likeliest first; none while it is off. */
   links: Array<GuestLinkView>
+  members?: GuestMembersView | null
   /** Whether it is switched on. */
   on: boolean
   /** When guests may begin to add photos, Unix ms; at once if not said. */
@@ -862,6 +887,10 @@ export interface ImportView {
 
 /** An invite. */
 export interface InviteView {
+  /** Nickname of the co-host who asked for it, if it was one and the host asks. */
+  by?: string | null
+  /** Whether who comes by it waits for a yes even where the event lets everybody in. */
+  by_hand: boolean
   /** Expiry. */
   expires_at: number
   /** Id. */
@@ -872,6 +901,8 @@ export interface InviteView {
   link: string
   /** Whether it can still be used. */
   open: boolean
+  /** Whether it is the one in the link of the guest page. */
+  poster: boolean
   /** The link as a QR code, an SVG document. */
   qr_svg: string
   /** Uses when it was made. */
@@ -1069,6 +1100,8 @@ export interface NewEventBody {
 
 /** Request for an invite. */
 export interface NewInviteBody {
+  /** Whether who comes by it waits for a yes even where the event lets everybody in; default no. */
+  by_hand?: boolean | null
   /** Life in seconds; default 48 hours, at most 90 days. */
   expires_in_s?: number | null
   /** Number of uses; default 1, at most 500. */

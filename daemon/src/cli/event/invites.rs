@@ -16,7 +16,7 @@ pub(super) async fn invite(
     uses: Option<u32>,
 ) -> Result<(), CliError> {
     let event = named_event(client, event).await?;
-    let body = NewInviteBody { expires_in_s: hours.map(|hours| hours.saturating_mul(3600)), uses };
+    let body = NewInviteBody { expires_in_s: hours.map(|hours| hours.saturating_mul(3600)), uses, by_hand: None };
     let answer = client.post(&path(&event, "/invites"), &body).await?;
     screen.show(&answer, || Ok(invite_lines(&event.name, client.view(&answer)?)))
 }
@@ -115,7 +115,7 @@ pub(super) async fn code(
     let invite = match invite {
         Some(wanted) => chosen(all_invites(client, &event).await?, &wanted)?,
         None => {
-            let body = NewInviteBody { expires_in_s: None, uses };
+            let body = NewInviteBody { expires_in_s: None, uses, by_hand: None };
             client.view(&client.post(&path(&event, "/invites"), &body).await?)?
         }
     };

@@ -6,7 +6,7 @@ use inframe_protocol::{FindMeId, InviteId, MemberId, NodeId};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{Announcing, IssuedInvite, Joining, LocalSettings, ProfileId, StoredEvent, WaitingAdmission};
+use super::{Announcing, IssuedInvite, Joining, LocalSettings, ProfileId, ShownCode, StoredEvent, WaitingAdmission};
 use crate::vault::Versioned;
 
 /// Life of invites of which it was not kept, milliseconds: what most had.
@@ -23,7 +23,7 @@ pub struct FirstInvite {
     pub(super) uses_left: u32,
 }
 
-impl From<FirstInvite> for IssuedInvite {
+impl From<FirstInvite> for SecondInvite {
     fn from(mut old: FirstInvite) -> Self {
         Self {
             id: old.id,
@@ -37,11 +37,84 @@ impl From<FirstInvite> for IssuedInvite {
     }
 }
 
+/// An invite as the fourth version kept it.
+#[derive(Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct SecondInvite {
+    #[zeroize(skip)]
+    id: InviteId,
+    secret: [u8; 32],
+    link: String,
+    expires: u64,
+    uses_left: u32,
+    uses: u32,
+    life_ms: u64,
+}
+
+impl From<SecondInvite> for IssuedInvite {
+    fn from(mut old: SecondInvite) -> Self {
+        Self {
+            id: old.id,
+            secret: old.secret,
+            link: std::mem::take(&mut old.link),
+            expires: old.expires,
+            uses_left: old.uses_left,
+            uses: old.uses,
+            life_ms: old.life_ms,
+            by_hand: false,
+            by: None,
+        }
+    }
+}
+
 #[cfg(test)]
 impl From<&IssuedInvite> for FirstInvite {
     fn from(new: &IssuedInvite) -> Self {
         let IssuedInvite { id, secret, link, expires, uses_left, .. } = new;
         Self { id: *id, secret: *secret, link: link.clone(), expires: *expires, uses_left: *uses_left }
+    }
+}
+
+/// The form of the fourth version: an invite was always the host's own, and what came of it was the event's setting.
+#[derive(Serialize, Deserialize)]
+pub struct FourthEvent {
+    entries: u32,
+    invited_name: String,
+    member_keys: Vec<u8>,
+    event_key: Option<[u8; 32]>,
+    settings: LocalSettings,
+    announcing: BTreeMap<ProfileId, Announcing>,
+    joining: Option<Joining>,
+    invites: Vec<SecondInvite>,
+    code: Option<ShownCode>,
+    waiting: Vec<WaitingAdmission>,
+    declined: BTreeSet<MemberId>,
+    removed_nodes: BTreeSet<NodeId>,
+    #[serde(skip)]
+    in_one: Option<Vec<u8>>,
+}
+
+impl Versioned for FourthEvent {
+    const VERSION: u8 = 4;
+    type Before = ThirdEvent;
+}
+
+impl From<FourthEvent> for StoredEvent {
+    fn from(old: FourthEvent) -> Self {
+        Self {
+            entries: old.entries,
+            invited_name: old.invited_name,
+            member_keys: old.member_keys,
+            event_key: old.event_key,
+            settings: old.settings,
+            announcing: old.announcing,
+            joining: old.joining,
+            invites: old.invites.into_iter().map(IssuedInvite::from).collect(),
+            code: old.code,
+            waiting: old.waiting,
+            declined: old.declined,
+            removed_nodes: old.removed_nodes,
+            in_one: old.in_one,
+        }
     }
 }
 
@@ -68,7 +141,7 @@ impl Versioned for ThirdEvent {
     type Before = SecondEvent;
 }
 
-impl From<ThirdEvent> for StoredEvent {
+impl From<ThirdEvent> for FourthEvent {
     fn from(old: ThirdEvent) -> Self {
         Self {
             entries: old.entries,
@@ -78,7 +151,7 @@ impl From<ThirdEvent> for StoredEvent {
             settings: old.settings,
             announcing: old.announcing,
             joining: old.joining,
-            invites: old.invites.into_iter().map(IssuedInvite::from).collect(),
+            invites: old.invites.into_iter().map(SecondInvite::from).collect(),
             code: None,
             waiting: old.waiting,
             declined: old.declined,
@@ -252,6 +325,23 @@ mod tests {
         let one = &event.invites[0];
         assert_eq!((one.id, one.secret, one.link.as_str()), (InviteId([3; 8]), [4; 32], "inframe://join/x"));
         assert_eq!((one.uses_left, one.uses, one.life_ms, event.entries), (5, 5, LIFE_MS, 2));
-        assert!(event.code.is_none());
+        assert!(event.code.is_none() && !one.by_hand && one.by.is_none());
+    }
+
+    #[test]
+    fn an_invite_of_the_fourth_version_is_the_hosts_own() {
+        let invite = SecondInvite {
+            id: InviteId([3; 8]),
+            secret: [4; 32],
+            link: "inframe://join/x".into(),
+            expires: 9,
+            uses_left: 5,
+            uses: 7,
+            life_ms: 8,
+        };
+        let one = IssuedInvite::from(invite);
+        assert_eq!((one.id, one.secret, one.link.as_str()), (InviteId([3; 8]), [4; 32], "inframe://join/x"));
+        assert_eq!((one.expires, one.uses_left, one.uses, one.life_ms), (9, 5, 7, 8));
+        assert!(!one.by_hand && one.by.is_none());
     }
 }

@@ -2,14 +2,15 @@
 
 use inframe_protocol::InviteId;
 use inframe_protocol::code::JoinCode;
+use inframe_protocol::invite::Invite;
 use inframe_protocol::join::JoinRefusal;
-use inframe_protocol::limits::MAX_WRONG_CODES;
+use inframe_protocol::limits::{MAX_DEPUTY_INVITES, MAX_WRONG_CODES};
 
 use super::*;
 use crate::events::codes::{CodeState, Judged};
 
-const TERMS: Terms = Terms { life_ms: DAY_MS, uses: 3 };
-const OTHERWISE: Terms = Terms { life_ms: 5 * DAY_MS, uses: 7 };
+const TERMS: Terms = Terms { life_ms: DAY_MS, uses: 3, by_hand: false };
+const OTHERWISE: Terms = Terms { life_ms: 5 * DAY_MS, uses: 7, by_hand: false };
 
 fn host() -> (Place, EventId) {
     let host = place(0);
@@ -118,7 +119,7 @@ fn keys_are_new_even_if_nobody_goes_and_nobody_goes_who_came_another_way() {
 fn an_invite_that_was_used_up_is_listed_with_whoever_came_by_it() {
     let (host, event) = host();
     let _guest = join(&host, &event, 1);
-    let expired = host.events.issue_invite(&event, Vec::new(), Terms { life_ms: 0, uses: 1 }).unwrap();
+    let expired = host.events.issue_invite(&event, Vec::new(), Terms { life_ms: 0, uses: 1, by_hand: false }).unwrap();
     assert!(host.events.invites(&event, false).unwrap().is_empty());
     let all = host.events.invites(&event, true).unwrap();
     assert_eq!((all.len(), all[0].open, all[0].joined.len(), all[0].uses_left), (1, false, 1, 0));
@@ -194,4 +195,84 @@ fn open_codes_of_one_host_have_different_selectors() {
         assert!(selectors.insert(shown.selector()));
         assert_eq!(host.events.code_of(shown.selector()), Some((event, shown)));
     }
+}
+
+#[test]
+fn whoever_comes_by_an_invite_by_hand_waits_where_others_are_let_in() {
+    let (host, event) = host();
+    host.events.change_settings(&event, |settings| settings.admit_automatically = true).unwrap();
+    let by_hand = host.events.issue_invite(&event, Vec::new(), Terms { by_hand: true, ..TERMS }).unwrap();
+    let (guest, reply) = asks(&host, 1, &by_hand.link);
+    assert_eq!(reply, JoinReply::Waiting);
+    assert!(matches!(asks(&host, 2, &invite(&host, &event).link).1, JoinReply::Admitted(_)));
+    let host = Place { events: restarted(&host), ..host };
+    assert_eq!(asks(&host, 3, &by_hand.link).1, JoinReply::Waiting, "after a restart too");
+    let_in(&host, &event, &guest, 1);
+    let replaced = host.events.replace_leaked(&event, Some(&by_hand.id), &[], Vec::new(), OTHERWISE).unwrap();
+    assert!(replaced.fresh.by_hand, "of the same kind");
+    assert_eq!(host.events.invite(&event, &by_hand.id).map(|invite| invite.open), None);
+}
+
+#[test]
+fn of_a_guest_pages_link_a_node_keeps_the_invite_alone() {
+    let (host, event) = host();
+    let part = Invite::parse(&invite(&host, &event).link).unwrap().to_web_part().unwrap();
+    let guest = place(1);
+    guest.events.begin_joining(&format!("http://10.0.0.1:7411/g/00#AAAA~{part}")).unwrap();
+    let link = guest.events.read(&event, |entry| entry.joining.as_ref().unwrap().link.clone()).unwrap();
+    assert!(link.starts_with("inframe://join/"), "{link}");
+    assert_eq!(host.events.answer_join(&node(1), request(&guest)).unwrap(), JoinReply::Waiting);
+    assert!(guest.events.begin_joining("http://10.0.0.1:7411/g/00#AAAA").is_err());
+}
+
+#[test]
+fn r73_an_invite_of_a_co_host_is_theirs_and_void_when_they_are_none() {
+    let (host, event) = host();
+    let (ann, ben) = (join(&host, &event, 1), join(&host, &event, 2));
+    let id = |place: &Place| place.events.read(&event, Entry::my_id).unwrap();
+    let (anns, bens) = (id(&ann), id(&ben));
+    let ask = |number: u8| ask_of(&host, &event, number);
+    assert!(matches!(ask(1), Err(EventsError::NotFound)), "a plain member");
+    host.events.set_co_host(&event, &anns, true).unwrap();
+    host.events.set_co_host(&event, &bens, true).unwrap();
+    let theirs: Vec<IssuedLink> = (0..MAX_DEPUTY_INVITES).map(|_| ask(1).unwrap()).collect();
+    assert!(matches!(ask(1), Err(EventsError::Invalid(_))), "as many as they may");
+    let other = ask(2).unwrap();
+    assert!(matches!(ask(9), Err(EventsError::NotFound)), "a stranger");
+    assert_eq!(theirs[0].by, Some((anns, "Guest".to_owned())));
+
+    // Each sees and withdraws their own, and nobody the host's.
+    let own = invite(&host, &event);
+    assert_eq!(host.events.invites_of_co_host(&event, &node(1)).len(), MAX_DEPUTY_INVITES);
+    assert_eq!(host.events.invites_of_co_host(&event, &node(2)).len(), 1);
+    assert!(host.events.invites_of_co_host(&event, &node(9)).is_empty());
+    for not_theirs in [&other.id, &own.id] {
+        assert!(matches!(host.events.withdraw_for(&event, &node(1), not_theirs), Err(EventsError::NotFound)));
+    }
+    host.events.withdraw_for(&event, &node(1), &theirs[0].id).unwrap();
+    assert_eq!(asks(&host, 3, &theirs[0].link).1, JoinReply::Refused(JoinRefusal::UnknownInvite));
+
+    // The role is taken back: void for good, whoever waits is the host's to decide on.
+    let (waiter, reply) = asks(&host, 4, &theirs[1].link);
+    assert_eq!(reply, JoinReply::Waiting);
+    host.events.set_co_host(&event, &anns, false).unwrap();
+    let host = Place { events: restarted(&host), ..host };
+    assert_eq!(asks(&host, 5, &theirs[1].link).1, JoinReply::Refused(JoinRefusal::UnknownInvite));
+    assert!(matches!(host.events.withdraw_for(&event, &node(1), &theirs[2].id), Err(EventsError::NotFound)));
+    let_in(&host, &event, &waiter, 4);
+    host.events.set_co_host(&event, &anns, true).unwrap();
+    assert!(!matches!(asks(&host, 6, &theirs[2].link).1, JoinReply::Waiting), "a co-host once more");
+    assert!(host.events.invites_of_co_host(&event, &node(1)).is_empty());
+    let listed = host.events.invites(&event, true).unwrap();
+    assert!(listed.iter().any(|invite| invite.id == theirs[1].id && !invite.open && invite.joined.len() == 1));
+
+    // So it is when they are removed.
+    host.events.remove_member(&event, &bens).unwrap();
+    assert_eq!(asks(&host, 7, &other.link).1, JoinReply::Refused(JoinRefusal::UnknownInvite));
+    assert!(matches!(host.events.show_code(&event, &other.id), Err(EventsError::Invalid(_))));
+    assert!(matches!(ask_of(&host, &event, 2), Err(EventsError::NotFound)));
+}
+
+fn ask_of(host: &Place, event: &EventId, number: u8) -> Result<IssuedLink, EventsError> {
+    host.events.issue_invite_for(event, &node(number), Vec::new(), TERMS)
 }

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use inframe_protocol::invite::web::WEB_SEPARATOR;
+
 use super::super::Answer;
 use super::super::events::invalid;
-use super::super::invites::qr_svg;
+use super::super::invites::printed_qr_svg;
 use crate::doctor::interfaces::{all, reachable};
 use crate::guest::{Listening, StoredPage, StoredWifi, limits};
 use crate::settings::clean_name;
@@ -13,8 +15,8 @@ use crate::views::{GuestLinkView, GuestWifiBody, GuestWifiView};
 /// Links in one answer.
 const MOST_LINKS: usize = 6;
 
-/// Links to a page by every address, the likeliest first.
-pub(super) fn links(listening: &Listening, page: &StoredPage) -> Answer<Vec<GuestLinkView>> {
+/// Links to a page by every address, the likeliest first; with an invite for members behind the guests' own part, if there is one.
+pub(super) fn links(listening: &Listening, page: &StoredPage, members: Option<&str>) -> Answer<Vec<GuestLinkView>> {
     let Some(at) = listening.at else { return Ok(Vec::new()) };
     let scheme = if listening.host.is_some() { "https" } else { "http" };
     let authorities = match &listening.host {
@@ -24,9 +26,10 @@ pub(super) fn links(listening: &Listening, page: &StoredPage) -> Answer<Vec<Gues
     };
     let token = data_encoding::HEXLOWER.encode(&page.token);
     let key = data_encoding::BASE64URL_NOPAD.encode(&page.key.0);
+    let members = members.map(|part| format!("{WEB_SEPARATOR}{part}")).unwrap_or_default();
     let link = |address: String| {
-        let link = format!("{scheme}://{address}/g/{token}#{key}");
-        Ok(GuestLinkView { qr_svg: qr_svg(&link)?, address, link })
+        let link = format!("{scheme}://{address}/g/{token}#{key}{members}");
+        Ok(GuestLinkView { qr_svg: printed_qr_svg(&link)?, address, link })
     };
     authorities.into_iter().take(MOST_LINKS).map(link).collect()
 }
@@ -59,7 +62,11 @@ pub(super) fn wifi_of(body: &GuestWifiBody) -> Answer<Option<StoredWifi>> {
 
 /// It with its QR code.
 pub(super) fn wifi_view(wifi: &StoredWifi) -> Answer<GuestWifiView> {
-    Ok(GuestWifiView { name: wifi.name.clone(), password: wifi.password.clone(), qr_svg: qr_svg(&wifi_text(wifi))? })
+    Ok(GuestWifiView {
+        name: wifi.name.clone(),
+        password: wifi.password.clone(),
+        qr_svg: printed_qr_svg(&wifi_text(wifi))?,
+    })
 }
 
 /// The form that the cameras of phones know, with what has a meaning in it set off by a backslash.

@@ -1,12 +1,14 @@
 //! The guest page of an event, as its host sees and changes it.
 
 mod links;
+mod members;
 
 use std::sync::Arc;
 
 use inframe_protocol::EventId;
 
 use self::links::{links, wifi_of, wifi_view};
+use self::members::{members_part, members_view, withdraw};
 use super::events::{event_id, invalid};
 use super::library::asset_id;
 use super::sharing::short_id;
@@ -87,14 +89,17 @@ impl Node {
         .await
     }
 
-    /// Gives it a fresh link; the one before leads nowhere from then on, nor do the private links that begin with it.
+    /// Gives it a fresh link; the one before leads nowhere from then on, nor do the private links that begin with it. Nor does anybody join with the
+    /// invite that it carried: the fresh one is for guests alone.
     ///
     /// # Errors
     /// When this node is not the host.
     pub async fn new_guest_link(&self, event: String) -> Answer<GuestPageView> {
         let id = event_id(&event)?;
         self.blocking(move |core| {
-            let page = Guests::with_new_link(&hosted(core, &id)?)?;
+            let before = hosted(core, &id)?;
+            withdraw(core, &id, &before)?;
+            let page = StoredPage { members: None, ..Guests::with_new_link(&before)? };
             core.guests.put_page(&id, page.clone())?;
             let text = format!(
                 "You made a new link to the guest page of {}; the one before leads nowhere.",
@@ -349,7 +354,11 @@ fn page_view(core: &Core, event: &EventId, page: &StoredPage) -> Answer<GuestPag
         })
     };
     let queue: Vec<GuestUploadView> = waiting.iter().filter_map(upload_view).collect();
-    let links = if page.is_open(now_ms()) { links(&listening, page)? } else { Vec::new() };
+    let links = if page.is_open(now_ms()) {
+        links(&listening, page, members_part(core, event, page)?.as_deref())?
+    } else {
+        Vec::new()
+    };
     let nowhere = || "this device has no address on a network that guests could reach; see Settings, Doctor".to_owned();
     let problem = listening.problem.or_else(|| (listening.at.is_some() && links.is_empty()).then(nowhere));
     Ok(GuestPageView {
@@ -374,6 +383,7 @@ fn page_view(core: &Core, event: &EventId, page: &StoredPage) -> Answer<GuestPag
         asks: asks.into_iter().take(MOST).collect(),
         removals: removals(core, event),
         wifi: page.wifi.as_ref().map(wifi_view).transpose()?,
+        members: members_view(core, event, page),
     })
 }
 

@@ -8,14 +8,15 @@ use utoipa_axum::routes;
 
 use super::{Answer, JsonAnswer, Node, picture};
 use crate::views::{
-    GuestAsksBody, GuestBody, GuestPagePatch, GuestPageView, GuestRemovalBody, GuestUploadsBody, GuestWifiBody,
-    GuestWifiView,
+    GuestAsksBody, GuestBody, GuestMembersBody, GuestPagePatch, GuestPageView, GuestRemovalBody, GuestUploadsBody,
+    GuestWifiBody, GuestWifiView,
 };
 
 pub(super) fn routes() -> OpenApiRouter<Node> {
     OpenApiRouter::default()
         .routes(routes!(guest_page, change_guest_page))
         .routes(routes!(new_guest_link))
+        .routes(routes!(let_members_join, let_no_members_join))
         .routes(routes!(answer_guest_uploads))
         .routes(routes!(answer_guest_asks))
         .routes(routes!(answer_guest_removal))
@@ -44,13 +45,35 @@ async fn change_guest_page(
     Ok(Json(node.change_guest_page(id, patch).await?))
 }
 
-/// Give the guest page a fresh link; the one before leads nowhere from then on (host only)
+/// Give the guest page a fresh link; the one before leads nowhere from then on, for members neither (host only)
 #[utoipa::path(
     post, path = "/events/{id}/guest-page/link", tag = "guests", params(("id" = String, Path)),
     responses((status = 200, body = GuestPageView))
 )]
 async fn new_guest_link(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<GuestPageView> {
     Ok(Json(node.new_guest_link(id).await?))
+}
+
+/// Let members join with the link of the guest page too: it carries a fresh invite, and the one before is withdrawn (host only)
+#[utoipa::path(
+    put, path = "/events/{id}/guest-page/members", tag = "guests", params(("id" = String, Path)), request_body = GuestMembersBody,
+    responses((status = 200, body = GuestPageView))
+)]
+async fn let_members_join(
+    State(node): State<Node>,
+    Path(id): Path<String>,
+    Json(body): Json<GuestMembersBody>,
+) -> JsonAnswer<GuestPageView> {
+    Ok(Json(node.let_members_join(id, body).await?))
+}
+
+/// Have the link of the guest page be for guests alone; the invite that it carried is withdrawn (host only)
+#[utoipa::path(
+    delete, path = "/events/{id}/guest-page/members", tag = "guests", params(("id" = String, Path)),
+    responses((status = 200, body = GuestPageView))
+)]
+async fn let_no_members_join(State(node): State<Node>, Path(id): Path<String>) -> JsonAnswer<GuestPageView> {
+    Ok(Json(node.let_no_members_join(id).await?))
 }
 
 /// Say of what guests have added whether it takes part in the event or goes into the trash (host only)

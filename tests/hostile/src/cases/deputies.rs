@@ -5,7 +5,7 @@ use inframe_protocol::{
     EventId,
     deputy::{DeputyReply, DeputyRequest},
     invite::Invite,
-    join::{JoinReply, JoinRequest},
+    join::{JoinRefusal, JoinReply, JoinRequest},
     keys::MemberKeys,
     limits::MAX_DEPUTIES_A_MINUTE,
 };
@@ -49,9 +49,12 @@ pub async fn pretends(field: &Field, pace: Pace) -> Result<String> {
     let (event, before) = (member.event, members(field).await?);
     let admit = DeputyRequest::Decide { event, member: keys.member_id(), admit: true };
     let remove = |member| DeputyRequest::Remove { event, member };
+    let wish = DeputyRequest::Invite { event, uses: 5, life_ms: 3_600_000 };
+    let hosts = DeputyRequest::Withdraw { event, invite: invite.id };
     let elsewhere = DeputyRequest::Waiting { event: EventId(random()?) };
     let changed = DeputyRequest::Changed { event };
-    for request in [DeputyRequest::Waiting { event }, admit, remove(honest), changed, elsewhere] {
+    let list = DeputyRequest::Invites { event };
+    for request in [DeputyRequest::Waiting { event }, admit, remove(honest), changed, elsewhere, wish, list, hosts] {
         let reply = ask(&member, &request).await?;
         ensure!(reply == DeputyReply::No, "{request:?} of a plain member was answered by {reply:?}");
     }
@@ -72,6 +75,9 @@ pub async fn pretends(field: &Field, pace: Pace) -> Result<String> {
     let unknown = DeputyRequest::Decide { event, member: nobody, admit: true };
     ensure!(ask(&member, &unknown).await? == DeputyReply::No, "somebody was admitted who does not wait");
     ensure!(members(field).await? == before, "somebody came or went");
+    ensure!(ask(&member, &hosts).await? == DeputyReply::No, "a co-host withdrew an invite of the host");
+    let DeputyReply::Invites(mine) = ask(&member, &wish).await? else { anyhow::bail!("a co-host may not invite") };
+    let mine = mine.into_iter().next().context("no invite")?.invite;
 
     let most = u64::from(MAX_DEPUTIES_A_MINUTE) * pace.pick(4, 2);
     let mut answered = 0_u64;
@@ -82,6 +88,13 @@ pub async fn pretends(field: &Field, pace: Pace) -> Result<String> {
 
     field.api().co_host(&field.event, &me, false).await?;
     field.api().admit(&field.event, &keys.member_id().to_string(), false).await?;
+    // What they invited to as a co-host is void now, whoever holds it.
+    ensure!(ask(&member, &wish).await? == DeputyReply::No, "somebody who is no co-host any more invited");
+    let late = Peer::start().await?;
+    let daemon = late.connect(&invite.addresses).await?;
+    let knock = JoinRequest::new(&mine, &late.node()?, &MemberKeys::generate()?.public(), "Latecomer", Vec::new());
+    let reply = ask_to_join(&late, daemon, &knock).await?;
+    ensure!(reply == JoinReply::Refused(JoinRefusal::UnknownInvite), "an invite of a former co-host: {reply:?}");
     let as_before = EventPatch { admit_automatically: Some(true), ..EventPatch::default() };
     field.api().patch_event(&field.event, &as_before).await?;
     wait_until("nobody at the door", SOON, async || {
@@ -89,5 +102,5 @@ pub async fn pretends(field: &Field, pace: Pace) -> Result<String> {
         Ok(Seen::when((waiting == 0).then_some(()), || format!("{waiting} wait")))
     })
     .await?;
-    Ok(format!("8 decisions refused; as co-host {answered} of {most} questions answered in one go"))
+    Ok(format!("13 decisions refused; as co-host {answered} of {most} questions answered in one go"))
 }
