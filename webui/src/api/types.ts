@@ -276,7 +276,7 @@ export interface CheckView {
   advice?: string | null
   /** What was found, in words and figures. */
   found: string
-  /** `interfaces`, `multicast`, `ports`, `nat`, `relay`, `certificate`, `clock`, `disk`, `models`, `sandbox`, `videos`; on the command line also `daemon`. */
+  /** `interfaces`, `multicast`, `ports`, `nat`, `relay`, `certificate`, `notices`, `clock`, `disk`, `models`, `sandbox`, `videos`; on the command line also `daemon`. */
   key: string
   /** `good`, `warning`, `failed`, `not-checked`. */
   state: string
