@@ -4,7 +4,7 @@ use inframe_protocol::frame::Message;
 use inframe_protocol::groups::GroupHasher;
 use inframe_protocol::join::{JoinReply, JoinRequest};
 use inframe_protocol::keep::{Label, SealedDelivery};
-use inframe_protocol::keys::{EventKey, MemberKeys, seal_to};
+use inframe_protocol::keys::{EventKey, MemberPublic, seal_to};
 use inframe_protocol::limits::{GROUP_BYTES, MAX_RENDITION_BYTES, MAX_ROSTER_ENTRY_BYTES};
 use inframe_protocol::offer::Offer;
 use inframe_protocol::record::{FindMe, Header, RecordBody, Subject};
