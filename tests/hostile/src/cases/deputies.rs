@@ -79,6 +79,16 @@ pub async fn pretends(field: &Field, pace: Pace) -> Result<String> {
     let DeputyReply::Invites(mine) = ask(&member, &wish).await? else { anyhow::bail!("a co-host may not invite") };
     let mine = mine.into_iter().next().context("no invite")?.invite;
 
+    field.api().co_host(&field.event, &me, false).await?;
+    // What they invited to as a co-host is void now, whoever holds it.
+    ensure!(ask(&member, &wish).await? == DeputyReply::No, "somebody who is no co-host any more invited");
+    let late = Peer::start().await?;
+    let daemon = late.connect(&invite.addresses).await?;
+    let knock = JoinRequest::new(&mine, &late.node()?, &MemberKeys::generate()?.public(), "Latecomer", Vec::new());
+    let reply = ask_to_join(&late, daemon, &knock).await?;
+    ensure!(reply == JoinReply::Refused(JoinRefusal::UnknownInvite), "an invite of a former co-host: {reply:?}");
+    field.api().co_host(&field.event, &me, true).await?;
+
     let most = u64::from(MAX_DEPUTIES_A_MINUTE) * pace.pick(4, 2);
     let mut answered = 0_u64;
     for _ in 0..most {
@@ -88,13 +98,6 @@ pub async fn pretends(field: &Field, pace: Pace) -> Result<String> {
 
     field.api().co_host(&field.event, &me, false).await?;
     field.api().admit(&field.event, &keys.member_id().to_string(), false).await?;
-    // What they invited to as a co-host is void now, whoever holds it.
-    ensure!(ask(&member, &wish).await? == DeputyReply::No, "somebody who is no co-host any more invited");
-    let late = Peer::start().await?;
-    let daemon = late.connect(&invite.addresses).await?;
-    let knock = JoinRequest::new(&mine, &late.node()?, &MemberKeys::generate()?.public(), "Latecomer", Vec::new());
-    let reply = ask_to_join(&late, daemon, &knock).await?;
-    ensure!(reply == JoinReply::Refused(JoinRefusal::UnknownInvite), "an invite of a former co-host: {reply:?}");
     let as_before = EventPatch { admit_automatically: Some(true), ..EventPatch::default() };
     field.api().patch_event(&field.event, &as_before).await?;
     wait_until("nobody at the door", SOON, async || {
