@@ -3,11 +3,11 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before } from 'node:test'
-import { Daemon, sample, waitUntil } from './daemons.mjs'
+import { Daemon, sample, SAMPLES, waitUntil } from './daemons.mjs'
 import { cut, openBrowser, PHONE, Screen, steps } from './browser.mjs'
 
 const HER_SELFIE = { x: 1330, y: 90, width: 540, height: 560 }
@@ -198,6 +198,57 @@ step('a selfie, after the text, finds who is in the host’s photos', async () =
   }
 })
 
+/** Three seconds of the photo that she is in. */
+function film(folder) {
+  const path = join(folder, 'dance.mp4')
+  const shape = 'scale=1280:720:force_original_aspect_ratio=increase,crop=1280:720,setsar=1,fps=25'
+  execFileSync('ffmpeg', ['-loglevel', 'error', '-nostdin', '-y', '-loop', '1', '-t', '3', '-i', join(SAMPLES, 'sample1.jpg'), '-vf', shape, '-pix_fmt', 'yuv420p', '-c:v', 'libx264', '-preset', 'veryfast', path])
+  return readFileSync(path)
+}
+
+step('a video of her shows its length, plays, jumps and is saved', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'inframe-film-'))
+  try {
+    await host.api('POST', '/uploads?name=dance.mp4', film(folder))
+    const tile = guest.id('found').getByRole('button', { name: /video \d+, 0:03/ })
+    await waitUntil('her in the video', async () => {
+      // Whoever is maybe found is asked about.
+      const { asks } = await host.api('GET', `/events/${event.id}/guest-page`)
+      if (asks.length > 0) {
+        await desk.go(`/events/${event.id}/guests`)
+        await desk.id('ask-allow').first().waitFor()
+        await desk.page.locator('[data-testid=ask] img').last().evaluate((image) => image.decode())
+        flaws.push(...(await desk.flawsOnDeskAndPhone('a question', 'guests-ask')))
+        await host.api('POST', `/events/${event.id}/guest-page/asks`, { asks: asks.map(({ guest, asset }) => ({ guest, asset })), allow: true })
+      }
+      return (await tile.count()) > 0
+    }, 90_000)
+    await guest.page.getByRole('heading', { name: 'Photos and videos of you' }).waitFor()
+    await tile.scrollIntoViewIfNeeded()
+    await looks(guest, 'found a video', 'guest-found-video')
+    await tile.click()
+    const video = guest.id('view').locator('video')
+    await video.waitFor()
+    const seen = await video.evaluate(async (element) => {
+      element.muted = true
+      await element.play()
+      await new Promise((passed) => setTimeout(passed, 700))
+      element.pause()
+      const at = element.currentTime
+      await new Promise((seeked) => ((element.onseeked = seeked), (element.currentTime = 2.5)))
+      return [at > 0.2, element.videoWidth, element.videoHeight, Math.round(element.currentTime * 10)]
+    })
+    assert.deepEqual(seen, [true, 1280, 720, 25])
+    await looks(guest, 'one video', 'guest-video')
+    const [download] = await Promise.all([guest.page.waitForEvent('download'), guest.id('save').click()])
+    assert.equal(download.suggestedFilename(), 'video.mp4')
+    await guest.id('view').getByRole('button', { name: 'Close' }).click()
+    assert.equal(await guest.page.locator('video').count(), 0, 'nothing plays on')
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
 step('the private link brings her back on another phone, where she deletes what is hers', async () => {
   const own = await guest.id('private-link').innerText()
   await guest.close()
@@ -210,7 +261,7 @@ step('the private link brings her back on another phone, where she deletes what 
   const shown = guest.page.locator('[data-state=shown]')
   await shown.getByRole('button').click()
   await shown.waitFor({ state: 'detached' })
-  await waitUntil('one photo in the event', async () => (await host.api('GET', `/events/${event.id}`)).asset_ids.length === 1)
+  await waitUntil('what is the host’s own in the event', async () => (await host.api('GET', `/events/${event.id}`)).asset_ids.length === 2)
 })
 
 step('the host sees the wish for removal, and the wall shows what takes part', async () => {

@@ -35,6 +35,10 @@ impl Api {
         self.json(self.request(Method::DELETE, &format!("/events/{event}/guest-page/members"))).await
     }
 
+    pub async fn guest_crop(&self, event: &str, guest: &str, asset: &str) -> Result<Vec<u8>> {
+        self.bytes(&format!("/events/{event}/guest-page/guests/{guest}/found/{asset}")).await
+    }
+
     pub async fn guest_wish(&self, event: &str, what: &str, body: &Value) -> Result<Value> {
         self.with(Method::POST, &format!("/events/{event}/guest-page/{what}"), body).await
     }
@@ -221,7 +225,7 @@ impl Guest {
         Ok(self.request(Method::PUT, &format!("selfie?consent={consent}")).body(sealed).send().await?.status())
     }
 
-    /// Photos in which they were found.
+    /// Photos and videos in which they were found.
     ///
     /// # Errors
     /// When that is refused.
@@ -238,7 +242,16 @@ impl Guest {
         Ok((answer.status(), answer.bytes().await?.to_vec()))
     }
 
-    /// Asks for a photo to be removed.
+    /// A video, to be played or saved, if they may have it.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn video(&self, id: &str, to_save: bool) -> Result<(StatusCode, Vec<u8>)> {
+        let answer = self.request(Method::GET, &format!("photos/{id}/video?save={to_save}")).send().await?;
+        Ok((answer.status(), answer.bytes().await?.to_vec()))
+    }
+
+    /// Asks for a photo or a video to be removed.
     ///
     /// # Errors
     /// When nobody answers.

@@ -89,6 +89,23 @@ fn d4_what_leaves_is_made_in_three_places_and_judged_in_each() -> Result<()> {
     Ok(())
 }
 
+/// Videos are made to leave in one file, for members and for guests; what guests get is judged before it is made, and again at each piece.
+#[test]
+fn d4_videos_for_guests_are_made_where_those_of_members_are_and_judged() -> Result<()> {
+    ensure!(users_of(&["rendition_for_guests("])? == set(&["workers/guests/videos.rs", "workers/videos/rendition.rs"]));
+    ensure!(users_of(&["guests_worker::video("])? == set(&["node/visits/video.rs"]));
+    let video = source("daemon/src/node/visits/video.rs")?;
+    let (way, judge) = video.split_once("fn is_theirs(").context("no judge")?;
+    ensure!(judge.contains("may_see("));
+    let places = |word: &str| way.match_indices(word).map(|(at, _)| at).collect::<Vec<_>>();
+    let (judged, made, opened) = (places("is_theirs("), places("guests_worker::video("), places("blobs().open("));
+    let (told, read) = (places("activity.note("), places("rest_of_chunk("));
+    ensure!(judged.len() == 3 && [&made, &opened, &told, &read].iter().all(|places| places.len() == 1), "{video}");
+    ensure!(judged[0] < made[0] && made[0] < judged[1] && judged[1] < told[0] && told[0] < opened[0]);
+    ensure!(opened[0] < judged[2] && judged[2] < read[0], "each piece is asked for");
+    Ok(())
+}
+
 /// Who reads photos at all. The network and the page for guests do not.
 #[test]
 fn d4_bytes_of_photos_are_read_by_those_who_may() -> Result<()> {
@@ -104,6 +121,7 @@ fn d4_bytes_of_photos_are_read_by_those_who_may() -> Result<()> {
         "node/sharing.rs",
         // For guests: judged and filtered, see above.
         "node/visits.rs",
+        "node/visits/video.rs",
         // To find faces in them.
         "workers/faces.rs",
         // To members: judged and filtered, see above.
@@ -171,9 +189,9 @@ fn d6_calls_to_the_outside_are_made_by_one_client_for_two_things() -> Result<()>
     Ok(())
 }
 
-/// The page for guests: its own routes, of which two give bytes of photos, both by the one way above.
+/// The page for guests: its own routes, of which three give bytes of photos and videos, by the two ways above.
 #[test]
-fn d4_guests_reach_photos_by_one_way() -> Result<()> {
+fn d4_guests_reach_photos_by_one_way_and_videos_by_another() -> Result<()> {
     let routes = source("daemon/src/web/guest/routes.rs")?;
     let found: BTreeSet<String> =
         routes.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
@@ -188,12 +206,15 @@ fn d4_guests_reach_photos_by_one_way() -> Result<()> {
         "/found",
         "/found.zip",
         "/photos/{id}/{shape}",
+        "/photos/{id}/video",
         "/photos/{id}/removal",
         "/g/{token}",
         "/guest/assets/{name}",
     ];
     ensure!(found == set(&known), "{:?}", found.symmetric_difference(&set(&known)).collect::<Vec<_>>());
     ensure!(users_of(&["guest_picture("])? == set(&["node/visits.rs", "web/guest/archive.rs", "web/guest/routes.rs"]));
+    let givers = set(&["node/visits/video.rs", "web/guest/archive.rs", "web/guest/routes.rs"]);
+    ensure!(users_of(&["guest_video("])? == givers);
     let inside: Vec<String> = users_of(&["blobs()", "read_original(", "read_picture("])?
         .into_iter()
         .filter(|name| name.starts_with("web/guest/"))

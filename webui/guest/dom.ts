@@ -31,6 +31,15 @@ export function size(bytes: number) {
   return `${Math.max(1, Math.round(bytes / 1e3))} kB`
 }
 
+/** A length as players say it. */
+export function length(ms: number) {
+  const seconds = Math.round(ms / 1000)
+  const two = (count: number) => String(count).padStart(2, '0')
+  const hours = Math.floor(seconds / 3600)
+  const minutes = Math.floor(seconds / 60) % 60
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`
+}
+
 export function day(at: number) {
   return new Date(at).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' })
 }

@@ -1,7 +1,7 @@
 // The guest page: add photos, find oneself, take it back. One column, and everything in words.
 
 import './guest.css'
-import { day, fill, h, size } from './dom'
+import { day, fill, h, length, size } from './dom'
 import { prepared } from './selfie'
 import * as server from './server'
 import { Uploads, type Sending } from './uploads'
@@ -19,7 +19,8 @@ const uploadList = h('ul', { className: 'uploads', 'data-testid': 'uploads' })
 const uploadNote = h('p', { className: 'quiet' })
 const finding = h('div', { 'data-testid': 'finding' })
 const back = h('section', { className: 'card' })
-const view = h('dialog', { 'aria-label': 'Photo', 'data-testid': 'view' })
+// Emptied when it closes, so that no video plays on.
+const view = h('dialog', { 'aria-label': 'Photo', 'data-testid': 'view', onclose: () => fill(view) })
 
 function say(text: string, bad = false) {
   said.textContent = text
@@ -206,7 +207,7 @@ function consentCard() {
       await server.giveSelfie(consent.hash, await prepared(file))
       await refresh()
       await look()
-      say('Your selfie is there. Photos of you appear below as they are found.')
+      say('Your selfie is there. Photos and videos of you appear below as they are found.')
     } catch (error) {
       complain(error)
     }
@@ -216,7 +217,7 @@ function consentCard() {
     'section',
     { className: 'card', 'data-testid': 'consent' },
     h('h2', {}, consent.title),
-    h('p', {}, `Take a selfie, and you see the photos that you are in. It is erased after ${day(visit.erases_at)} at the latest.`),
+    h('p', {}, `Take a selfie, and you see the photos and videos that you are in. It is erased after ${day(visit.erases_at)} at the latest.`),
     h('details', {}, h('summary', {}, 'Read first: what happens with your face'), ...sections),
     h('div', { className: 'tick' }, tick, h('label', { for: 'agree' }, consent.tick)),
     button,
@@ -231,13 +232,13 @@ function foundCard() {
     : all.length > 0
       ? ''
       : found.looking
-        ? 'Photos are still being looked at. Leave this page open, or come back later.'
-        : 'No photo of you yet. New ones appear here by themselves.'
+        ? 'Photos and videos are still being looked at. Leave this page open, or come back later.'
+        : 'Nothing of you yet. What is new appears here by itself.'
   const waiting = found && found.waiting > 0 ? `${found.waiting} more ${found.waiting === 1 ? 'waits' : 'wait'} for ${visit.host}’s yes.` : ''
   return h(
     'section',
     { className: 'card', 'data-testid': 'found' },
-    h('h2', {}, 'Photos of you'),
+    h('h2', {}, all.some((one) => one.video) ? 'Photos and videos of you' : 'Photos of you'),
     note && h('p', { className: 'quiet' }, note),
     grid('Surely you', 'sure', found?.sure ?? []),
     grid('Maybe you', 'maybe', found?.maybe ?? []),
@@ -256,20 +257,37 @@ function grid(title: string, id: string, photos: server.Photo[]) {
     const known = tiles.get(photo.id)
     if (known) return known
     const image = h('img', { src: server.address(`photos/${photo.id}/small`), alt: '', loading: 'lazy' })
-    const tile = h('li', {}, h('button', { className: 'tile', 'aria-label': `${title}, photo ${at + 1}`, onclick: () => open(photo) }, image))
+    const long = photo.video && length(photo.duration_ms)
+    const label = long ? `${title}, video ${at + 1}, ${long}` : `${title}, photo ${at + 1}`
+    const tile = h('li', {}, h('button', { className: 'tile', 'aria-label': label, onclick: () => open(photo) }, image, long && h('span', { className: 'long' }, `▶ ${long}`)))
     tiles.set(photo.id, tile)
     return tile
   })
   return h('div', { 'data-testid': id }, h('h3', {}, title), h('ul', { className: 'grid' }, ...items))
 }
 
+function moving(photo: server.Photo) {
+  const note = h('p', { className: 'quiet', role: 'status' })
+  const film = h('video', {
+    src: server.address(`photos/${photo.id}/video`),
+    poster: server.address(`photos/${photo.id}/large`),
+    controls: true,
+    autoplay: true,
+    playsInline: true,
+    'aria-label': 'Video of you',
+    onerror: () => (note.textContent = 'It does not play here, or is not ready yet. Save it, or try again in a while.'),
+  })
+  return h('div', {}, film, note)
+}
+
 function open(photo: server.Photo) {
+  const what = photo.video ? 'video' : 'photo'
   const reason = h('input', { id: 'reason', maxLength: 300, placeholder: 'Why, if you like' })
   const ask = async () => {
     try {
       await server.askRemoval(photo.id, reason.value)
       view.close()
-      say(`${visit.host} knows that you want this photo removed.`)
+      say(`${visit.host} knows that you want this ${what} removed.`)
     } catch (error) {
       complain(error)
     }
@@ -277,10 +295,11 @@ function open(photo: server.Photo) {
   fill(
     view,
     h('button', { className: 'plain close', onclick: () => view.close() }, 'Close'),
-    h('img', { src: server.address(`photos/${photo.id}/large`), alt: 'Photo of you' }),
-    h('a', { className: 'button first', href: server.address(`photos/${photo.id}/whole`), download: '' }, 'Save'),
-    h('details', {}, h('summary', {}, 'Ask to remove this photo'), h('label', { for: 'reason' }, `For ${visit.host}`), reason, h('button', { className: 'button', 'data-testid': 'ask-removal', onclick: ask }, 'Ask')),
+    photo.video ? moving(photo) : h('img', { src: server.address(`photos/${photo.id}/large`), alt: 'Photo of you' }),
+    h('a', { className: 'button first', href: server.address(`photos/${photo.id}/${photo.video ? 'video?save=true' : 'whole'}`), download: '', 'data-testid': 'save' }, 'Save'),
+    h('details', {}, h('summary', {}, `Ask to remove this ${what}`), h('label', { for: 'reason' }, `For ${visit.host}`), reason, h('button', { className: 'button', 'data-testid': 'ask-removal', onclick: ask }, 'Ask')),
   )
+  view.setAttribute('aria-label', photo.video ? 'Video' : 'Photo')
   view.showModal()
 }
 

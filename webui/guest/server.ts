@@ -30,6 +30,8 @@ export interface Photo {
   id: string
   width: number
   height: number
+  video: boolean
+  duration_ms: number
 }
 
 export interface Found {

@@ -17,7 +17,7 @@ pub enum Scope {
     Protect,
     /// The same for a child of mine.
     ProtectChild,
-    /// A guest has their face looked for among the host's photos of one event.
+    /// A guest has their face looked for among the host's photos and videos of one event.
     Guest,
 }
 
@@ -239,14 +239,17 @@ const PROTECT_CHILD: Text = Text {
     tick: "Yes, as the guardian I tell the members of this event how to recognise this child, so that their devices protect them.",
 };
 
+/// From this version on the text for guests speaks of videos too; whoever agreed to an earlier one is looked for in photos only.
+pub const GUEST_VIDEOS_SINCE: u32 = 2;
+
 const GUEST: Text = Text {
-    version: 1,
-    title: "Find yourself in the photos of this event",
+    version: 2,
+    title: "Find yourself in the photos and videos of this event",
     sections: &[
         (
             "What is computed",
             "From your selfie, 128 numbers that describe your face, and a small picture of it. They are compared with the faces in the host's photos \
-             of this event.",
+             and videos of this event.",
         ),
         (
             "Where it is kept",
@@ -254,7 +257,7 @@ const GUEST: Text = Text {
         ),
         (
             "Who gets what",
-            "The host sees your name and the small picture, and may be asked whether you may see a photo. Nobody else gets anything. Whoever holds \
+            "The host sees your name and the small picture, and may be asked whether you may see a photo or video. Nobody else gets anything. Whoever holds \
              the numbers can recognise your face again, so take a selfie only if you trust the host as you would with a photo of yourself.",
         ),
         (
@@ -272,7 +275,7 @@ const GUEST: Text = Text {
              or guardian's own Inframe.",
         ),
     ],
-    tick: "Yes, look for my face in the photos of this event.",
+    tick: "Yes, look for my face in the photos and videos of this event.",
 };
 
 impl Scope {

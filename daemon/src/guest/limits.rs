@@ -59,5 +59,9 @@ pub const CONNECTIONS: usize = 1_024;
 pub const CONNECTIONS_PER_ADDRESS: usize = 256;
 /// A connection on which nothing passes for so long is closed.
 pub const IDLE: Duration = Duration::from_secs(60);
+/// A video that was made ready for guests is kept so long after the last one got it, in milliseconds: an evening's worth of looking again.
+pub const VIDEO_LIFE_MS: u64 = 60 * 60 * 1000;
+/// What is kept of them at once, in bytes; the one that was got longest ago makes room.
+pub const VIDEO_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 /// Bytes of one archive: below what the plain form of the format can say, which every phone opens.
 pub const ARCHIVE_BYTES: u64 = 3 * 1024 * 1024 * 1024;

@@ -24,6 +24,8 @@ pub enum Ask {
     Selfie,
     /// An archive.
     Archive,
+    /// A part of a video, of one guest: browsers ask for many while somebody jumps in it.
+    Video,
 }
 
 impl Ask {
@@ -37,6 +39,7 @@ impl Ask {
             Self::Piece => (100.0, 60.0),
             Self::Selfie => (6.0, 1.0 / 60.0),
             Self::Archive => (4.0, 1.0 / 30.0),
+            Self::Video => (120.0, 4.0),
         }
     }
 }

@@ -201,6 +201,7 @@ impl Node {
             sandbox_processes,
             videos: Tools::on_path(config.program),
             video_progress: Default::default(),
+            guest_videos: Default::default(),
             packs,
             pack,
             library,

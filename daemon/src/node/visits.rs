@@ -1,5 +1,7 @@
 //! The guest page, as a guest uses it. Everything here is asked by strangers: it names one event and one guest, and gives nothing that belongs to another.
 
+mod video;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -225,7 +227,7 @@ impl Node {
         .await
     }
 
-    /// Photos in which the guest was found and that they may see.
+    /// Photos and videos in which the guest was found and that they may see.
     ///
     /// # Errors
     /// None at present.
@@ -259,7 +261,7 @@ impl Node {
         .await
     }
 
-    /// Bytes of a photo that a guest may see, as they may leave (D4). Blocking work is done elsewhere; what is not theirs to see is not there.
+    /// Bytes of a photo, or of a video's poster, that a guest may see, as they may leave (D4). Blocking work is done elsewhere; what is not theirs to see is not there.
     ///
     /// # Errors
     /// When there is no such photo for them, or it cannot be made safe to show.
@@ -286,8 +288,9 @@ impl Node {
                         }
                         (picture, "image/jpeg".to_owned())
                     }
+                    // Videos go their own way.
                     Shape::Whole if !matches!(asset.kind, AssetKind::Photo) => {
-                        return Err(NodeError::Conflict("no-photo", "videos cannot be saved here yet".into()));
+                        return Err(NodeError::NotFound("photo"));
                     }
                     Shape::Whole => {
                         let sent_as = guests_worker::sent_as(&asset.media_type, !seen.destroyed.is_empty()).to_owned();
@@ -310,15 +313,19 @@ impl Node {
         Ok((shown.into(), media_type))
     }
 
-    /// Notes that a guest takes photos with them; before the first byte leaves (D4).
+    /// Notes that a guest takes photos and videos with them; before the first byte leaves (D4).
     ///
     /// # Errors
     /// When it cannot be noted; nothing may leave then.
-    pub async fn note_guest_takes(&self, visitor: Visitor, count: usize, asset: Option<String>) -> Answer<()> {
+    pub async fn note_guest_takes(
+        &self,
+        visitor: Visitor,
+        (photos, videos): (usize, usize),
+        asset: Option<String>,
+    ) -> Answer<()> {
         self.blocking(move |core| {
             let (name, event) = (core.guests.name(&visitor.guest), core.events.name(&visitor.event));
-            let what = if count == 1 { "a photo".to_owned() } else { format!("{count} photos") };
-            let text = format!("{name}, a guest of {event}, saved {what} of themselves.");
+            let text = format!("{name}, a guest of {event}, saved {} of themselves.", things(photos, videos));
             Ok(core.activity.note(ActivityKind::Left, text, asset, Some(visitor.event.to_string()))?)
         })
         .await
@@ -336,7 +343,8 @@ impl Node {
             let (event, guest) = (visitor.event, visitor.guest);
             core.guests.ask_removal(StoredRemoval { event, guest, asset, reason, at: now_ms(), done: false })?;
             let (name, event_name) = (core.guests.name(&guest), core.events.name(&event));
-            let text = format!("{name}, a guest of {event_name}, asks you to remove a photo.");
+            let what = kind(core, asset);
+            let text = format!("{name}, a guest of {event_name}, asks you to remove a {what}.");
             Ok(core.activity.note(ActivityKind::Asked, text, Some(asset.to_string()), Some(event.to_string()))?)
         })
         .await
@@ -357,15 +365,33 @@ enum Leaving {
     ToBeMade(Bytes, Seen),
 }
 
-/// D4: the entry is durable before the first byte of a photo leaves; what a guest has added themselves is no news to them.
+/// D4: the entry is durable before the first byte of a picture leaves; what a guest has added themselves is no news to them.
 fn note_seen(core: &Core, visitor: Visitor, id: AssetId) -> Answer<()> {
     if core.guests.match_of(visitor.guest, id).is_none_or(|row| row.seen) {
         return Ok(());
     }
     let (name, event) = (core.guests.name(&visitor.guest), core.events.name(&visitor.event));
-    let text = format!("A photo was shown to {name}, a guest of {event}.");
+    let what = if kind(core, id) == "video" { "The picture of a video" } else { "A photo" };
+    let text = format!("{what} was shown to {name}, a guest of {event}.");
     core.activity.note(ActivityKind::Left, text, Some(id.to_string()), Some(visitor.event.to_string()))?;
     Ok(core.guests.saw(visitor.guest, id)?)
+}
+
+/// What it is, in words.
+fn kind(core: &Core, id: AssetId) -> &'static str {
+    let is_video = core.library.get(id).is_some_and(|asset| matches!(asset.kind, AssetKind::Video { .. }));
+    if is_video { "video" } else { "photo" }
+}
+
+/// So many photos and videos, in words.
+fn things(photos: usize, videos: usize) -> String {
+    let counted = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("a {what}")),
+        many => Some(format!("{many} {what}s")),
+    };
+    let said: Vec<String> = [counted(photos, "photo"), counted(videos, "video")].into_iter().flatten().collect();
+    said.join(" and ")
 }
 
 fn no_selfies() -> NodeError {
@@ -437,6 +463,8 @@ fn latest_first(mut found: Vec<(i64, AssetId, Arc<StoredAsset>)>) -> Vec<FoundPh
         id: id.to_string(),
         width: asset.width,
         height: asset.height,
+        video: matches!(asset.kind, AssetKind::Video { .. }),
+        duration_ms: if let AssetKind::Video { duration_ms, .. } = asset.kind { duration_ms } else { 0 },
     };
     found.into_iter().map(view).collect()
 }

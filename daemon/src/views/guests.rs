@@ -40,7 +40,7 @@ pub struct GuestPageView {
     pub waiting_count: u64,
     /// How many take part in the event.
     pub shown_count: u64,
-    /// Photos that guests were found in and may see only by the host's word, 500 at most.
+    /// Photos and videos that guests were found in and may see only by the host's word, 500 at most.
     pub asks: Vec<GuestAskView>,
     /// How many there are in all.
     pub asks_count: u64,
@@ -124,7 +124,7 @@ pub struct GuestUploadView {
     pub at: u64,
 }
 
-/// A photo in which a guest was found.
+/// A photo or video in which a guest was found.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct GuestAskView {
     /// The guest.
@@ -207,7 +207,7 @@ pub struct GuestAskId {
     pub asset: String,
 }
 
-/// The host's word on photos in which guests were found.
+/// The host's word on photos and videos in which guests were found.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct GuestAsksBody {
     /// Which, 500 at most.
@@ -298,7 +298,7 @@ pub struct VisitUploadView {
     pub photo: Option<String>,
 }
 
-/// Photos in which a guest was found.
+/// Photos and videos in which a guest was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct FoundView {
     /// Whether they look for themselves.
@@ -333,6 +333,10 @@ pub struct FoundPhotoView {
     pub width: u32,
     /// Upright height in pixels.
     pub height: u32,
+    /// Whether it is a video.
+    pub video: bool,
+    /// Length of a video, 0 for a photo.
+    pub duration_ms: u64,
 }
 
 impl std::fmt::Debug for GuestLinkView {

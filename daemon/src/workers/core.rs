@@ -9,6 +9,7 @@ use super::backup::BackupState;
 use super::board::{Board, Job};
 use super::events::Rounds;
 use super::export::ExportState;
+use super::guests::GuestVideos;
 use super::keeping::Remembered;
 use super::lanes::Lanes;
 use super::lists::Lists;
@@ -137,6 +138,8 @@ pub struct Core {
     pub events: Events,
     /// Guests: people without a node.
     pub guests: Guests,
+    /// Videos that were made ready for them.
+    pub guest_videos: GuestVideos,
     /// Approvals.
     pub approvals: Ledger<StoredApproval>,
     /// Answers that can still be taken back.

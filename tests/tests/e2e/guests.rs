@@ -21,7 +21,7 @@ async fn hosted(patch: Value) -> Result<(Daemon, String, String)> {
     Ok((host, event, link))
 }
 
-async fn switched_on(api: &Api, event: &str, mut patch: Value) -> Result<String> {
+pub(super) async fn switched_on(api: &Api, event: &str, mut patch: Value) -> Result<String> {
     patch["on"] = json!(true);
     api.change_guest_page(event, &patch).await?;
     link(api, event).await
@@ -35,7 +35,7 @@ async fn link(api: &Api, event: &str) -> Result<String> {
     .await
 }
 
-async fn set_policy(api: &Api, event: &str, policy: &str) -> Result<()> {
+pub(super) async fn set_policy(api: &Api, event: &str, policy: &str) -> Result<()> {
     api.patch_event(event, &EventPatch { policy: Some(policy.to_owned()), ..EventPatch::default() }).await?;
     Ok(())
 }

@@ -13,6 +13,7 @@ mod erase;
 mod export;
 mod golden;
 mod guardians;
+mod guest_videos;
 mod guests;
 mod hidden_data;
 mod import;

@@ -18,7 +18,7 @@ fn group(light: f32) -> Result<Vec<u8>> {
 }
 
 /// A selfie of the one beside the finder in the group photo, whose faces `asset` has: the face with what is around it, and nobody else's.
-fn selfie_of_neighbour(photo: &[u8], asset: &Asset, finder: (f32, f32)) -> Result<Vec<u8>> {
+pub(super) fn selfie_of_neighbour(photo: &[u8], asset: &Asset, finder: (f32, f32)) -> Result<Vec<u8>> {
     let image = image::load_from_memory(photo)?;
     let (width, height) = (image.width() as f32, image.height() as f32);
     let is_finder =
@@ -105,7 +105,7 @@ impl Group {
     }
 }
 
-async fn protect(api: &Api, event: &str, wish: &str) -> Result<()> {
+pub(super) async fn protect(api: &Api, event: &str, wish: &str) -> Result<()> {
     let text = api.consent_text("protect").await?;
     let after = api.protect(event, wish, &text.hash).await?;
     ensure!(after.protections.iter().any(|one| one.wish == wish), "{:?}", after.protections);
@@ -113,7 +113,7 @@ async fn protect(api: &Api, event: &str, wish: &str) -> Result<()> {
 }
 
 /// Waits until so many members know what this node asks.
-async fn known_by(node: &Daemon, event: &str, members: u32) -> Result<()> {
+pub(super) async fn known_by(node: &Daemon, event: &str, members: u32) -> Result<()> {
     wait_until("the wish at the others", SOON, async || {
         let mine = node.api().event(event).await?.protections;
         let told = mine.first().is_some_and(|one| one.seen_by >= members);

@@ -621,7 +621,7 @@ export interface GuestAskId {
   guest: string
 }
 
-/** A photo in which a guest was found. */
+/** A photo or video in which a guest was found. */
 export interface GuestAskView {
   /** The asset. */
   asset: string
@@ -635,7 +635,7 @@ export interface GuestAskView {
   sure: boolean
 }
 
-/** The host's word on photos in which guests were found. */
+/** The host's word on photos and videos in which guests were found. */
 export interface GuestAsksBody {
   /** Whether the guests may see them. */
   allow: boolean
@@ -705,7 +705,7 @@ export interface GuestPagePatch {
 export interface GuestPageView {
   /** Whether what guests add takes part only after the host's word. */
   approve_first: boolean
-  /** Photos that guests were found in and may see only by the host's word, 500 at most. */
+  /** Photos and videos that guests were found in and may see only by the host's word, 500 at most. */
   asks: Array<GuestAskView>
   /** How many there are in all. */
   asks_count: number

@@ -39,6 +39,10 @@ const STANDING: &[u8] = b"faces";
 /// What the keys of guests' receipts begin with.
 const GUEST_RECEIPT: &[u8] = b"guest-receipt";
 
+fn guest_receipt(guest: [u8; 16], at: u64) -> Vec<u8> {
+    [GUEST_RECEIPT, &at.to_be_bytes(), &guest].concat()
+}
+
 #[derive(Default)]
 struct Held {
     selfies: Vec<(SelfieId, StoredSelfie)>,
@@ -163,10 +167,19 @@ impl Profiles {
         let (event, profile) = (Some(event), ProfileId::ME);
         let receipt = ConsentReceipt { scope, text_hash, version, at, event, profile, signature: None };
         let receipt = receipts::signed(&self.vault, receipt)?;
-        let key = [GUEST_RECEIPT, &at.to_be_bytes(), &guest].concat();
+        let key = guest_receipt(guest, at);
         let mut batch = Batch::default();
         batch.put_versioned(Kind::Consent, key, &receipt)?;
         Ok(self.vault.catalog().commit(batch)?)
+    }
+
+    /// The version of the text that a guest agreed to at this time, if they did.
+    ///
+    /// # Errors
+    /// When the vault cannot be read.
+    pub fn guest_agreed_to(&self, guest: [u8; 16], at: u64) -> Result<Option<u32>, ProfileError> {
+        let receipt = self.vault.catalog().get_versioned::<ConsentReceipt>(Kind::Consent, guest_receipt(guest, at))?;
+        Ok(receipt.map(|receipt| receipt.version))
     }
 
     /// Every receipt, oldest first; they outlive what they allowed.

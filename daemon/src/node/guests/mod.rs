@@ -130,7 +130,7 @@ impl Node {
         .await
     }
 
-    /// The host's word on photos in which guests were found.
+    /// The host's word on photos and videos in which guests were found.
     ///
     /// # Errors
     /// When this node is not the host or too many are named; what is gone is passed over.
@@ -210,23 +210,27 @@ impl Node {
         .await
     }
 
-    /// The face in which a guest was found, cut out of the photo with some of its surroundings.
+    /// The face in which a guest was found, cut out of the photo, or out of the video at its time, with some of its surroundings.
     ///
     /// # Errors
     /// When this node is not the host, or the photo is gone.
     pub async fn guest_crop(&self, event: String, guest: String, asset: String) -> Answer<Picture> {
         let (id, guest, asset) = (event_id(&event)?, guest_id(&guest)?, asset_id(&asset)?);
-        let (bytes, rect) = self
+        let (rect, at_ms) = self
             .blocking(move |core| {
                 hosted(core, &id)?;
                 let row = core.guests.match_of(guest, asset).filter(|row| row.event == id);
                 let row = row.ok_or(NodeError::NotFound("picture"))?;
                 let faces = core.faces.of(asset);
                 let face = faces.as_ref().and_then(|known| known.faces.get(usize::from(row.face)));
-                let rect = face.ok_or(NodeError::NotFound("picture"))?.rect;
-                Ok((core.library.read_original(asset)?, rect))
+                let face = face.ok_or(NodeError::NotFound("picture"))?;
+                Ok((face.rect, face.at_ms))
             })
             .await?;
+        let bytes = match self.frame_of_video(asset, at_ms).await? {
+            Some(frame) => frame,
+            None => self.blocking(move |core| Ok(core.library.read_original(asset)?)).await?,
+        };
         let [x, y, w, h] = rect;
         let rect = FractionRect { x, y, w, h };
         Ok(Picture::jpeg(self.core.sandbox.crop(bytes, rect, CROP_MARGIN, CROP_SIDE_PX).await?))

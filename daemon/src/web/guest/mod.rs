@@ -8,7 +8,7 @@
 //! | `serve` | opens and closes the port as pages are switched on and off |
 //! | `desk` | who asks: token, guest, pace |
 //! | `routes` | every address as a thin handler |
-//! | `archive` | photos as one file, as they are made |
+//! | `archive` | photos and videos as one file, as they are made |
 //! | `files` | the page itself |
 
 mod archive;

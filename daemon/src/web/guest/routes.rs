@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use tower_http::csrf::CsrfLayer;
 
+use super::super::download;
 use super::super::edge::Until;
 use super::super::problem::Problem;
 use super::desk::{Desk, Here, Known, not_sealed};
@@ -22,10 +23,10 @@ use crate::guest::Ask;
 use crate::guest::limits::{JSON_BYTES, PIECE_BYTES, SELFIE_BYTES};
 use crate::guest::seal::{Purpose, SEAL_BYTES, open};
 use crate::node::Shape;
-use crate::views::{FoundView, VisitUploadView, VisitView};
+use crate::views::{FoundPhotoView, FoundView, VisitUploadView, VisitView};
 
-/// What the page may load and do: its own files, pictures of its own and of files that were just chosen, and its own addresses.
-const PAGE_POLICY: &str = "default-src 'none'; img-src 'self' blob:; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'; \
+/// What the page may load and do: its own files, pictures and videos of its own, pictures of files that were just chosen, and its own addresses.
+const PAGE_POLICY: &str = "default-src 'none'; img-src 'self' blob:; media-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'; \
      base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'";
 
 /// Seconds that the browser keeps the cookie: until long after everything is erased.
@@ -48,6 +49,7 @@ pub(super) fn router(desk: Desk) -> Router {
         .route("/found", get(found))
         .route("/found.zip", get(save_all))
         .route("/photos/{id}/{shape}", get(picture))
+        .route("/photos/{id}/video", get(video))
         .route("/photos/{id}/removal", post(ask_removal))
         .fallback(|| async { files::nothing() })
         .layer(sealed(JSON_BYTES));
@@ -238,12 +240,15 @@ async fn save_all(known: Known) -> Answer<Response> {
     known.admit(Ask::Archive).await?;
     let node = known.here.desk.node.clone();
     let found = node.guest_found(known.visitor).await?;
-    let ids: Vec<String> = found.sure.into_iter().chain(found.maybe).map(|photo| photo.id).collect();
-    if ids.is_empty() {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "none", "There is no photo of you to save yet"));
+    let mut all: Vec<FoundPhotoView> = found.sure.into_iter().chain(found.maybe).collect();
+    if all.is_empty() {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "none", "There is nothing of you to save yet"));
     }
-    node.note_guest_takes(known.visitor, ids.len(), None).await?;
-    Ok(archive::answer(node, known.visitor, ids))
+    // What does not fit into an archive shall not be the photos.
+    all.sort_by_key(|one| one.video);
+    let videos = all.iter().filter(|one| one.video).count();
+    node.note_guest_takes(known.visitor, (all.len() - videos, videos), None).await?;
+    Ok(archive::answer(node, known.visitor, all))
 }
 
 #[derive(Deserialize)]
@@ -267,13 +272,37 @@ async fn picture(known: Known, Path(OfPicture { id, shape }): Path<OfPicture>) -
         headers.insert(CONTENT_TYPE, value);
     }
     if shape == Shape::Whole {
-        node.note_guest_takes(known.visitor, 1, Some(id)).await.map_err(problem)?;
+        node.note_guest_takes(known.visitor, (1, 0), Some(id)).await.map_err(problem)?;
         let disposition = format!("attachment; filename=\"photo.{}\"", archive::ending(&media_type));
         if let Ok(value) = HeaderValue::from_str(&disposition) {
             headers.insert(CONTENT_DISPOSITION, value);
         }
     }
     Ok(response)
+}
+
+#[derive(Deserialize)]
+struct VideoArgs {
+    /// As a file rather than to be played.
+    #[serde(default)]
+    save: bool,
+}
+
+/// A video that plays from any place on, or its file, which comes whole: one entry in the activity says that it was saved.
+async fn video(
+    known: Known,
+    Path(OfId { id }): Path<OfId>,
+    Query(args): Query<VideoArgs>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    known.admit(Ask::Video).await?;
+    let node = &known.here.desk.node;
+    let video = node.guest_video(known.visitor, &id, !args.save).await?;
+    if args.save {
+        node.note_guest_takes(known.visitor, (0, 1), Some(id)).await?;
+    }
+    let headers = if args.save { HeaderMap::new() } else { headers };
+    tokio::task::spawn_blocking(move || download::answer(video, &headers)).await.map_err(|_| closing())?
 }
 
 fn problem(error: crate::node::NodeError) -> Response {

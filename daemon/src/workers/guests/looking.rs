@@ -1,4 +1,4 @@
-//! In which of the host's photos guests are, and which of those they may see.
+//! In which of the host's photos and videos guests are, and which of those they may see.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use inframe_protocol::EventId;
 use inframe_protocol::template::{Template, distance};
 
 use crate::events::Search;
+use crate::faces::consent::GUEST_VIDEOS_SINCE;
 use crate::guest::{StoredGuestMatch, Word, limits};
 use crate::library::{AssetId, AssetKind, GuestId, Origin};
 use crate::matching::{Grade, MatchRules, PhotoFace, PhotoMatch, Sought, match_photo};
@@ -21,6 +22,8 @@ struct Looker {
     guest: GuestId,
     selfie_at: u64,
     sought: Sought,
+    /// Whether they agreed to be looked for in videos too.
+    in_videos: bool,
     found: Vec<(AssetId, StoredGuestMatch)>,
 }
 
@@ -42,19 +45,22 @@ pub(super) fn look(core: &Core, now: u64) -> anyhow::Result<u64> {
         let lens = Lens::new(&search.projection, pack.clone());
         let looker = |(guest, selfie): (GuestId, Arc<crate::guest::StoredGuestSelfie>)| {
             let sought = Sought { template: lens.project(&selfie.embedding)?, child: false };
-            Some(Looker { guest, selfie_at: selfie.at, sought, found: Vec::new() })
+            let agreed = core.profile.guest_agreed_to(guest.0, selfie.at);
+            let looker = agreed.map(|version| {
+                let in_videos = version.is_some_and(|version| version >= GUEST_VIDEOS_SINCE);
+                Looker { guest, selfie_at: selfie.at, sought, in_videos, found: Vec::new() }
+            });
+            Some(looker)
         };
-        let mut lookers: Vec<Looker> = selfies.into_iter().filter_map(looker).collect();
+        let mut lookers = selfies.into_iter().filter_map(looker).collect::<Result<Vec<Looker>, _>>()?;
         let members: Vec<Template> =
             search.wanted.iter().filter(|wanted| wanted.pack == pack.id).map(|wanted| wanted.template).collect();
         let rules = rules_of(&pack);
         for id in core.library.ids() {
             let Some(asset) = core.library.get(id).filter(|asset| takes_part(&search, id, asset)) else { continue };
-            if !matches!(asset.kind, AssetKind::Photo) {
-                continue;
-            }
+            let is_video = matches!(asset.kind, AssetKind::Video { .. });
             let Some(faces) = photo_faces(core, &lens, id)? else { continue };
-            for looker in &mut lookers {
+            for looker in lookers.iter_mut().filter(|looker| looker.in_videos || !is_video) {
                 for hit in match_photo(&faces, &[looker.sought], &rules) {
                     let grade = graded(&hit, &faces, &members, &rules);
                     let row = StoredGuestMatch {

@@ -1,8 +1,9 @@
-//! The guests worker: takes in what guests have added, finds in which photos those are who look for themselves, gives up what never came to its end, and erases
+//! The guests worker: takes in what guests have added, finds in which photos and videos those are who look for themselves, gives up what never came to its end, and erases
 //! what guests left of themselves when the time of an event is over.
 
 mod looking;
 mod taking;
+mod videos;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +11,11 @@ use std::time::Duration;
 use inframe_protocol::EventId;
 
 pub(crate) use super::sending::sent_as;
+pub(crate) use super::videos::MEDIA_TYPE as VIDEO_TYPE;
 pub(crate) use looking::{Sight, asked, may_see};
 pub(crate) use taking::{approves_first, show, show_unseen, withdraw};
+pub use videos::GuestVideos;
+pub(crate) use videos::video;
 
 use super::board::Step;
 use super::{Core, blocking};
@@ -38,7 +42,10 @@ pub(super) async fn step(core: Arc<Core>) -> anyhow::Result<Step> {
     done += blocking(move || looking::look(&looker, now)).await??;
     match failed {
         Some(error) => Err(error),
-        None => Ok(Step { done, again_in: next_end(&core, now), ..Step::default() }),
+        None => {
+            let again_in = next_end(&core, now).into_iter().chain(core.guest_videos.next(now)).min();
+            Ok(Step { done, again_in, ..Step::default() })
+        }
     }
 }
 
@@ -49,7 +56,7 @@ fn next_end(core: &Core, now: u64) -> Option<Duration> {
     ends.map(|ends| Duration::from_millis(ends.saturating_sub(now))).min()
 }
 
-/// Erases what is due at this time, and gives up uploads of which nothing came for a day.
+/// Erases what is due at this time, removes videos that no guest gets any more, and gives up uploads of which nothing came for a day.
 pub(crate) fn retire(core: &Core, now: u64) -> anyhow::Result<()> {
     for (event, page) in core.guests.pages() {
         if page.is_due(now) {
@@ -63,7 +70,7 @@ pub(crate) fn retire(core: &Core, now: u64) -> anyhow::Result<()> {
             core.guests.drop_upload(&id)?;
         }
     }
-    Ok(())
+    videos::drop_unused(core, now)
 }
 
 fn note_erased(core: &Core, event: &EventId, faces: usize) -> anyhow::Result<()> {

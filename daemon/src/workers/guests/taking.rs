@@ -199,5 +199,6 @@ pub(crate) fn withdraw(core: &Arc<Core>, guest: GuestId, id: &ShortId) -> anyhow
         core.activity.note(ActivityKind::Consent, text, None, Some(upload.event.to_string()))?;
     }
     core.guests.drop_upload(id)?;
+    core.board.ring(Job::Guests);
     Ok(true)
 }

@@ -13,7 +13,8 @@ use std::time::Duration;
 pub(super) use copies::step as copies;
 pub(super) use faces::step as faces;
 pub(super) use looks::step as looks;
-pub(super) use rendition::{MEDIA_TYPE, rendition};
+pub(crate) use rendition::MEDIA_TYPE;
+pub(super) use rendition::{rendition, rendition_for_guests};
 
 use super::board::Step;
 use super::{Core, Job, blocking};

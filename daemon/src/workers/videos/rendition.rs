@@ -9,7 +9,7 @@ use inframe_protocol::groups::GroupHasher;
 use inframe_protocol::limits::MAX_RENDITION_BYTES;
 
 use super::input;
-use crate::library::AssetId;
+use crate::library::{AssetId, AssetKind, PlayableState};
 use crate::sandbox::Details;
 use crate::sharing::ledgers::Rendition;
 use crate::vault::{BlobId, BlobKind};
@@ -22,6 +22,9 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// Media type of every rendition of a video.
 pub(crate) const MEDIA_TYPE: &str = "video/mp4";
 
+/// Why there is nothing to make one of.
+const DELETED: &str = "the video was deleted";
+
 /// Makes the rendition of a video; an inner error says why it never can be made.
 pub(crate) async fn rendition(
     core: &Arc<Core>,
@@ -29,7 +32,44 @@ pub(crate) async fn rendition(
     offer: OfferId,
     details: Details,
 ) -> anyhow::Result<Result<Rendition, String>> {
-    let Some(input) = input(core, id).await? else { return Ok(Err("the video was deleted".into())) };
+    let Some(input) = input(core, id).await? else { return Ok(Err(DELETED.into())) };
+    of_input(core, input, offer, details).await
+}
+
+/// The same for guests, who have only a browser to play it with: of the copy that browsers play where there is one, and with no details.
+pub(crate) async fn rendition_for_guests(core: &Arc<Core>, id: AssetId) -> anyhow::Result<Result<Rendition, String>> {
+    let playable = core.library.get(id).and_then(|asset| match &asset.kind {
+        AssetKind::Video { playable, .. } => Some(playable.clone()),
+        _ => None,
+    });
+    let input = match playable {
+        Some(PlayableState::Copy(blob)) => {
+            let reader = core.clone();
+            Some(blocking(move || copy_input(&reader, blob)).await?)
+        }
+        Some(_) => input(core, id).await?,
+        None => None,
+    };
+    let Some(input) = input else { return Ok(Err(DELETED.into())) };
+    of_input(core, input, OfferId(id.0), Details::default()).await
+}
+
+/// A copy, in the order in which it is read.
+fn copy_input(core: &Core, blob: BlobId) -> Result<Input, VideoError> {
+    let opened = core.library.blob_reader(blob);
+    let (read, stored_bytes) = opened.map_err(|error| VideoError::Read(std::io::Error::other(error)))?;
+    let copy = CopyFile::open(read, stored_bytes).map_err(VideoError::Read)?;
+    let size_bytes = copy.size_bytes();
+    let read = move |offset: u64, out: &mut [u8]| copy.read_at(offset, out);
+    Ok(Input::open(Arc::new(read), size_bytes, VideoFormat::Mp4)?)
+}
+
+async fn of_input(
+    core: &Arc<Core>,
+    input: Result<Input, VideoError>,
+    offer: OfferId,
+    details: Details,
+) -> anyhow::Result<Result<Rendition, String>> {
     let made = match input {
         Ok(input) => make(core, &input, offer, details).await?,
         Err(error) => Err(error),
