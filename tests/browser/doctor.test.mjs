@@ -34,7 +34,7 @@ step('settings without any other device lead to the doctor, who begins by itself
   await screen.id('peers-doctor').click()
   await screen.page.getByRole('heading', { level: 1, name: 'Doctor' }).waitFor()
   await checked()
-  assert.equal(await screen.id('check').count(), 11)
+  assert.equal(await screen.id('check').count(), 12)
 })
 
 step('what fails is named in words, with what to do; what is good asks for nothing', async () => {

@@ -89,7 +89,7 @@ mod tests {
         round.note(Check::good(Topic::Disk, "much"));
         round.note(Check::failed(Topic::Interfaces, "none", "get one"));
         let view = rounds.view();
-        assert_eq!((view.running, view.done, view.of, view.at), (true, 2, 11, None));
+        assert_eq!((view.running, view.done, view.of, view.at), (true, 2, 12, None));
         assert_eq!(view.checks.iter().map(|check| check.key.as_str()).collect::<Vec<_>>(), ["interfaces", "disk"]);
         round.complete(7);
         assert_eq!((rounds.view().running, rounds.view().at), (false, Some(7)));
