@@ -45,6 +45,7 @@ async fn a_node_with_a_network_is_well_and_each_fault_of_it_is_found() -> Result
                 "nat",
                 "relay",
                 "certificate",
+                "notices",
                 "clock",
                 "disk",
                 "models",
