@@ -35,10 +35,12 @@ impl Node {
     /// The node at a glance.
     ///
     /// # Errors
-    /// None at present.
+    /// When counting what guests wait for was broken off.
     pub async fn status(&self) -> Answer<StatusView> {
         let core = &self.core;
         let key_protection = self.protection().await;
+        // Every find of every guest is looked at.
+        let guests_waiting = self.blocking(|core| Ok(super::guests::waiting(core))).await?;
         let settings = core.settings.get();
         let (asset_count, asset_bytes) = core.library.totals();
         let (trash_count, trash_bytes) = core.library.trash_totals();
@@ -64,7 +66,7 @@ impl Node {
             }),
             peers_connected: count(core.network.peers().borrow().len()),
             approvals_waiting: count(waiting),
-            guests_waiting: super::guests::waiting(core),
+            guests_waiting,
             pack: core.pack().id.clone(),
             faces: super::models::progress(core),
             sandbox_processes: count(sandbox.processes),

@@ -16,7 +16,7 @@ use super::{Answer, Node, NodeError, Picture};
 use crate::activity::ActivityKind;
 use crate::clock::now_ms;
 use crate::events::MyRole;
-use crate::guest::{Guests, Listening, StoredPage, UploadState, Word, limits};
+use crate::guest::{Guests, Listening, StoredGuestMatch, StoredPage, UploadState, Word, limits};
 use crate::library::{AssetId, AssetKind, GuestId};
 use crate::sandbox::FractionRect;
 use crate::views::{
@@ -402,7 +402,7 @@ pub(super) fn waiting(core: &Core) -> Vec<GuestsWaitingView> {
         let uploads = uploads.iter().filter(|(_, upload)| upload.event == event);
         let uploads = uploads.filter(|(_, upload)| matches!(upload.state, UploadState::Waiting(_))).count();
         let removals = core.guests.removals_of(&event).iter().filter(|(_, wish)| !wish.done).count();
-        let count = (uploads + removals + asks(core, &event).len()) as u64;
+        let count = (uploads + removals + asked(core, &event).len()) as u64;
         let view = || GuestsWaitingView { event: event.to_string(), name: core.events.name(&event), count };
         (count > 0 && known.contains(&event)).then(view)
     };
@@ -410,26 +410,25 @@ pub(super) fn waiting(core: &Core) -> Vec<GuestsWaitingView> {
 }
 
 fn asks(core: &Core, event: &EventId) -> Vec<GuestAskView> {
-    let Some(search) = core.events.search(event, now_ms()) else { return Vec::new() };
-    let mut asks = Vec::new();
-    for (guest, selfie) in core.guests.selfies() {
-        if selfie.event != *event {
-            continue;
-        }
-        for (asset, row) in core.guests.matches_of(guest) {
-            if guests_worker::asked(core, &search, asset, &row) {
-                asks.push(GuestAskView {
-                    guest: guest.to_string(),
-                    guest_name: core.guests.name(&guest),
-                    asset: asset.to_string(),
-                    sure: row.grade == crate::matching::Grade::Sure,
-                    at: row.at,
-                });
-            }
-        }
-    }
+    let view = |(guest, asset, row): (GuestId, AssetId, Arc<StoredGuestMatch>)| GuestAskView {
+        guest: guest.to_string(),
+        guest_name: core.guests.name(&guest),
+        asset: asset.to_string(),
+        sure: row.grade == crate::matching::Grade::Sure,
+        at: row.at,
+    };
+    let mut asks: Vec<GuestAskView> = asked(core, event).into_iter().map(view).collect();
     asks.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.asset.cmp(&b.asset)));
     asks
+}
+
+/// Guests and what they were found in that the host is asked about, in no order.
+fn asked(core: &Core, event: &EventId) -> Vec<(GuestId, AssetId, Arc<StoredGuestMatch>)> {
+    let Some(search) = core.events.search(event, now_ms()) else { return Vec::new() };
+    let here = core.guests.selfies().into_iter().filter(|(_, selfie)| selfie.event == *event);
+    let found =
+        here.flat_map(|(guest, _)| core.guests.matches_of(guest).into_iter().map(move |(id, row)| (guest, id, row)));
+    found.filter(|(_, id, row)| guests_worker::asked(core, &search, *id, row)).collect()
 }
 
 fn removals(core: &Core, event: &EventId) -> Vec<GuestRemovalView> {
